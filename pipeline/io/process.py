@@ -1,0 +1,57 @@
+"""Who is running: the identity of a process, and locks that die with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+
+def tags() -> dict[str, str]:
+    """Host, pid and start of this process: enough to tell later whether it still runs."""
+    pid = os.getpid()
+    return {
+        "process.host": socket.gethostname(),
+        "process.pid": str(pid),
+        "process.started": started(pid),
+    }
+
+
+def alive(identity: Mapping[str, str]) -> bool:
+    """Whether the process of these tags still runs on this host."""
+    pid = int(identity.get("process.pid", "0"))
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return pid > 0 and identity.get("process.started") == started(pid)
+
+
+def started(pid: int) -> str:
+    """Start of a process in clock ticks since boot (Linux), else an empty string.
+
+    A pid alone is used again; pid and start are not. Source: proc(5), field 22 of ``stat``.
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, timeout_seconds: float = 120) -> Iterator[None]:
+    """Hold a lock that the operating system frees when this process dies.
+
+    A one-file SQLite transaction works on every system Python runs on, without a dependency.
+    """
+    connection = sqlite3.connect(path, timeout=timeout_seconds, isolation_level=None)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+    finally:
+        connection.close()

@@ -1,0 +1,185 @@
+"""The one door to Hydra and MLflow: from a command line to `run(settings)` inside one run.
+
+Exit codes: 0 done, 1 refused or not ready, 2 fault.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+# Learners fit with one thread: parallel are trials and folds. OpenMP reads this once, at load.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ["HYDRA_FULL_ERROR"] = "1"
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.errors import InvalidSettings, PipelineError
+from pipeline.settings import ROOT, Settings, invalid
+
+CONFIG_DIR = str(ROOT / "conf")
+FLAGS = {"-m", "--multirun", "--help", "-h", "--hydra-help", "--version", "--resolve", "-r"}
+FLAGS_WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--info", "-i"}
+
+Stage = Callable[[Settings], None]
+log = logging.getLogger("pipeline")
+
+
+def translate(arguments: Sequence[str]) -> list[str]:
+    """Arguments as MLflow passes them, as Hydra reads them: flags first, then overrides.
+
+    `mlflow run -P` hands every value over as one argument: a named one as ``--name value``, where
+    an empty value means not given, and ``--overrides`` as one string that is split like a shell
+    does. ``overrides`` comes last, so it wins.
+
+    >>> translate(["--start_date", "", "--date", "2010-03-01", "--overrides", "seed=3 -m a='b c'"])
+    ['-m', 'date=2010-03-01', 'seed=3', 'a=b c']
+    """
+    flags: list[str] = []
+    named: list[str] = []
+    overrides: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--overrides":
+            more_flags, more = _split_flags(shlex.split(rest.pop(0)) if rest else [])
+            flags += more_flags
+            overrides += more
+        elif argument in FLAGS_WITH_VALUE:
+            flags += [argument, *rest[:1]]
+            del rest[:1]
+        elif argument in FLAGS or argument.split("=")[0] in FLAGS_WITH_VALUE:
+            flags.append(argument)
+        elif argument.startswith("--"):
+            value = rest.pop(0) if rest else ""
+            named += [f"{argument[2:]}={value}"] if value else []
+        else:
+            overrides.append(argument)
+    return flags + named + overrides
+
+
+def _split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    flags = [word for word in words if word in FLAGS]
+    return flags, [word for word in words if word not in FLAGS]
+
+
+def command(stage: str, run: Stage, *, tracked: bool = True) -> None:
+    """Run a stage as `python -m pipeline.stages.<stage>` does, and exit with its code."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stdout)
+    log.setLevel(logging.INFO)
+    arguments = translate(sys.argv[1:])
+    sys.argv[1:] = arguments
+
+    @hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
+    def job(config: DictConfig) -> None:
+        _execute(stage, run, check(config), tracked)
+
+    try:
+        try:
+            job()
+        except (HydraException, OmegaConfBaseException) as error:
+            overrides = [word for word in arguments if not word.startswith("-")]
+            _refuse(stage, _diagnosed(overrides, error), tracked)
+        except InvalidSettings as error:
+            _refuse(stage, error, tracked)
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(2)
+
+
+def check(config: DictConfig) -> Settings:
+    """Typed settings of a composed configuration; unknown symbols are faults like any other."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    content: Mapping[str, Any] = {str(key): value for key, value in plain.items()}
+    settings = Settings.from_config(content)
+    if settings.symbols or settings.universe.path:
+        from pipeline.stages._data import unknown_symbols
+
+        faults = unknown_symbols(settings)
+        if faults:
+            raise invalid(faults)
+    return settings
+
+
+def compose(overrides: Sequence[str]) -> DictConfig:
+    """The configuration of these overrides, outside `hydra.main`: for tests and diagnoses."""
+    with hydra.initialize_config_dir(CONFIG_DIR, version_base="1.3"):
+        return hydra.compose("config", list(overrides))
+
+
+def _diagnosed(overrides: Sequence[str], error: Exception) -> InvalidSettings:
+    """Hydra stops at the first fault; try each override alone to name all of them."""
+    faults, good = [], []
+    for override in overrides:
+        try:
+            compose([override])
+            good.append(override)
+        except (HydraException, OmegaConfBaseException) as alone:
+            faults.append(f"{override}: {_first_lines(alone)}")
+    if not faults:
+        return invalid([_first_lines(error)])
+    try:
+        check(compose(good))
+    except InvalidSettings as rest:
+        faults += [line[6:] for line in rest.found.splitlines() if line.startswith("    - ")]
+    except (HydraException, OmegaConfBaseException) as together:
+        faults.append(_first_lines(together))
+    return invalid(faults)
+
+
+def _first_lines(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(line for line in lines[:4] if not line.startswith("full_key"))
+
+
+def _refuse(stage: str, error: InvalidSettings, tracked: bool) -> None:
+    """Record settings that were refused as a FAILED run, then raise."""
+    if tracked:
+        from pipeline.io import tracking
+
+        tracking.prepare(tracking.tracking_uri(), "daytrade")
+        with tracking.stage_run(stage):
+            raise error
+    raise error
+
+
+def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
+    if not tracked:
+        run(settings)
+        return
+    from pipeline.io import tracking
+
+    tracking.prepare(
+        tracking.tracking_uri(settings.tracking.uri), settings.tracking.experiment_name
+    )
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    if sweep and tracking.PROJECT_RUN:
+        with tracking.stage_run("sweep"):
+            step(stage, run, settings)
+        os.environ["MLFLOW_RUN_ID"] = tracking.PROJECT_RUN  # the next job joins the same parent
+    else:
+        step(stage, run, settings)
+
+
+def step(stage: str, run: Stage, settings: Settings) -> None:
+    """Run a stage in its own MLflow run, nested where one is open."""
+    from pipeline.io import tracking
+
+    with tracking.stage_run(stage):
+        run(settings)
