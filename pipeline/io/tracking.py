@@ -6,6 +6,7 @@ import base64
 import contextlib
 import getpass
 import json
+import logging
 import os
 import socket
 import sqlite3
@@ -36,6 +37,12 @@ def tracking_uri(configured: str | None = None) -> str:
     return configured or os.environ.get("MLFLOW_TRACKING_URI") or default
 
 
+def _quiet() -> None:
+    """MLflow and Alembic announce every table they create."""
+    for name in ("mlflow.store.db.utils", "alembic", "mlflow.tracking.fluent"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 def prepare(uri: str, experiment_name: str) -> None:
     """Create, name and select the experiment; safe to call at every start.
 
@@ -43,6 +50,7 @@ def prepare(uri: str, experiment_name: str) -> None:
     renamed, because ``mlflow run`` logs into experiment 0 whatever a project wants. Preparing is
     serial: two processes creating the schema at once break it (measured with MLflow 3.17).
     """
+    _quiet()
     os.environ["MLFLOW_TRACKING_URI"] = uri
     mlflow.set_tracking_uri(uri)
     if uri.startswith("sqlite:///"):
@@ -172,6 +180,14 @@ def _run_id() -> str:
     run = mlflow.active_run()
     assert run is not None, "logging needs an open run"
     return str(run.info.run_id)
+
+
+@contextlib.contextmanager
+def timed(step: str) -> Iterator[None]:
+    """Log the wall time of a block as ``time/<step>_seconds``."""
+    started = time.perf_counter()
+    yield
+    mlflow.log_metric(f"time/{step}_seconds", time.perf_counter() - started)
 
 
 def log_steps(series: Mapping[str, pd.Series]) -> None:

@@ -1,0 +1,98 @@
+"""Sources of daily bars: what each delivers, and how one is chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from pipeline.errors import InvalidSettings
+
+EVERY_SYMBOL = "*"
+"""Stands in a gap's symbol column where the source lacks the whole session."""
+
+_CLASSES: Mapping[str, str] = {
+    "sample": "sample.Sample",
+    "files": "files.Files",
+    "yfinance": "yahoo.Yahoo",
+}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a source delivered for some symbols and sessions, cleaned.
+
+    Attributes
+    ----------
+    bars
+        Long, indexed by ``schemas.ROW``, sorted: ``schemas.BAR_FIELDS`` in float64 and ``final``
+        (bool: read after the session closed).
+    quarantine
+        Bars left out, as the source gave them: session, symbol, reason, ``schemas.BAR_FIELDS``.
+    gaps
+        Bars the source lacks: session, symbol (``EVERY_SYMBOL`` for a whole session), reason.
+    """
+
+    bars: pd.DataFrame
+    quarantine: pd.DataFrame
+    gaps: pd.DataFrame
+
+
+class Provider(Protocol):
+    """A source of daily bars. Dates are tz-naive and inclusive; ``None`` means no bound."""
+
+    @property
+    def name(self) -> str:
+        """As in ``data.name``; data of different sources never share a store."""
+        ...
+
+    @property
+    def exchange_calendar(self) -> str:
+        """Name of the calendar in ``exchange_calendars``."""
+        ...
+
+    def symbols(self) -> pd.DataFrame:
+        """Index symbol; columns exchange, sector, name (missing: NaN), kind (stock or index)."""
+        ...
+
+    def bars(
+        self,
+        symbols: Iterable[str] | None = None,
+        start: pd.Timestamp | None = None,
+        end: pd.Timestamp | None = None,
+    ) -> Delivery:
+        """Bars of stocks, by default of all."""
+        ...
+
+    def index_bars(
+        self, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None
+    ) -> Delivery:
+        """Bars of every index the source has; ^VIX, where it has it, as levels."""
+        ...
+
+    def last_session(self) -> pd.Timestamp:
+        """The newest completed session the source can deliver: its "today"."""
+        ...
+
+
+def provider(
+    name: str, *, path: Path | None = None, index_path: Path | None = None
+) -> Provider:
+    """The source called `name`; only its own module is imported.
+
+    Raises
+    ------
+    InvalidSettings
+        No source has this name.
+    NotReady
+        The source is not built yet.
+    """
+    if name not in _CLASSES:
+        raise InvalidSettings("data", f"data.name={name!r}", f"one of {', '.join(_CLASSES)}")
+    module, source = _CLASSES[name].split(".")
+    made: Provider = getattr(import_module(f"{__name__}.{module}"), source)(path, index_path)
+    return made

@@ -1,0 +1,93 @@
+"""Logging a fitted pipeline so that anybody can load it and get the same numbers."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+
+from pipeline.errors import PipelineError
+
+NEEDED = ("mlflow", "scikit-learn", "lightgbm", "numpy", "pandas", "scipy", "skops")
+CHECKED_ROWS = 1000
+PREDICTIONS = "predictions/out_of_sample.parquet"
+CHECK_INPUTS = "check/inputs.parquet"
+CHECK_PREDICTIONS = "check/predictions.parquet"
+FEATURES = "features.json"
+
+
+def requirements() -> list[str]:
+    """Exact versions a model needs to load, as they are installed here."""
+    return [f"{name}=={version(name)}" for name in NEEDED]
+
+
+def log_model(pipeline: Any, inputs: pd.DataFrame, predicted: pd.Series) -> str:
+    """Log a fitted pipeline with signature, example and pins; returns its URI.
+
+    The model holds third-party classes only, so that it loads wherever these are installed.
+    Inputs and predictions of up to 1,000 rows are kept, and a fresh load must repeat them.
+
+    Parameters
+    ----------
+    inputs
+        float64 and string columns, as served; indexed by (session, symbol).
+    predicted
+        The pipeline's forecast of each row.
+    """
+    import skops.io
+
+    rows = inputs.iloc[np.linspace(0, len(inputs) - 1, min(CHECKED_ROWS, len(inputs)), dtype=int)]
+    expected = predicted.loc[rows.index]
+    served = rows.reset_index(drop=True)
+    # MLflow asks for the types to trust; these are the ones of the model just fitted here.
+    trusted = skops.io.get_untrusted_types(data=skops.io.dumps(pipeline))
+    logged = mlflow.sklearn.log_model(
+        pipeline,
+        name="model",
+        pip_requirements=requirements(),
+        signature=mlflow.models.infer_signature(served, expected.to_numpy()),
+        input_example=served.head(5),
+        serialization_format="skops",
+        skops_trusted_types=trusted,
+    )
+    log_frame(served, CHECK_INPUTS)
+    log_frame(expected.reset_index(), CHECK_PREDICTIONS)
+    loaded = mlflow.pyfunc.load_model(logged.model_uri).predict(served)
+    if not np.array_equal(np.asarray(loaded), expected.to_numpy()):
+        worst = float(np.abs(np.asarray(loaded) - expected.to_numpy()).max())
+        raise PipelineError(
+            "model", f"a fresh load predicts otherwise, by up to {worst:.3g}", "equal numbers"
+        )
+    return str(logged.model_uri)
+
+
+def log_frame(frame: pd.DataFrame, path: str) -> None:
+    """A frame as a Parquet artifact of the open run."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / Path(path).name
+        frame.to_parquet(file)
+        mlflow.log_artifact(str(file), str(Path(path).parent))
+
+
+def read_frame(run_id: str, path: str) -> pd.DataFrame:
+    """A Parquet artifact of a run."""
+    return pd.read_parquet(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path))
+
+
+def log_features(hashes: dict[str, str]) -> None:
+    """Names, in the model's order, and hashes of the features a model uses."""
+    mlflow.log_text(json.dumps(hashes, indent=1), FEATURES)
+
+
+def features_of(version: ModelVersion) -> dict[str, str]:
+    """Names and hashes of the features a registered version uses, in its order."""
+    text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{FEATURES}")
+    content: dict[str, str] = json.loads(text)
+    return content

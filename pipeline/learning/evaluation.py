@@ -1,0 +1,272 @@
+"""How good a forecast is: metrics of the run contract, search objectives, baselines.
+
+Series are indexed by ``schemas.ROW``; returns and predictions are fractions on the same rows.
+Every metric is known once the last session's final bars exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pipeline.learning.dataset import Dataset
+from pipeline.learning.models import Target, fit, market_relative, predictions, preparation
+from pipeline.schemas import SESSION, SESSIONS_A_YEAR
+
+StrategyReturns = Callable[[pd.Series], pd.Series]
+"""Predictions of whole sessions -> the strategy's net return of each session."""
+
+MIN_SPA_SESSIONS = 20
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a search optimises.
+
+    Attributes
+    ----------
+    metric
+        Name of the fold metric; a trial's value is its mean over the folds.
+    direction
+        ``"minimize"`` or ``"maximize"``.
+    by_session
+        (returns, predictions, strategy's net returns) -> score of each session, higher is
+        better; what CSCV (``cv/pbo``) splits.
+    """
+
+    metric: str
+    direction: Literal["minimize", "maximize"]
+    by_session: Callable[[pd.Series, pd.Series, pd.Series | None], pd.Series]
+
+    @property
+    def worst(self) -> float:
+        """Value of a trial without a score, such as a Sharpe ratio without trades."""
+        return np.inf if self.direction == "minimize" else -np.inf
+
+
+def _strategy_returns(_: pd.Series, __: pd.Series, net: pd.Series | None) -> pd.Series:
+    if net is None:
+        raise ValueError("the objective sharpe_net needs the function strategy_returns")
+    return net
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    "mae": Objective("mae", "minimize", lambda y, p, _: -_session_mean((y - p).abs())),
+    "mae_relative": Objective(
+        "mae_relative",
+        "minimize",
+        lambda y, p, _: -_session_mean((market_relative(y) - market_relative(p)).abs()),
+    ),
+    "rank_ic": Objective("rank_ic", "maximize", lambda y, p, _: rank_ic(y, p)),
+    "sharpe_net": Objective("sharpe_net", "maximize", _strategy_returns),
+}
+
+
+def r2(returns: pd.Series, predictions: pd.Series, baseline: pd.Series | float = 0.0) -> float:
+    """1 - sum (y - p)² / sum (y - baseline)², pooled over all rows; NaN if the latter is 0.
+
+    Examples
+    --------
+    >>> r2(pd.Series([0.02, -0.02]), pd.Series([0.01, 0.0]))
+    0.375
+    """
+    total = float(((returns - baseline) ** 2).sum())
+    return 1.0 - float(((returns - predictions) ** 2).sum()) / total if total > 0 else np.nan
+
+
+def r2_relative(returns: pd.Series, predictions: pd.Series) -> float:
+    """R² against zero after both sides lose their session's mean: skill across symbols."""
+    return r2(market_relative(returns), market_relative(predictions))
+
+
+def mae(returns: pd.Series, predictions: pd.Series) -> float:
+    """Mean absolute error."""
+    return float((returns - predictions).abs().mean())
+
+
+def rmse(returns: pd.Series, predictions: pd.Series) -> float:
+    """Root of the mean squared error."""
+    return float(np.sqrt(((returns - predictions) ** 2).mean()))
+
+
+def hit_rate(returns: pd.Series, predictions: pd.Series) -> float:
+    """Share of rows whose sign was forecast, of those where neither side is 0."""
+    product = np.sign(returns * predictions)
+    moved = product[product != 0]
+    return float((moved > 0).mean()) if len(moved) else np.nan
+
+
+def rank_ic(returns: pd.Series, predictions: pd.Series) -> pd.Series:
+    """Spearman correlation across symbols of each session (ties: average ranks).
+
+    NaN where either side does not vary, as with a constant forecast.
+    """
+    sides = pd.DataFrame({"returns": returns, "predictions": predictions})
+    ranks = sides.groupby(level=SESSION).rank()
+    centred = ranks - ranks.groupby(level=SESSION).transform("mean")
+    products = pd.DataFrame(
+        {
+            "both": centred["returns"] * centred["predictions"],
+            "returns": centred["returns"] ** 2,
+            "predictions": centred["predictions"] ** 2,
+        }
+    )
+    sums = products.groupby(level=SESSION).sum()
+    scale = (sums["returns"] * sums["predictions"]) ** 0.5
+    correlations: pd.Series = sums["both"] / scale.where(scale > 0)
+    return correlations.rename("rank_ic")
+
+
+def newey_west_t(series: pd.Series) -> float:
+    """t-statistic of the mean with Newey and West's (1987) standard error.
+
+    Bartlett weights with floor(4 (n / 100)^(2/9)) lags (Newey and West, 1994); NaN values
+    left out; NaN with fewer than 3 values or without variance.
+    """
+    values = series.dropna().to_numpy(dtype="float64")
+    count = len(values)
+    if count < 3 or np.ptp(values) == 0:
+        return np.nan
+    centred = values - values.mean()
+    lags = min(int(4 * (count / 100) ** (2 / 9)), count - 1)
+    variance = centred @ centred / count
+    for lag in range(1, lags + 1):
+        weight = 1 - lag / (lags + 1)
+        variance += 2 * weight * (centred[lag:] @ centred[:-lag]) / count
+    return float(values.mean() / np.sqrt(variance / count)) if variance > 0 else np.nan
+
+
+def sharpe(net_returns: pd.Series) -> float:
+    """Annualised mean over standard deviation of session returns; NaN without variance."""
+    if len(net_returns) < 2 or np.ptp(net_returns.to_numpy()) == 0:
+        return np.nan
+    return float(net_returns.mean() / net_returns.std() * np.sqrt(SESSIONS_A_YEAR))
+
+
+def fold_metrics(
+    returns: pd.Series, predictions: pd.Series, net_returns: pd.Series | None = None
+) -> dict[str, float]:
+    """Metrics of one fold; ``sharpe_net`` where the strategy's net returns are given."""
+    metrics = {
+        "r2": r2(returns, predictions),
+        "r2_relative": r2_relative(returns, predictions),
+        "mae": mae(returns, predictions),
+        "mae_relative": mae(market_relative(returns), market_relative(predictions)),
+        "rank_ic": float(rank_ic(returns, predictions).mean()),
+    }
+    return metrics if net_returns is None else {**metrics, "sharpe_net": sharpe(net_returns)}
+
+
+def mean_and_std(folds: list[dict[str, float]]) -> dict[str, float]:
+    """``<metric>_mean`` and ``<metric>_std`` (ddof 1) over folds; NaN if a fold has none."""
+    table = pd.DataFrame(folds, dtype="float64")
+    means = table.mean(skipna=False).add_suffix("_mean")
+    return {**means, **table.std(skipna=False).add_suffix("_std")}
+
+
+def cv_metrics(
+    returns: pd.Series, predictions: pd.Series, fold_of_row: np.ndarray
+) -> dict[str, float]:
+    """The run contract's ``cv/*`` of out-of-fold predictions."""
+    folds = [
+        fold_metrics(returns[fold_of_row == number], predictions[fold_of_row == number])
+        for number in np.unique(fold_of_row)
+    ]
+    wanted = ("r2", "r2_relative", "mae", "rank_ic")
+    return {f"cv/{k}": v for k, v in mean_and_std(folds).items() if k.rsplit("_", 1)[0] in wanted}
+
+
+def out_of_sample_metrics(
+    returns: pd.Series, predictions: pd.Series, baselines: pd.DataFrame, *, seed: int
+) -> dict[str, float]:
+    """The run contract's ``test/*`` and ``baseline/*`` of out-of-sample predictions.
+
+    Parameters
+    ----------
+    baselines
+        Columns zero, mean and ridge, see ``baselines``; rows as in ``returns``.
+    """
+    ic = rank_ic(returns, predictions)
+    metrics = {
+        "test/r2": r2(returns, predictions),
+        "test/r2_vs_train_mean": r2(returns, predictions, baselines["mean"]),
+        "test/r2_relative": r2_relative(returns, predictions),
+        "test/mae": mae(returns, predictions),
+        "test/rmse": rmse(returns, predictions),
+        "test/rank_ic": float(ic.mean()),
+        "test/rank_ic_ir": float(ic.mean() / ic.std()) if ic.std() > 0 else np.nan,
+        "test/rank_ic_t": newey_west_t(ic),
+        "test/hit_rate": hit_rate(returns, predictions),
+        "test/spa_pvalue": spa_pvalue(returns, predictions, baselines, seed=seed),
+        "baseline/ridge_rank_ic": float(rank_ic(returns, baselines["ridge"]).mean()),
+    }
+    for name in baselines:
+        metrics[f"baseline/{name}_r2"] = r2(returns, baselines[name])
+        metrics[f"baseline/{name}_mae"] = mae(returns, baselines[name])
+    return metrics
+
+
+def baselines(train: Dataset, test: Dataset, target: Target) -> pd.DataFrame:
+    """Forecasts any model has to beat: zero, the training mean, and ridge.
+
+    Ridge sees the same preparation and treated target; its penalty is the number of training
+    rows, which at least halves every standardised coefficient.
+    """
+    ridge = Pipeline(
+        [
+            ("preparation", preparation(train.numeric, train.categorical)),
+            ("scale", StandardScaler()),
+            ("ridge", Ridge(alpha=float(len(train.returns)), solver="cholesky")),
+        ]
+    )
+    return pd.DataFrame(
+        {
+            "zero": 0.0,
+            "mean": float(train.returns.mean()),
+            "ridge": predictions(fit(ridge, train, target), test.features),
+        },
+        index=test.features.index,
+    )
+
+
+def session_losses(returns: pd.Series, predictions: pd.Series) -> pd.Series:
+    """Mean squared error of each session: the series paired tests compare."""
+    return _session_mean((returns - predictions) ** 2).rename("squared_error")
+
+
+def spa_pvalue(
+    returns: pd.Series, predictions: pd.Series, baselines: pd.DataFrame, *, seed: int
+) -> float:
+    """p-value that the model beats every baseline, by squared error a session.
+
+    The largest of Hansen's (2005) SPA p-values against one baseline each: small only if all
+    of them are beaten. NaN under ``MIN_SPA_SESSIONS`` sessions.
+    """
+    losses = session_losses(returns, predictions)
+    if len(losses) < MIN_SPA_SESSIONS:
+        return np.nan
+    rivals = [session_losses(returns, baselines[name]) for name in baselines]
+    return max(_spa(rival.to_numpy(), losses.to_numpy(), seed) for rival in rivals)
+
+
+def _spa(baseline: np.ndarray, model: np.ndarray, seed: int) -> float:
+    from arch.bootstrap import SPA, optimal_block_length
+
+    gain = baseline - model
+    if np.ptp(gain) == 0:
+        return 1.0  # nothing to test: the model is the baseline
+    block = max(1, round(float(optimal_block_length(gain)["stationary"].iloc[0])))
+    test = SPA(baseline, model[:, None], block_size=block, reps=1000, seed=seed)
+    test.compute()
+    return float(test.pvalues["consistent"])
+
+
+def _session_mean(values: pd.Series) -> pd.Series:
+    return values.groupby(level=SESSION).mean()

@@ -1,0 +1,183 @@
+"""From learners to the one scikit-learn pipeline that is scored, logged and served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import VotingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from pipeline.errors import InvalidSettings
+from pipeline.learning.dataset import Dataset, model_inputs
+from pipeline.learning.threads import single_threaded
+from pipeline.schemas import SESSION
+
+ZERO = "zero_forecast"
+"""Name of the ensemble's member that always forecasts 0."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A base learner: how it is built and what is searched.
+
+    Attributes
+    ----------
+    build
+        Makes an unfitted scikit-learn regressor from keyword parameters.
+    initial
+        Parameters of the first trial; those outside ``space`` hold for every trial.
+    space
+        ``{parameter: {"type": "float"|"int"|"categorical", "low", "high", "log", "step",
+        "choices"}}``; empty = nothing to search.
+    scale
+        Whether the learner wants standardised inputs.
+    """
+
+    name: str
+    build: Callable[..., Any]
+    initial: Mapping[str, Any] = field(default_factory=dict)
+    space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    scale: bool = False
+
+    def __post_init__(self) -> None:
+        missing = sorted(set(self.space) - set(self.initial))
+        if missing:
+            raise InvalidSettings(
+                "model",
+                f"{self.name}: searched but without initial value: {missing}",
+                f"model.learners.{self.name}.initial.<parameter> for each",
+            )
+
+    def estimator(self, params: Mapping[str, Any] | None = None, *, seed: int = 0) -> Any:
+        """Unfitted estimator with ``initial`` overridden by ``params``."""
+        estimator = self.build(**{**self.initial, **(params or {})})
+        if "random_state" in estimator.get_params():
+            estimator.set_params(random_state=seed)
+        if not self.scale:
+            return estimator
+        return Pipeline([("scale", StandardScaler()), ("learner", estimator)])
+
+
+@dataclass(frozen=True)
+class Target:
+    """How the open-to-close return is treated before a fit; the forecast is again a return.
+
+    Attributes
+    ----------
+    winsorise
+        Share of rows clipped at each end, at quantiles pooled over the rows given.
+    relative
+        Subtract the session's mean over the rows given: half of the label's variance is the
+        session's own move, of which a window holds only some 40. It is forecast as 0.
+    """
+
+    winsorise: float = 0.01
+    relative: bool = True
+
+    def scored(self, returns: pd.Series) -> pd.Series:
+        """What the model is asked to forecast, unclipped."""
+        return market_relative(returns) if self.relative else returns
+
+    def treated(self, returns: pd.Series) -> pd.Series:
+        """What a learner is fitted on. Uses nothing but the rows given."""
+        scored = self.scored(returns)
+        low, high = scored.quantile([self.winsorise, 1 - self.winsorise])
+        return scored.clip(low, high)
+
+
+def market_relative(values: pd.Series) -> pd.Series:
+    """Values minus their session's mean over the rows given."""
+    return values - values.groupby(level=SESSION).transform("mean")
+
+
+def preparation(numeric: Sequence[str], categorical: Sequence[str]) -> ColumnTransformer:
+    """Median imputation of numbers, one-hot columns for categories, fitted where it is put.
+
+    A category unseen in the fit, or missing, is a row of zeros, never another category. A
+    column without any value becomes 0.
+    """
+    return ColumnTransformer(
+        [
+            (
+                "numeric",
+                SimpleImputer(strategy="median", keep_empty_features=True),
+                list(numeric),
+            ),
+            (
+                "categorical",
+                OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32),
+                list(categorical),
+            ),
+        ],
+        sparse_threshold=0.0,
+    )
+
+
+def assemble(
+    learners: Sequence[tuple[str, Any]],
+    *,
+    slope: float,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+) -> Pipeline:
+    """Preparation and the equally weighted mean of the learners, shrunk toward zero.
+
+    A constant-zero member takes the weight ``1 - slope``, so that the calibration slope lives
+    in a pipeline of third-party classes only.
+
+    Parameters
+    ----------
+    learners
+        Names and unfitted estimators.
+    slope
+        Calibration slope in [0, 1], see ``calibration_slope``.
+    """
+    if not 0.0 <= slope <= 1.0:
+        raise ValueError(f"slope is {slope}, allowed are 0 to 1")
+    members = [*learners, (ZERO, DummyRegressor(strategy="constant", constant=0.0))]
+    weights = [slope / len(learners)] * len(learners) + [1.0 - slope]
+    return Pipeline(
+        [
+            ("preparation", preparation(numeric, categorical)),
+            ("ensemble", VotingRegressor(members, weights=weights)),
+        ]
+    )
+
+
+def fit(pipeline: Pipeline, dataset: Dataset, target: Target) -> Pipeline:
+    """The pipeline, fitted on the treated returns with one thread."""
+    with single_threaded():
+        pipeline.fit(model_inputs(dataset.features), target.treated(dataset.returns).to_numpy())
+    return pipeline
+
+
+def predictions(pipeline: Pipeline, features: pd.DataFrame) -> pd.Series:
+    """Forecast open-to-close return (a fraction) of every row, known at decision time."""
+    with single_threaded():
+        values = pipeline.predict(model_inputs(features))
+    return pd.Series(values, index=features.index, name="prediction", dtype="float64")
+
+
+def calibration_slope(returns: pd.Series, predictions: pd.Series) -> float:
+    """Slope through the origin of out-of-fold returns on predictions, clipped to [0, 1].
+
+    Mincer and Zarnowitz (1969) without the intercept. 0 where the predictions do not vary.
+
+    Examples
+    --------
+    >>> calibration_slope(pd.Series([0.01, -0.02]), pd.Series([0.02, -0.04]))
+    0.5
+    """
+    squares = float((predictions**2).sum())
+    if squares == 0.0 or not np.isfinite(squares):
+        return 0.0
+    slope = float((predictions * returns).sum()) / squares
+    return float(np.clip(slope, 0.0, 1.0)) if np.isfinite(slope) else 0.0

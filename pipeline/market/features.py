@@ -1,0 +1,194 @@
+"""Feature snapshots: one row per symbol and session t, from what is known before t opens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.errors import InvalidData
+from pipeline.market.cross_section import universe_mean
+from pipeline.market.definitions import Feature, Known
+from pipeline.market.features_classic import classic
+from pipeline.market.windows import array, change
+from pipeline.schemas import ROW, STATIC, BarPanel, Panel
+
+FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {"classic": tuple(classic)}
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class FeatureInputs:
+    """What features are made of; may reach further than the sessions asked for.
+
+    Attributes
+    ----------
+    bars
+        Daily bars, sessions x symbols.
+    indicators
+        Result of `pipeline.market.indicators.indicators`, as of the close of its session.
+    market
+        Index bars with a column close, by session; None: the universe's mean return.
+    regimes
+        Result of `pipeline.market.regimes.regimes`, by the session at whose open it is known.
+    symbols
+        Index symbol; columns exchange and sector, where known.
+    """
+
+    bars: BarPanel
+    indicators: Panel
+    market: pd.DataFrame | None
+    regimes: pd.DataFrame
+    symbols: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Feature rows and, by reason, how many rows of the universe were left out.
+
+    Attributes
+    ----------
+    rows
+        MultiIndex (session, symbol), sorted; float32 columns in the order of the features, then
+        the static ones as strings.
+    left_out
+        ``no_session_before``: the first session there is; ``not_listed``: no bar in the look-back;
+        ``no_bar_before``: bars in the look-back, but none on t-1; ``short_history``.
+    """
+
+    rows: pd.DataFrame
+    left_out: dict[str, int]
+
+
+def snapshots(
+    features: Sequence[Feature],
+    inputs: FeatureInputs,
+    sessions: pd.DatetimeIndex,
+    *,
+    next_session: pd.Timestamp | None = None,
+    min_history: int = 40,
+) -> Snapshots:
+    """Feature rows of the sessions asked for, each from bars up to the session before.
+
+    A row exists only if its symbol has a bar on t-1, and at least `min_history` bars among the
+    `2 * min_history` sessions before t. Values have the same bits whatever else is loaded, as
+    long as `warm_up` sessions before the first one are.
+
+    Parameters
+    ----------
+    sessions
+        Sessions t of the panel, `next_session` included.
+    next_session
+        The session after the panel's last one.
+
+    Raises
+    ------
+    InvalidData
+        A session asked for is neither in the panel nor the next one.
+    """
+    calendar = _calendar(inputs.bars.sessions, next_session)
+    positions = np.sort(calendar.get_indexer(sessions))
+    if (positions < 0).any():
+        strangers = sessions.difference(calendar)
+        raise InvalidData(
+            "features",
+            f"{len(strangers)} sessions without bars asked for, the first {strangers[0].date()}",
+            f"sessions from {calendar[0].date()} to {calendar[-1].date()}",
+        )
+    start = max(0, positions.min(initial=len(calendar)) - warm_up(features, min_history))
+    known = known_before(inputs, calendar[start : positions.max(initial=start) + 1])
+    asked = np.isin(np.arange(len(known.targets)), positions - start - 1)
+    usable, left_out = _usable(~np.isnan(known.close), asked, min_history)
+    first = int((positions == 0).sum()) * len(known.symbols)
+    return Snapshots(_rows(features, known, usable), {"no_session_before": first, **left_out})
+
+
+def warm_up(features: Iterable[Feature], min_history: int = 40) -> int:
+    """Sessions to load before the first one asked for."""
+    return max([2 * min_history, *(feature.lookback for feature in features)])
+
+
+def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
+    """What is known before each session of `calendar` but its first, which has no session before.
+
+    Inputs are lined up on these sessions and on the panel's symbols, sorted.
+    """
+    sessions, targets = calendar[:-1], calendar[1:]
+    names = inputs.bars.symbols.sort_values()
+    bars = inputs.bars.loc(sessions, names)
+    prices = {field.name: array(getattr(bars, field.name)) for field in fields(bars)}
+    if inputs.market is None:
+        market_return = universe_mean(change(prices["close"], 1))
+    else:
+        market_return = change(array(inputs.market["close"].reindex(sessions)), 1)
+    return Known(
+        **prices,
+        indicators={
+            name: array(frame.reindex(index=sessions, columns=names))
+            for name, frame in inputs.indicators.items()
+        },
+        market_return=market_return,
+        regimes=inputs.regimes.reindex(targets),
+        symbols=inputs.symbols.reindex(index=names, columns=list(STATIC)),
+        sessions=sessions,
+        targets=targets,
+    )
+
+
+def feature_set_hash(features: Iterable[Feature]) -> str:
+    """12 hex digits for the names and hashes of the features; their order does not matter."""
+    lines = sorted(f"{feature.name} {feature.hash}" for feature in features)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+def catalogue(features: Iterable[Feature]) -> pd.DataFrame:
+    """Name, kind, look-back in sessions, formula and source of each feature."""
+    columns = ["name", "kind", "lookback", "formula", "source"]
+    return pd.DataFrame([{c: getattr(f, c) for c in columns} for f in features], columns=columns)
+
+
+def _calendar(sessions: pd.DatetimeIndex, next_session: pd.Timestamp | None) -> pd.DatetimeIndex:
+    if next_session is None:
+        return sessions
+    if len(sessions) and next_session <= sessions[-1]:
+        raise InvalidData(
+            "features",
+            f"next session {next_session.date()} is not after the last bar's",
+            f"a session after {sessions[-1].date()}",
+        )
+    return pd.DatetimeIndex([*sessions, next_session], dtype=sessions.dtype)
+
+
+def _usable(has_bar: Mask, asked: Mask, min_history: int) -> tuple[Mask, dict[str, int]]:
+    """Rows that get a snapshot, and the number of the others by reason."""
+    bars = has_bar.cumsum(axis=0)
+    recent = bars.copy()
+    recent[2 * min_history :] -= bars[: max(len(bars) - 2 * min_history, 0)]
+    listed, enough = recent > 0, recent >= min_history
+    reasons = {
+        "not_listed": ~listed,
+        "no_bar_before": listed & ~has_bar,
+        "short_history": has_bar & ~enough,
+    }
+    left_out = {reason: int(rows[asked].sum()) for reason, rows in reasons.items()}
+    return has_bar & enough & asked[:, None], left_out
+
+
+def _rows(features: Sequence[Feature], known: Known, usable: Mask) -> pd.DataFrame:
+    session, symbol = np.nonzero(usable)
+    everything = pd.MultiIndex.from_product([known.targets, known.symbols.index], names=ROW)
+    index = everything[usable.ravel()]
+    numbers = [feature for feature in features if feature.kind != "static"]
+    columns = np.empty((len(numbers), len(index)), dtype=np.float32)
+    for column, feature in zip(columns, numbers, strict=True):
+        column[:] = feature(known)[usable if feature.kind == "symbol" else session]
+    rows = pd.DataFrame(columns.T, index=index, columns=[f.name for f in numbers], copy=False)
+    for feature in features:
+        if feature.kind == "static":
+            rows[feature.name] = pd.array(feature(known), dtype="str")[symbol]
+    return rows

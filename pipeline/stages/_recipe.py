@@ -1,0 +1,75 @@
+"""What decides a model before it sees data, and the hash that ties its runs together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pipeline.errors import InvalidSettings
+from pipeline.market.definitions import Feature
+from pipeline.market.features import FEATURE_SETS, feature_set_hash
+from pipeline.schemas import SESSIONS_A_YEAR
+from pipeline.settings import Settings
+from pipeline.trading.strategy import Rules
+
+
+def feature_set(settings: Settings) -> tuple[Feature, ...]:
+    """All features of the chosen set: what snapshots hold."""
+    name = settings.features.name
+    if name not in FEATURE_SETS:
+        known = ", ".join(FEATURE_SETS)
+        raise InvalidSettings("features", f"no feature set {name!r}", f"one of: {known}")
+    return FEATURE_SETS[name]
+
+
+def learned_features(settings: Settings) -> tuple[Feature, ...]:
+    """The features a model learns from.
+
+    Columns equal for all symbols of a session hold one independent value per session: they are
+    left out of windows too short to learn from those.
+    """
+    wide_enough = window_sessions(settings) >= settings.features.session_wide_from_sessions
+    features = feature_set(settings)
+    return tuple(f for f in features if wide_enough or f.kind != "session")
+
+
+def window_sessions(settings: Settings) -> int:
+    """Expected sessions of the development window: known without looking at data."""
+    asked = settings.retrain
+    days = asked.window_days
+    if asked.start and asked.end:
+        days = (asked.end - asked.start).days - asked.holdout_days
+    return round(days * SESSIONS_A_YEAR / 365)
+
+
+def recipe(settings: Settings) -> dict[str, Any]:
+    """Features, target, model and space, budget, window, folds, strategy and seed."""
+    content = settings.model_dump(mode="json", by_alias=True)
+    return {
+        "features": {f.name: f.hash for f in learned_features(settings)},
+        "min_history": settings.features.min_history,
+        "model": content["model"],
+        "hpo": content["hpo"],
+        "cv": content["cv"],
+        "strategy": content["strategy"],
+        "window_sessions": window_sessions(settings),
+        "seed": settings.seed,
+    }
+
+
+def recipe_hash(settings: Settings) -> str:
+    """12 hex digits over the recipe."""
+    canonical = json.dumps(recipe(settings), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def feature_version(settings: Settings) -> str:
+    """Hash of the whole feature set: the folder of its snapshots."""
+    return feature_set_hash(feature_set(settings))
+
+
+def rules(settings: Settings) -> Rules:
+    """The strategy's rules, with the backtest's number of positions."""
+    chosen = settings.strategy.model_dump(exclude={"name"})
+    return Rules(**{**chosen, "max_positions": settings.backtest.max_positions})

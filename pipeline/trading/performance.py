@@ -1,0 +1,133 @@
+"""How good a backtest was: plain functions on net returns per session.
+
+Returns are simple returns per session; all sessions count, the first one and those without
+trades included. A year has 252 sessions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from pipeline.schemas import SESSIONS_A_YEAR
+from pipeline.trading.backtest import Backtest
+
+
+def sharpe(returns: pd.Series) -> float:
+    """Annualised Sharpe ratio against a zero rate: mean over standard deviation (ddof 1).
+
+    NaN where it is undefined: fewer than two returns, or no variance, as without trades.
+    Source: Sharpe (1994), "The Sharpe Ratio", Journal of Portfolio Management 21.
+
+    >>> round(sharpe(pd.Series([0.01, 0.00, 0.02])), 4)
+    15.8745
+    """
+    values = returns.to_numpy(dtype="float64")
+    if len(values) < 2 or np.ptp(values) == 0.0:
+        return math.nan
+    return float(values.mean() / values.std(ddof=1) * math.sqrt(SESSIONS_A_YEAR))
+
+
+def total_return(returns: pd.Series) -> float:
+    """Compounded return over all sessions.
+
+    >>> round(total_return(pd.Series([0.10, -0.10])), 4)
+    -0.01
+    """
+    return float(np.prod(1.0 + returns.to_numpy(dtype="float64"))) - 1.0
+
+
+def annualized_return(returns: pd.Series) -> float:
+    """Compounded return a year, by the number of sessions; NaN without sessions."""
+    if returns.empty:
+        return math.nan
+    return float((1.0 + total_return(returns)) ** (SESSIONS_A_YEAR / len(returns)) - 1.0)
+
+
+def drawdowns(returns: pd.Series) -> pd.Series:
+    """Loss from the highest equity so far, as a positive fraction, after each session.
+
+    The bankroll is the first peak, so a loss on the first session counts.
+
+    >>> drawdowns(pd.Series([-0.1, 0.2, -0.25])).round(4).tolist()
+    [0.1, 0.0, 0.25]
+    """
+    equity = (1.0 + returns).cumprod()
+    return (1.0 - equity / equity.cummax().clip(lower=1.0)).rename("drawdown")
+
+
+def max_drawdown(returns: pd.Series) -> float:
+    """Largest drawdown, a positive fraction; 0 where equity never fell."""
+    return float(drawdowns(returns).max()) if len(returns) else math.nan
+
+
+def filled_trades(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the ledger that traded at least a part."""
+    return ledger[ledger["shares_filled"] > 0.0]
+
+
+def win_rate(ledger: pd.DataFrame) -> float:
+    """Part of the trades that earned something after costs; NaN without trades."""
+    trades = filled_trades(ledger)
+    return float((trades["net_pnl"] > 0.0).mean()) if len(trades) else math.nan
+
+
+def turnover(result: Backtest) -> float:
+    """Notional bought and sold over the equity before, mean per session (2 = all, both ways)."""
+    trades = filled_trades(result.ledger)
+    notional = trades["shares_filled"] * (trades["open"] + trades["close"])
+    return float((notional / trades["equity_before"]).sum() / len(result.net_returns))
+
+
+def cost_share(ledger: pd.DataFrame) -> float:
+    """Part of the gross P&L that commission and slippage took; above 1 they took all of it.
+
+    NaN where there was no gross profit to take from.
+    """
+    gross = float(ledger["gross_pnl"].sum())
+    costs = float(ledger["commission"].sum() + ledger["slippage"].sum())
+    return costs / gross if gross > 0.0 else math.nan
+
+
+def equal_weight_benchmark(open_: pd.DataFrame, close: pd.DataFrame) -> pd.Series:
+    """Open-to-close return of holding every symbol alike, before costs, by session.
+
+    Symbols without an open or close are left out; a session without any is NaN.
+    """
+    return (close / open_ - 1.0).mean(axis=1).rename("benchmark_return")
+
+
+def summary(result: Backtest, benchmark_returns: pd.Series) -> dict[str, float]:
+    """Metrics of a backtest under the names of the run contract.
+
+    Parameters
+    ----------
+    result
+        Of ``backtest``.
+    benchmark_returns
+        By session, for example ``equal_weight_benchmark``; NaN sessions are left out.
+
+    Returns
+    -------
+    dict[str, float]
+        Net of costs unless named gross; Sharpe and return a year, turnover and exposure a session.
+        NaN where a value is undefined.
+    """
+    net, benchmark = result.net_returns, benchmark_returns.dropna()
+    return {
+        "backtest/sharpe": sharpe(net),
+        "backtest/max_drawdown": max_drawdown(net),
+        "backtest/annualized_return": annualized_return(net),
+        "backtest/total_return": total_return(net),
+        "backtest/win_rate": win_rate(result.ledger),
+        "backtest/trades": float(len(filled_trades(result.ledger))),
+        "backtest/turnover": turnover(result),
+        "backtest/cost_share": cost_share(result.ledger),
+        "backtest/exposure": float(result.exposure.mean()),
+        "backtest/gross_sharpe": sharpe(result.gross_returns),
+        "backtest/sessions": float(len(net)),
+        "benchmark/sharpe": sharpe(benchmark),
+        "benchmark/total_return": total_return(benchmark),
+    }
