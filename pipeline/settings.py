@@ -296,6 +296,11 @@ class Settings(Section):
         cleared = {"day": None, "start_date": None, "end_date": None, "exchange": None}
         return self.model_copy(update={**cleared, "symbols": None})
 
+    def without_refresh(self) -> Settings:
+        """These settings for a retrain whose data stages ran before."""
+        retrain = self.retrain.model_copy(update={"refresh": False})
+        return self.model_copy(update={"retrain": retrain})
+
 
 def invalid(faults: Iterable[str]) -> InvalidSettings:
     """One error for all faults of a configuration."""

@@ -122,7 +122,15 @@ def moved_by_hand() -> bool:
     return not moves or int(now.version) != moves[-1].version
 
 
-def move_champion(version: int, *, action: str, reason: str, forced: bool, by: str) -> Move:
+def move_champion(
+    version: int,
+    *,
+    action: str,
+    reason: str,
+    forced: bool,
+    by: str,
+    tags: Mapping[str, str] | None = None,
+) -> Move:
     """Move `champion`, with its reason on the version and in the model's history."""
     client = MlflowClient()
     before = holder(CHAMPION)
@@ -138,8 +146,9 @@ def move_champion(version: int, *, action: str, reason: str, forced: bool, by: s
     client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(version))
     kept = [asdict(m) for m in [*history(), move][-KEPT_MOVES:]]
     client.set_registered_model_tag(MODEL_NAME, HISTORY, json.dumps(kept))
-    for key, value in asdict(move).items():
-        client.set_model_version_tag(MODEL_NAME, str(version), f"champion.{key}", str(value))
+    recorded = {f"champion.{key}": str(value) for key, value in asdict(move).items()}
+    for key, value in (recorded | dict(tags or {})).items():
+        client.set_model_version_tag(MODEL_NAME, str(version), key, value)
     return move
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import InvalidData, TooFewSessions
-from pipeline.schemas import ROW, SESSION, SYMBOL, TARGET
+from pipeline.schemas import ROW, SESSION, STATIC, SYMBOL, TARGET
 
 NO_LABEL = "no label"
 NO_FEATURES = "all features missing"
 INFINITE = "infinite value"
+UNKNOWN_CATEGORY = "unknown"
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ class Dataset:
     @property
     def numeric(self) -> list[str]:
         """Names of the number columns."""
-        return [str(name) for name in self.features if _is_number(self.features[name])]
+        return [str(name) for name in self.features if _is_number(self.features, name)]
 
     @property
     def categorical(self) -> list[str]:
         """Names of the string columns."""
-        return [str(name) for name in self.features if not _is_number(self.features[name])]
+        return [str(name) for name in self.features if not _is_number(self.features, name)]
 
     def at(self, sessions: pd.DatetimeIndex) -> Dataset:
         """The rows of these sessions; ``dropped`` still speaks of the whole join."""
@@ -95,7 +96,7 @@ def join(
     """
     columns = list(snapshots.columns if columns is None else columns)
     _check(snapshots, labels, columns)
-    features = _typed(snapshots[columns].sort_index())
+    features = _typed(snapshots[columns].sort_index(), "float32")
     returns = labels[TARGET].reindex(features.index).astype("float64")
     reason = _reasons(features, returns)
     dropped = {str(name): int(count) for name, count in reason[reason != ""].value_counts().items()}
@@ -110,11 +111,12 @@ def join(
 
 
 def model_inputs(features: pd.DataFrame) -> pd.DataFrame:
-    """Features as the model's signature declares them: float64 and strings.
+    """Features as the model's signature declares them: float64 and strings, none missing.
 
-    Fitting and serving on the same types keeps the last bits of scaled inputs equal.
+    Fitting and serving on the same types keeps the last bits of scaled inputs equal. A missing
+    attribute is the category ``UNKNOWN_CATEGORY``, whatever kind of null stood for it.
     """
-    return features.astype({c: "float64" if _is_number(features[c]) else "str" for c in features})
+    return _typed(features, "float64")
 
 
 def digest(dataset: Dataset) -> str:
@@ -130,7 +132,7 @@ def digest(dataset: Dataset) -> str:
     total.update(sessions.to_numpy().astype("datetime64[us]").astype("<i8").tobytes())
     _add_words(total, features.index.get_level_values(SYMBOL).to_series())
     for name in features:
-        if _is_number(features[name]):
+        if _is_number(features, name):
             _add_numbers(total, features[name], "<f4")
         else:
             _add_words(total, features[name])
@@ -138,12 +140,15 @@ def digest(dataset: Dataset) -> str:
     return total.hexdigest()[:32]
 
 
-def _is_number(values: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values)
+def _is_number(features: pd.DataFrame, name: Hashable) -> bool:
+    # a static column without any value often arrives as float
+    return name not in STATIC and pd.api.types.is_numeric_dtype(features[name])
 
 
-def _typed(features: pd.DataFrame) -> pd.DataFrame:
-    return features.astype({c: "float32" if _is_number(features[c]) else "str" for c in features})
+def _typed(features: pd.DataFrame, number: str) -> pd.DataFrame:
+    words = [name for name in features if not _is_number(features, name)]
+    typed = features.astype({name: "str" if name in words else number for name in features})
+    return typed.fillna(dict.fromkeys(words, UNKNOWN_CATEGORY))
 
 
 def _check(snapshots: pd.DataFrame, labels: pd.DataFrame, columns: list[str]) -> None:

@@ -167,14 +167,15 @@ def fold_metrics(
 def mean_and_std(folds: list[dict[str, float]]) -> dict[str, float]:
     """``<metric>_mean`` and ``<metric>_std`` (ddof 1) over folds; NaN if a fold has none."""
     table = pd.DataFrame(folds, dtype="float64")
-    means = table.mean(skipna=False).add_suffix("_mean")
-    return {**means, **table.std(skipna=False).add_suffix("_std")}
+    means = table.mean(skipna=False).add_suffix("_mean").to_dict()
+    spreads = table.std(skipna=False).add_suffix("_std").to_dict()
+    return {str(name): float(value) for name, value in (means | spreads).items()}
 
 
 def cv_metrics(
     returns: pd.Series, predictions: pd.Series, fold_of_row: np.ndarray
 ) -> dict[str, float]:
-    """The run contract's ``cv/*`` of out-of-fold predictions."""
+    """The run contract's ``cv/*`` of out-of-fold predictions, which may be ``calibrated``."""
     folds = [
         fold_metrics(returns[fold_of_row == number], predictions[fold_of_row == number])
         for number in np.unique(fold_of_row)

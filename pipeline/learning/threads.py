@@ -31,4 +31,8 @@ def fit_workers(workers: int) -> Iterator[ThreadPoolExecutor]:
         controller.limit(limits=1),
         ThreadPoolExecutor(max_workers=workers, initializer=limit) as pool,
     ):
-        yield pool
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # an interrupt does not wait for a whole batch
+            raise

@@ -132,6 +132,13 @@ class Validated:
     seconds: float
 
 
+def mean_out_of_fold(trials: Sequence[Trial]) -> pd.Series:
+    """Out-of-fold predictions of the equally weighted ensemble of these trials."""
+    columns = [trial.out_of_fold for trial in trials if trial.out_of_fold is not None]
+    mean: pd.Series = pd.concat(columns, axis=1).mean(axis=1)
+    return mean.rename("prediction")
+
+
 def stored(
     trial: Trial, searched: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]
 ) -> FrozenTrial:

@@ -93,6 +93,7 @@ class Feature:
     parameters: tuple[tuple[str, int | str], ...] = ()
 
     def __call__(self, known: Known) -> Values:
+        """Values of the shape that the kind says."""
         return self.calculation(known, **dict(self.parameters))
 
     @cached_property
@@ -197,8 +198,11 @@ def _bare_definition(function: FunctionType) -> ast.FunctionDef:
 
 def _named(definition: ast.FunctionDef, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Module-level objects that a function refers to, by name or as ``module.name``."""
-    for node in ast.walk(definition):
-        if isinstance(node, ast.Name) and node.id in scope:
+    nodes = list(ast.walk(definition))
+    local = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    local |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in scope and node.id not in local:
             yield node.id, scope[node.id]
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             module = scope.get(node.value.id)

@@ -57,8 +57,8 @@ class Snapshots:
         MultiIndex (session, symbol), sorted; float32 columns in the order of the features, then
         the static ones as strings.
     left_out
-        ``no_session_before``: the first session there is; ``not_listed``: no bar in the look-back;
-        ``no_bar_before``: bars in the look-back, but none on t-1; ``short_history``.
+        ``no_session_before``: the first session there is; ``no_bars``: not listed yet or long
+        gone; ``no_bar_before``: none on t-1; ``short_history``: too few bars before t.
     """
 
     rows: pd.DataFrame
@@ -171,7 +171,7 @@ def _usable(has_bar: Mask, asked: Mask, min_history: int) -> tuple[Mask, dict[st
     recent[2 * min_history :] -= bars[: max(len(bars) - 2 * min_history, 0)]
     listed, enough = recent > 0, recent >= min_history
     reasons = {
-        "not_listed": ~listed,
+        "no_bars": ~listed,
         "no_bar_before": listed & ~has_bar,
         "short_history": has_bar & ~enough,
     }

@@ -194,7 +194,7 @@ def regime_measure(known: Known, measure: str) -> Array:
 @feature("weekday", lookback=0, source="French (1980)", kind="session")
 def weekday(known: Known) -> Values:
     """weekday of t, 0 = Monday"""
-    return known.targets.weekday.to_numpy()
+    return known.targets.day_of_week.to_numpy()
 
 
 @feature("days_since_previous", lookback=0, source="French (1980)", kind="session")

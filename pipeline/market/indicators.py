@@ -14,11 +14,15 @@ import numpy.typing as npt
 import pandas as pd
 import talib
 
-from pipeline.market.windows import Array, array
+from pipeline.market.windows import Array
 from pipeline.schemas import INDICATORS, BarPanel
 
-WARM_UP = 600
-"""Own bars to load before a new bar: from then on its values are bit-equal to a full history's."""
+WARM_UP = 750
+"""Own bars to load before a new bar: from then on its values are bit-equal to a full history's.
+
+Measured on 500 stocks, 20 starts: after 600 bars 39 of 33 million values still differ in their
+last bit, after 650 none.
+"""
 
 RESTART_AFTER = 5
 """Missing sessions inside a series after which it starts anew instead of bridging the hole."""
@@ -65,7 +69,7 @@ def indicators(bars: BarPanel, obv_start: pd.Series | None = None) -> dict[str, 
 def _series(high: Array, low: Array, close: Array, volume: Array) -> Array:
     macd = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
     rsi = talib.RSI(close, timeperiod=14)
-    # TA-Lib answers 0, as after an unbroken fall.
+    # TA-Lib answers 0 for a series that never moved, as for one that only fell.
     rsi[~np.isnan(rsi) & ~np.logical_or.accumulate(close != close[0])] = 50.0
     return np.stack(
         [rsi, *macd, talib.ATR(high, low, close, timeperiod=14), talib.OBV(close, volume)]

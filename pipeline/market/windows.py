@@ -7,6 +7,8 @@ missing value is NaN.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -42,7 +44,7 @@ def total(values: Array, n: int) -> Array:
     >>> total(np.array([1.0, 2.0, 3.0]), 2)
     array([nan,  3.,  5.])
     """
-    return _folded(np.add, values, n)
+    return _padded(_folded(np.add, _latest(values, n)), values)
 
 
 def average(values: Array, n: int) -> Array:
@@ -52,26 +54,25 @@ def average(values: Array, n: int) -> Array:
 
 def compounded(moves: Array, n: int) -> Array:
     """Return over the last `n` sessions from the simple return of each: product(1 + move) - 1."""
-    return _folded(np.multiply, 1 + moves, n) - 1
+    return _padded(_folded(np.multiply, _latest(1 + moves, n)), moves) - 1
 
 
 def highest(values: Array, n: int) -> Array:
     """Maximum over the last `n` sessions."""
-    return _folded(np.maximum, values, n)
+    return _padded(_folded(np.maximum, _latest(values, n)), values)
 
 
 def lowest(values: Array, n: int) -> Array:
     """Minimum over the last `n` sessions."""
-    return _folded(np.minimum, values, n)
+    return _padded(_folded(np.minimum, _latest(values, n)), values)
 
 
 def deviation(values: Array, n: int) -> Array:
     """Sample standard deviation (n - 1) over the last `n` sessions, in two passes."""
-    mean = average(values, n)
-    squares = np.full_like(mean, 0.0)
-    for k in range(n):
-        squares += (past(values, k) - mean) ** 2
-    return np.sqrt(squares / (n - 1))
+    latest = _latest(values, n)
+    mean = _folded(np.add, latest) / n
+    squares = _folded(np.add, ((value - mean) ** 2 for value in latest))
+    return _padded(np.sqrt(squares / (n - 1)), values)
 
 
 def time_correlation(values: Array, n: int) -> Array:
@@ -80,13 +81,15 @@ def time_correlation(values: Array, n: int) -> Array:
     A bounded form of the t-statistic of a linear trend: t = r sqrt((n - 2) / (1 - r^2)).
     NaN where the values do not vary.
     """
-    mean = average(values, n)
+    latest = _latest(values, n)
+    # Measured from the newest value, a constant varies by exactly nothing.
+    mean = _folded(np.add, (value - latest[0] for value in latest)) / n
+    distances = (value - latest[0] - mean for value in latest)
     covariance, squares = np.zeros_like(mean), np.zeros_like(mean)
-    for k in range(n):
-        distance = past(values, k) - mean
-        covariance += ((n - 1) / 2 - k) * distance
+    for position, distance in enumerate(distances):
+        covariance += ((n - 1) / 2 - position) * distance
         squares += distance**2
-    return ratio(covariance, np.sqrt(squares * (n * (n * n - 1) / 12)))
+    return _padded(ratio(covariance, np.sqrt(squares * (n * (n * n - 1) / 12))), values)
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:
@@ -95,11 +98,23 @@ def ratio(numerator: Array, denominator: Array) -> Array:
         return np.where(denominator == 0, np.nan, numerator / denominator)
 
 
-def _folded(step: np.ufunc, values: Array, n: int) -> Array:
-    folded = np.full_like(values, np.nan)
-    if n > len(values):
-        return folded
-    folded[n - 1 :] = values[n - 1 :]
-    for k in range(1, n):
-        step(folded[n - 1 :], values[n - 1 - k : len(values) - k], out=folded[n - 1 :])
+def _latest(values: Array, n: int) -> list[Array]:
+    """Views of the newest, second newest, ... value of every full window of `n` sessions."""
+    windows = max(len(values) - n + 1, 0)
+    return [values[n - 1 - k :][:windows] for k in range(n)]
+
+
+def _folded(step: np.ufunc, terms: Iterable[Array]) -> Array:
+    """The terms put together one after the other, in their order."""
+    remaining = iter(terms)
+    folded = next(remaining).copy()
+    for term in remaining:
+        step(folded, term, out=folded)
     return folded
+
+
+def _padded(full: Array, like: Array) -> Array:
+    """NaN for the sessions at the start, which have no full window."""
+    padded = np.full_like(like, np.nan)
+    padded[len(like) - len(full) :] = full
+    return padded

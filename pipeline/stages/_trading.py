@@ -13,7 +13,7 @@ from pipeline.stages import _data
 from pipeline.stages._recipe import rules
 from pipeline.trading.backtest import Backtest, backtest
 from pipeline.trading.performance import equal_weight_benchmark, summary
-from pipeline.trading.strategy import liquidity
+from pipeline.trading.liquidity import liquidity
 from pipeline.trading.vectorised import session_returns
 
 

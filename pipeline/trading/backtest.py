@@ -133,8 +133,8 @@ def backtest(
 
 def _at(proposed: pd.DataFrame, prices: pd.DataFrame) -> Values:
     """The price of each proposal in its own session."""
-    row = prices.index.get_indexer(proposed[SESSION])
-    column = prices.columns.get_indexer(proposed["symbol"])
+    row = prices.index.get_indexer(pd.Index(proposed[SESSION]))
+    column = prices.columns.get_indexer(pd.Index(proposed["symbol"]))
     return prices.to_numpy(dtype="float64")[row, column]
 
 

@@ -100,10 +100,11 @@ def gates(config: Mapping[str, Any]) -> tuple[Gate, ...]:
     Raises
     ------
     InvalidSettings
-        Listing every gate with a missing, unknown or impossible key.
+        Listing everything that is missing, unknown or impossible.
     """
     entries = {name: dict(entry) for name, entry in config.items() if isinstance(entry, Mapping)}
-    faults = [fault for name, entry in entries.items() for fault in _faults(name, entry)]
+    faults = [] if MIN_SESSIONS in config else [f"{MIN_SESSIONS} is missing"]
+    faults += [fault for name, entry in entries.items() for fault in _faults(name, entry)]
     if faults:
         raise InvalidSettings("gates", "; ".join(faults), "gates of the shape in conf/gates/")
     return tuple(Gate(name=name, **entry) for name, entry in entries.items())
@@ -116,6 +117,8 @@ def _faults(name: str, entry: Mapping[str, Any]) -> list[str]:
     for key, choices in (("operator", tuple(OPERATORS)), ("when_unknown", WHEN_UNKNOWN)):
         if key in entry and entry[key] not in choices:
             faults.append(f"{name}.{key} is {entry[key]!r}, not one of {', '.join(choices)}")
+    if not isinstance(entry.get("threshold", 0.0), int | float):
+        faults.append(f"{name}.threshold is {entry['threshold']!r}, not a number")
     return faults
 
 
@@ -134,10 +137,10 @@ def evaluate(metrics: Mapping[str, float], thresholds: Mapping[str, Any]) -> lis
     list[GateResult]
         In the order of the config.
     """
-    sessions = int(_known(metrics, SESSIONS, 0.0))
-    needed = int(thresholds[MIN_SESSIONS])
-    enough = _enough_sessions(sessions, needed)
-    return [enough, *(_result(gate, metrics, sessions, needed) for gate in gates(thresholds))]
+    conditions = gates(thresholds)
+    sessions, needed = int(_known(metrics, SESSIONS, 0.0)), int(thresholds[MIN_SESSIONS])
+    results = [_result(gate, metrics, sessions, needed) for gate in conditions]
+    return [_enough_sessions(sessions, needed), *results]
 
 
 def verdict(results: Iterable[GateResult]) -> Verdict:

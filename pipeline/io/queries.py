@@ -1,0 +1,87 @@
+"""Which rows of the store's tables are meant: ranges, symbols, kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+
+from pipeline.io import tables
+from pipeline.io.bulk import Rows
+from pipeline.schemas import ROW, SESSION, SYMBOL
+
+Session = pd.Timestamp | date | str
+"""Anything pandas reads as a day."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Rows of a table keyed by session and symbol; bounds are inclusive, None is no bound."""
+
+    start: Session | None = None
+    end: Session | None = None
+    symbols: Iterable[str] | None = None
+    kind: str | None = None
+
+    def rows(self, table: Table, fields: Iterable[str] = ()) -> Select:
+        """Session, symbol and the fields."""
+        return select(*(table.c[name] for name in (*ROW, *fields))).where(*self.conditions(table))
+
+    def conditions(self, table: Table) -> list[ColumnElement[bool]]:
+        """For the ``where`` of a statement on this table."""
+        found: list[ColumnElement[bool]] = []
+        if self.start is not None:
+            found.append(table.c.session >= as_date(self.start))
+        if self.end is not None:
+            found.append(table.c.session <= as_date(self.end))
+        if self.symbols is not None:
+            found.append(table.c.symbol.in_(list(self.symbols)))
+        if self.kind is not None:
+            of_kind = select(tables.symbols.c.symbol).where(tables.symbols.c.kind == self.kind)
+            found.append(table.c.symbol.in_(of_kind))
+        return found
+
+    def axes(self, connection: Connection, rows: Rows) -> tuple[pd.DatetimeIndex, pd.Index]:
+        """All sessions in range with any bar of this kind; the symbols given, else those found."""
+        everyone = Where(self.start, self.end, kind=self.kind).rows(tables.bars)
+        if self.symbols is None:
+            return sessions_of(connection, everyone), rows.symbols
+        return sessions_of(connection, everyone), pd.Index(self.symbols, name=SYMBOL, dtype="str")
+
+
+def sessions_of(connection: Connection, rows: Select) -> pd.DatetimeIndex:
+    """The sessions that occur in a statement's rows, sorted."""
+    session = rows.selected_columns[SESSION]
+    found = connection.scalars(rows.with_only_columns(session).distinct().order_by(session))
+    return pd.DatetimeIndex(pd.to_datetime(found.all()), name=SESSION).as_unit("us")
+
+
+def same_row(one: Table, other: Table) -> ColumnElement[bool]:
+    """True where `other` has a row of the session and symbol of `one`."""
+    there = (other.c.session == one.c.session, other.c.symbol == one.c.symbol)
+    return select(other.c.symbol).where(*there).correlate(one).exists()
+
+
+def extent(table: Table) -> Select:
+    """One row: number of rows; sessions, symbols, first and last where rows are by session."""
+    columns = [func.count().label("rows")]
+    if SESSION in table.c:
+        session = table.c.session
+        columns.append(func.count(session.distinct()).label("sessions"))
+        columns.append(func.count(table.c.symbol.distinct()).label("symbols"))
+        columns += [func.min(session).label("first"), func.max(session).label("last")]
+    return select(*columns).select_from(table)
+
+
+def dated(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The same rows with these columns, dates as the database gave them, as timestamps."""
+    stamps = {name: pd.DatetimeIndex(pd.to_datetime(rows[name])).as_unit("us") for name in columns}
+    return rows.assign(**stamps)
+
+
+def as_date(session: Session) -> date:
+    """The day of a session."""
+    return pd.Timestamp(session).date()

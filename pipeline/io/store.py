@@ -1,0 +1,291 @@
+"""The store: facts and narrow results of one data source in one SQL database.
+
+Every write is one transaction and idempotent: rows that are already there with the same values are
+not touched, and only a write that changed something counts up the revision. SQLite alone for now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, Select, Table, delete, func, insert, select
+
+from pipeline.errors import InvalidData
+from pipeline.io import tables
+from pipeline.io.bulk import Written, merge, read, stacked
+from pipeline.io.database import connected, identity, located, writing
+from pipeline.io.lock import writer_lock
+from pipeline.io.providers import Delivery
+from pipeline.io.queries import Session, Where, as_date, dated, extent, same_row, sessions_of
+from pipeline.io.revisions import Revisions, counted
+from pipeline.schemas import BAR_FIELDS, INDICATORS, LABELS, ROW, SESSION, SYMBOL, BarPanel, Panel
+
+FEW_SYMBOLS = 100
+
+
+class Store(Revisions):
+    """Facts and narrow results of one data source; open it with `Store.open`.
+
+    Ranges are inclusive, None means no bound, and symbols default to all.
+    """
+
+    def __init__(self, path: Path, engine: Engine, store_id: str, lock_timeout: float) -> None:
+        self.path = path
+        self.store_id = store_id
+        self._engine = engine
+        self._lock_timeout = lock_timeout
+
+    @classmethod
+    def open(cls, where: str | Path, *, create: bool = True, lock_timeout: float = 10.0) -> Store:
+        """Open the store in a file, given as a path or as a ``sqlite:///`` URL.
+
+        Parameters
+        ----------
+        lock_timeout
+            Seconds that `writer` waits for another writer.
+
+        Raises
+        ------
+        NotReady
+            There is no store and `create` is false.
+        StoreTooOld
+            Another version of the schema wrote it.
+        InvalidData
+            The file is something else.
+        """
+        path = located(where, create)
+        engine = connected(path)
+        try:
+            return cls(path, engine, identity(engine, path), lock_timeout)
+        except BaseException:
+            engine.dispose()
+            raise
+
+    def close(self) -> None:
+        """Release the file."""
+        self._engine.dispose()
+
+    def writer(self, stage: str) -> AbstractContextManager[None]:
+        """Be the only writer of this store and its snapshots while the block runs.
+
+        Raises
+        ------
+        StoreLocked
+            Another process is writing; its stage and process id are named.
+        """
+        file = self.path.with_name(f"{self.path.name}.lock")
+        return writer_lock(file, stage, self._lock_timeout)
+
+    def write_symbols(self, listed: pd.DataFrame) -> Written:
+        """Index symbol; columns exchange, sector, name, kind. Symbols not listed stay."""
+        with writing(self._engine) as connection:
+            stored = pd.read_sql(select(tables.symbols), connection, index_col=SYMBOL)
+            written = merge(connection, tables.symbols, listed, stored)
+            return counted(connection, tables.symbols, written)
+
+    def symbols(self, kind: str | None = None) -> pd.DataFrame:
+        """Index symbol, sorted; columns exchange, sector, name (missing: NaN), kind.
+
+        Parameters
+        ----------
+        kind
+            "stock" or "index", None for both.
+        """
+        statement = select(tables.symbols).order_by(SYMBOL)
+        if kind is not None:
+            statement = statement.filter_by(kind=kind)
+        return self._frame(statement).astype("str").set_index(SYMBOL)
+
+    def write_bars(self, delivery: Delivery) -> Written:
+        """Write bars, what was quarantined and what is missing; a bar that came ends its gap.
+
+        Raises
+        ------
+        InvalidData
+            A bar's symbol is not among those of `write_symbols`.
+        """
+        left_out = {tables.quarantine: delivery.quarantine, tables.gaps: delivery.gaps}
+        with writing(self._engine) as connection:
+            _check_listed(connection, delivery.bars)
+            written = _merged(connection, tables.bars, delivery.bars)
+            for table, rows in left_out.items():
+                _merged(connection, table, rows.set_index(ROW))
+                connection.execute(delete(table).where(same_row(table, tables.bars)))
+            return counted(connection, tables.bars, written)
+
+    def bar_panel(
+        self,
+        start: Session | None = None,
+        end: Session | None = None,
+        symbols: Iterable[str] | None = None,
+        kind: str = "stock",
+    ) -> BarPanel:
+        """Bars, wide.
+
+        Sessions are all in range on which the store has any bar of this kind; symbols are those
+        given, sorted, or all that have a bar in range.
+        """
+        return BarPanel(**self._wide(tables.bars, BAR_FIELDS, start, end, symbols, kind))
+
+    def final_mask(
+        self,
+        start: Session | None = None,
+        end: Session | None = None,
+        symbols: Iterable[str] | None = None,
+        kind: str = "stock",
+    ) -> pd.DataFrame:
+        """Wide bool: the bar exists and was read after its session closed. Axes as `bar_panel`."""
+        return self._wide(tables.bars, ["final"], start, end, symbols, kind)["final"] == 1
+
+    def sessions(self, kind: str = "stock") -> pd.DatetimeIndex:
+        """Sessions on which the store has any bar of this kind."""
+        with self._engine.connect() as connection:
+            return sessions_of(connection, Where(kind=kind).rows(tables.bars))
+
+    def gaps(self) -> pd.DataFrame:
+        """Bars the source lacks: session, symbol (``*``: all), reason."""
+        return dated(self._frame(select(tables.gaps).order_by(*ROW)), SESSION)
+
+    def quarantine(self) -> pd.DataFrame:
+        """Bars left out, as delivered: session, symbol, reason and their values."""
+        return dated(self._frame(select(tables.quarantine).order_by(*ROW)), SESSION)
+
+    def write_indicators(self, panel: Panel, only: pd.DataFrame | None = None) -> Written:
+        """Wide frames by the names of ``schemas.INDICATORS``; `only` masks the cells to write."""
+        return self._write(tables.indicators, stacked(panel, only))
+
+    def indicator_panel(
+        self,
+        start: Session | None = None,
+        end: Session | None = None,
+        symbols: Iterable[str] | None = None,
+        fields: Iterable[str] = INDICATORS,
+    ) -> dict[str, pd.DataFrame]:
+        """Indicators, wide, on the sessions of `bar_panel`."""
+        return self._wide(tables.indicators, fields, start, end, symbols, "stock")
+
+    def missing_indicators(self) -> pd.Series:
+        """By symbol, the first session with a bar but no indicators; complete ones are absent."""
+        bar = tables.bars.c
+        first = select(bar.symbol, func.min(bar.session).label(SESSION)).group_by(bar.symbol)
+        stocks = Where(kind="stock").conditions(tables.bars)
+        lacking = first.where(*stocks, ~same_row(tables.bars, tables.indicators))
+        return dated(self._frame(lacking), SESSION).set_index(SYMBOL)[SESSION]
+
+    def write_regimes(self, states: pd.DataFrame, index_symbol: str) -> Written:
+        """Index session; columns ``tables.REGIME_FLOATS`` and regime."""
+        keyed = pd.concat({index_symbol: states}, names=[SYMBOL]).swaplevel().rename_axis(ROW)
+        return self._write(tables.regimes, keyed)
+
+    def regimes(self, index_symbol: str) -> pd.DataFrame:
+        """States known at the open of each session, as given to `write_regimes`."""
+        fields = (*tables.REGIME_FLOATS, "regime")
+        return self._long(tables.regimes, fields, Where(symbols=[index_symbol])).droplevel(SYMBOL)
+
+    def write_labels(self, panel: Panel) -> Written:
+        """Wide frames by the names of ``schemas.LABELS``."""
+        return self._write(tables.labels, stacked(panel))
+
+    def labels(
+        self,
+        start: Session | None = None,
+        end: Session | None = None,
+        symbols: Iterable[str] | None = None,
+    ) -> pd.DataFrame:
+        """Labels, long, float64."""
+        return self._long(tables.labels, LABELS, Where(start, end, symbols))
+
+    def label_ready_sessions(self) -> pd.DatetimeIndex:
+        """Sessions on which the final bar of at least one stock exists."""
+        final = Where(kind="stock").rows(tables.bars).where(tables.bars.c.final)
+        with self._engine.connect() as connection:
+            return sessions_of(connection, final)
+
+    def write_signals(
+        self, orders: pd.DataFrame, session: Session, model_version: str | int
+    ) -> None:
+        """Replace the signals of one model version for one session; none is an answer too.
+
+        Parameters
+        ----------
+        orders
+            Columns symbol, rank, side, prediction, weight, shares, reference_price, notional.
+        """
+        key = {"session": as_date(session), "model_version": str(model_version)}
+        columns = [column.name for column in tables.signals.columns if column.name not in key]
+        rows = [key | row for row in orders[columns].astype(object).to_dict("records")]
+        span = pd.Timestamp(session)
+        with writing(self._engine) as connection:
+            connection.execute(delete(tables.signals).filter_by(**key))
+            if rows:
+                connection.execute(insert(tables.signals), rows)
+            written = Written(len(rows), 0, 0, len(rows), span, span)
+            counted(connection, tables.signals, written)
+
+    def signals(
+        self, session: Session | None = None, model_version: str | int | None = None
+    ) -> pd.DataFrame:
+        """Signals by session, model version and rank; both arguments narrow them down."""
+        statement = select(tables.signals).order_by(SESSION, "model_version", "rank")
+        if session is not None:
+            statement = statement.filter_by(session=as_date(session))
+        if model_version is not None:
+            statement = statement.filter_by(model_version=str(model_version))
+        return dated(self._frame(statement), SESSION)
+
+    def counts(self) -> dict[str, dict[str, Any]]:
+        """Rows of each table; for those by session also sessions, symbols, first and last."""
+        counted_tables = [t for t in tables.metadata.sorted_tables if t is not tables.meta]
+        with self._engine.connect() as connection:
+            found = {t.name: connection.execute(extent(t)).mappings().one() for t in counted_tables}
+        return {name: dict(row) for name, row in found.items()}
+
+    def _frame(self, statement: Select) -> pd.DataFrame:
+        with self._engine.connect() as connection:
+            return pd.read_sql(statement, connection)
+
+    def _long(self, table: Table, fields: Iterable[str], where: Where) -> pd.DataFrame:
+        with self._engine.connect() as connection:
+            return read(connection, where.rows(table, fields)).long()
+
+    def _wide(
+        self,
+        table: Table,
+        fields: Iterable[str],
+        start: Session | None,
+        end: Session | None,
+        symbols: Iterable[str] | None,
+        kind: str,
+    ) -> dict[str, pd.DataFrame]:
+        names = None if symbols is None else sorted(set(symbols))
+        where = Where(start, end, names, kind)
+        with self._engine.connect() as connection:
+            rows = read(connection, where.rows(table, fields))
+            return rows.wide(*where.axes(connection, rows))
+
+    def _write(self, table: Table, rows: pd.DataFrame) -> Written:
+        with writing(self._engine) as connection:
+            return counted(connection, table, _merged(connection, table, rows))
+
+
+def _merged(connection: Connection, table: Table, rows: pd.DataFrame) -> Written:
+    """Merge long rows into the table; only the range that they span is read for it."""
+    if rows.empty:
+        return Written(0, 0, 0, 0, None, None)
+    sessions, names = (rows.index.get_level_values(level) for level in ROW)
+    few = names.unique()
+    where = Where(sessions.min(), sessions.max(), few if len(few) <= FEW_SYMBOLS else None)
+    fields = [column.name for column in table.columns if not column.primary_key]
+    return merge(connection, table, rows, read(connection, where.rows(table, fields)).long())
+
+
+def _check_listed(connection: Connection, bars: pd.DataFrame) -> None:
+    listed = pd.Index(connection.scalars(select(tables.symbols.c.symbol)).all(), dtype="str")
+    unknown = bars.index.unique(SYMBOL).difference(listed)
+    if len(unknown):
+        found = f"bars of {len(unknown)} symbols that are not listed: {', '.join(unknown[:10])}"
+        raise InvalidData("store", found, "the source's list of symbols first")

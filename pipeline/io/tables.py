@@ -1,0 +1,97 @@
+"""Tables of the store: what is kept, by which key, in which unit.
+
+Prices are in currency per share, volumes in shares, sessions are dates of the exchange. ``changes``
+numbers every change of a fact; ``builds`` holds up to which of these numbers a result was built.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
+
+from pipeline.schemas import BAR_FIELDS, INDICATORS, LABELS, SESSION, SYMBOL
+
+SCHEMA_VERSION = 1
+"""Counts up with every change of a table; a store of another version is refused."""
+
+metadata = MetaData()
+
+
+def _by_session_and_symbol(name: str, *columns: Column) -> Table:
+    """Rows lie on disk in the order of their key, so that a range of sessions is one read."""
+    key = (Column(SESSION, Date, primary_key=True), Column(SYMBOL, String, primary_key=True))
+    return Table(name, metadata, *key, *columns, sqlite_with_rowid=False)
+
+
+def _floats(*names: str) -> list[Column]:
+    return [Column(name, Float) for name in names]
+
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("schema_version", Integer, primary_key=True),
+    Column("store_id", String, nullable=False),
+)
+
+symbols = Table(
+    "symbols",
+    metadata,
+    Column(SYMBOL, String, primary_key=True),
+    Column("exchange", String),
+    Column("sector", String),
+    Column("name", String),
+    Column("kind", String, nullable=False),
+)
+
+bars = _by_session_and_symbol("bars", *_floats(*BAR_FIELDS), Column("final", Boolean))
+gaps = _by_session_and_symbol("gaps", Column("reason", String))
+quarantine = _by_session_and_symbol("quarantine", Column("reason", String), *_floats(*BAR_FIELDS))
+indicators = _by_session_and_symbol("indicators", *_floats(*INDICATORS))
+labels = _by_session_and_symbol("labels", *_floats(*LABELS))
+
+REGIME_FLOATS = ("trend_strength", "volatility_percentile", "slope_20", "vix_level")
+regimes = _by_session_and_symbol("regimes", *_floats(*REGIME_FLOATS), Column("regime", String))
+"""The symbol is the index that the state was calculated from."""
+
+SIGNAL_FLOATS = ("prediction", "weight", "shares", "reference_price", "notional")
+signals = Table(
+    "signals",
+    metadata,
+    Column(SESSION, Date, primary_key=True),
+    Column("model_version", String, primary_key=True),
+    Column(SYMBOL, String, primary_key=True),
+    Column("rank", Integer),
+    Column("side", String),
+    *_floats(*SIGNAL_FLOATS),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("first_session", Date),
+    Column("last_session", Date),
+    Column("symbols", Integer, nullable=False),
+    Column("at", DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+builds = Table(
+    "builds",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("detail", JSON, nullable=False),
+)

@@ -1,0 +1,218 @@
+"""What several stages need of the store: opening it, its calendar, what is stale, the dataset."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipeline.errors import NotReady, TooFewSessions
+from pipeline.io.providers import Provider, provider
+from pipeline.io.snapshots import SnapshotStore
+from pipeline.io.store import Store
+from pipeline.schemas import SESSION, UNIVERSE_INDEX
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.learning.dataset import Dataset
+    from pipeline.learning.splits import WalkForward
+
+DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
+
+
+@contextlib.contextmanager
+def open_store(settings: Settings, *, create: bool = False) -> Iterator[Store]:
+    """The store of the chosen source."""
+    chosen = settings.store
+    store = Store.open(chosen.path, create=create, lock_timeout=chosen.lock_timeout_seconds)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def source(settings: Settings) -> Provider:
+    """The provider of bars."""
+    chosen = settings.data
+    return provider(chosen.name, path=chosen.path, index_path=chosen.index_path)
+
+
+def snapshot_store(settings: Settings) -> SnapshotStore:
+    """The snapshots of the chosen feature set."""
+    from pipeline.stages._recipe import feature_version
+
+    chosen = settings.features.name
+    root = settings.store.snapshot_root
+    return SnapshotStore(root, settings.data.name, chosen, feature_version(settings))
+
+
+def refresh(settings: Settings) -> None:
+    """Bring every data stage up to date, each in a nested run."""
+    from importlib import import_module
+
+    from pipeline.stages._runner import step
+
+    whole = settings.whole_history()
+    for name in DATA_STAGES:
+        step(name, import_module(f"pipeline.stages.{name}").run, whole)
+
+
+def next_session(settings: Settings, last: pd.Timestamp) -> pd.Timestamp:
+    """The exchange's session after `last`."""
+    import exchange_calendars
+
+    start = last - pd.Timedelta(days=30)
+    end = last + pd.Timedelta(days=30)
+    calendar = exchange_calendars.get_calendar(
+        settings.data.exchange_calendar, start=start, end=end
+    )
+    later = calendar.sessions[calendar.sessions > last]
+    return pd.Timestamp(later[0]).as_unit("us")
+
+
+def with_next(sessions: pd.DatetimeIndex, following: pd.Timestamp) -> pd.DatetimeIndex:
+    """The sessions and the one after them, which has no bar yet."""
+    return sessions.append(pd.DatetimeIndex([following]).as_unit("us")).rename(SESSION)
+
+
+def require_bars(store: Store, who: str) -> pd.DatetimeIndex:
+    """Sessions with bars.
+
+    Raises
+    ------
+    NotReady
+        The store has none.
+    """
+    sessions = store.sessions()
+    if sessions.empty:
+        raise NotReady(who, "the store holds no bars", "prices", "mlflow run . -e ingest")
+    return sessions
+
+
+def asked_range(settings: Settings) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+    """First and last day asked for; a single date is both."""
+    first, last = settings.day or settings.start_date, settings.day or settings.end_date
+    return first and pd.Timestamp(first), last and pd.Timestamp(last)
+
+
+def is_ranged(settings: Settings) -> bool:
+    """Whether a range or some symbols were asked for, instead of all that is missing."""
+    given = (settings.day, settings.start_date, settings.end_date, settings.exchange)
+    return any(value is not None for value in (*given, settings.symbols))
+
+
+def within(
+    sessions: pd.DatetimeIndex, settings: Settings, who: str
+) -> pd.DatetimeIndex:
+    """The sessions in the range asked for.
+
+    Raises
+    ------
+    NotReady
+        None is.
+    """
+    first, last = asked_range(settings)
+    chosen = sessions
+    if first is not None:
+        chosen = chosen[chosen >= first]
+    if last is not None:
+        chosen = chosen[chosen <= last]
+    if chosen.empty:
+        asked = f"{first:%Y-%m-%d}" if first is not None else "the start"
+        until = f"{last:%Y-%m-%d}" if last is not None else "the end"
+        raise NotReady(
+            who,
+            f"no session with bars from {asked} to {until}",
+            f"dates from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}",
+            "mlflow run . -e status",
+        )
+    return chosen
+
+
+def chosen_symbols(settings: Settings, store: Store, who: str) -> list[str] | None:
+    """Symbols asked for by name or exchange; None for all."""
+    listed = store.symbols("stock")
+    chosen = list(settings.symbols) if settings.symbols else None
+    if settings.exchange is None:
+        return chosen
+    on_exchange = listed.index[listed["exchange"] == settings.exchange]
+    if on_exchange.empty:
+        known = ", ".join(sorted(listed["exchange"].dropna().unique())) or "none recorded"
+        raise NotReady(
+            who, f"no symbol on exchange {settings.exchange!r}", f"one of: {known}",
+            "mlflow run . -e status",
+        )
+    return [name for name in on_exchange if chosen is None or name in chosen]
+
+
+def universe(settings: Settings) -> list[str] | None:
+    """Symbols of the universe's file; None for every symbol of the store."""
+    path = settings.universe.path
+    if path is None:
+        return None
+    return pd.read_csv(path, dtype="str", keep_default_na=False)["symbol"].tolist()
+
+
+def unknown_symbols(settings: Settings) -> list[str]:
+    """Faults of the symbols given by name or in the universe's file."""
+    known = set(source(settings).symbols().index)
+    asked = {"symbols": settings.symbols or (), "universe.path": universe(settings) or ()}
+    return [
+        f"{key}: unknown symbol {name!r}; {settings.data.name} has {len(known)} symbols"
+        for key, names in asked.items()
+        for name in names
+        if name not in known
+    ]
+
+
+def stale_since(store: Store, name: str, kinds: tuple[str, ...]) -> pd.DataFrame:
+    """Changes of these tables since a result was last built; empty where it is current."""
+    built = store.built(name)
+    changes = store.changes(since_revision=built.revision if built else 0)
+    return changes[changes["kind"].isin(kinds)]
+
+
+def market_index(settings: Settings, store: Store) -> str:
+    """The index regimes come from: the configured one where the store has it, else the universe."""
+    wanted = settings.data.market_index
+    has_it = wanted is not None and wanted in store.symbols("index").index
+    return str(wanted) if has_it else UNIVERSE_INDEX
+
+
+def regimes(settings: Settings, store: Store) -> pd.DataFrame:
+    """Stored regimes by session at whose open they are known."""
+    return store.regimes(market_index(settings, store))
+
+
+def dataset(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Dataset:
+    """Snapshots of these sessions joined to their labels, for the universe and recipe chosen."""
+    from pipeline.learning.dataset import join
+    from pipeline.stages._recipe import learned_features
+
+    columns = [feature.name for feature in learned_features(settings)]
+    symbols = universe(settings)
+    snapshots = snapshot_store(settings).read(sessions, symbols, columns)
+    if snapshots.empty:
+        raise NotReady(
+            "retrain",
+            f"no snapshots between {sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}",
+            f"sessions with {settings.features.min_history} sessions of history before them",
+            "mlflow run . -e features",
+        )
+    return join(snapshots, store.labels(sessions[0], sessions[-1]), columns)
+
+
+def require_rows(who: str, part: str, rows: Dataset, splitter: WalkForward) -> None:
+    """Refuse a window whose sessions with rows are too few for the folds."""
+    sessions = len(rows.sessions)
+    if sessions < splitter.needed_sessions:
+        raise TooFewSessions(
+            who,
+            f"{part} has {sessions} sessions and {len(rows.returns):,} rows to learn from",
+            f"{splitter.needed_sessions} sessions: {splitter.min_train_sessions} to train on, "
+            f"{splitter.embargo_sessions} embargo, {splitter.folds} folds of "
+            f"{splitter.fold_sessions}; widen retrain.window_days, or choose later dates",
+            "mlflow run . -e status",
+        )

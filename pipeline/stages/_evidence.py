@@ -1,0 +1,131 @@
+"""What a result proves: its luck, how often its data was looked at, and the gates' answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.entities import Run
+
+from pipeline.io import tracking
+from pipeline.learning.evaluation import session_losses
+from pipeline.settings import Settings
+from pipeline.trading.promotion import GateResult, evaluate
+from pipeline.trading.significance import (
+    deflated_sharpe_by_looks,
+    paired_test,
+    probabilistic_sharpe,
+    sharpe_interval,
+)
+
+PREDICTIONS_TAG = "predictions"
+FIRST_TAG = "holdout.start"
+LAST_TAG = "holdout.end"
+
+
+def predictions_digest(predictions: pd.Series) -> str:
+    """32 hex digits over sessions, symbols and values: equal predictions are one look."""
+    return hashlib.sha256(predictions.sort_index().to_csv().encode()).hexdigest()[:32]
+
+
+def earlier_looks(
+    settings: Settings, predictions: pd.Series, sessions: pd.DatetimeIndex
+) -> list[str]:
+    """Runs that looked at these sessions before, one per different set of predictions.
+
+    A look is a finished retrain of the same source and universe whose out-of-sample sessions
+    cover at least half of these.
+    """
+    runs = tracking.runs(
+        "attributes.status = 'FINISHED' and tags.stage = 'retrain'"
+        f" and tags.data_source = '{settings.data.name}'"
+        f" and tags.universe = '{settings.universe.name}'"
+    )
+    own = predictions_digest(predictions)
+    seen: dict[str, str] = {}
+    for run in runs:
+        digest = run.data.tags.get(PREDICTIONS_TAG)
+        if digest and digest != own and _covers_half(run, sessions):
+            seen.setdefault(digest, run.info.run_id)
+    return list(seen.values())
+
+
+def _covers_half(run: Run, sessions: pd.DatetimeIndex) -> bool:
+    tags = run.data.tags
+    inside = (sessions >= tags[FIRST_TAG]) & (sessions <= tags[LAST_TAG])
+    return bool(inside.mean() >= 0.5)
+
+
+def luck(net_returns: pd.Series, looks: int, seed: int) -> dict[str, float]:
+    """Significance of out-of-sample net returns, deflated by the number of looks."""
+    low, high = sharpe_interval(net_returns, seed=seed)
+    return {
+        "backtest/sharpe_ci_low": low,
+        "backtest/sharpe_ci_high": high,
+        "backtest/probabilistic_sharpe": probabilistic_sharpe(net_returns),
+        "backtest/deflated_sharpe": deflated_sharpe_by_looks(net_returns, looks),
+        "backtest/looks": float(looks),
+    }
+
+
+def worse_than_ridge(
+    returns: pd.Series, predictions: pd.Series, ridge: pd.Series, seed: int
+) -> float:
+    """One-sided p-value of a larger squared error than ridge; NaN under 60 joint sessions."""
+    own, other = session_losses(returns, predictions), session_losses(returns, ridge)
+    return paired_test(-own, -other, seed=seed)
+
+
+def gate_answers(settings: Settings, metrics: dict[str, float]) -> list[GateResult]:
+    """Answers of the configured gates."""
+    return evaluate(metrics, settings.gates)
+
+
+def gate_table(answers: list[GateResult]) -> pd.DataFrame:
+    """The answers as a table for people."""
+    return pd.DataFrame(
+        {
+            "gate": a.name,
+            "answer": str(a.answer),
+            "decides": "yes" if a.decisive else "no",
+            "value": a.value,
+            "threshold": a.threshold,
+            "sessions": a.sessions,
+            "explanation": a.explanation,
+        }
+        for a in answers
+    )
+
+
+def gate_tags(answers: list[GateResult]) -> dict[str, str]:
+    """The answers as tags of a model version."""
+    return {f"gate.{a.name}": f"{a.answer}: {a.explanation}"[:500] for a in answers}
+
+
+def newest_evidence(settings: Settings, recipe: str, own: Run) -> Run:
+    """The run whose metrics the gates look at.
+
+    The newest finished walk-forward of the same recipe, source and universe; without one, the
+    version's own run, whose few sessions are rarely enough.
+    """
+    runs = tracking.runs(
+        "attributes.status = 'FINISHED' and tags.stage = 'retrain'"
+        f" and tags.evaluation = 'walk_forward' and tags.recipe = '{recipe}'"
+        f" and tags.data_source = '{settings.data.name}'"
+        f" and tags.universe = '{settings.universe.name}'",
+        newest=1,
+    )
+    return runs[0] if runs else own
+
+
+def log_looks(looks: list[str]) -> None:
+    """Ids of the earlier looks, so that a reproduction can deflate by the same count."""
+    mlflow.log_text(json.dumps(looks), "looks.json")
+
+
+def finite(metrics: dict[str, float]) -> dict[str, float]:
+    """Metrics as plain floats; NaN stays NaN, which MLflow stores."""
+    return {name: float(np.float64(value)) for name, value in metrics.items()}

@@ -1,0 +1,106 @@
+"""Predictions of a registered model that it could not have cheated on."""
+
+from __future__ import annotations
+
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+
+from pipeline.errors import Refused
+from pipeline.io import models, registry
+from pipeline.io.store import Store
+from pipeline.learning.models import predictions
+from pipeline.schemas import SESSION
+from pipeline.settings import Settings
+from pipeline.stages import _data
+from pipeline.stages._recipe import feature_set
+
+RETRAIN = "mlflow run . -e retrain && mlflow run . -e promote"
+
+
+def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[str, str]:
+    """Refuse a model of another source, or whose features were changed since its training.
+
+    Returns
+    -------
+    dict
+        Hash by name of the features it uses, in its order.
+    """
+    source = version.tags.get("data_source")
+    if source != settings.data.name:
+        raise Refused(
+            who,
+            f"version {version.version} was trained on data={source}",
+            f"a model of data={settings.data.name}",
+            f"mlflow run . -e {who} -P overrides=data={source}",
+        )
+    used = models.features_of(version)
+    current = {feature.name: feature.hash for feature in feature_set(settings)}
+    changed = [name for name, known in used.items() if current.get(name) != known]
+    if changed:
+        raise Refused(
+            who,
+            f"version {version.version} was trained on other definitions of {changed[:5]}"
+            + (f" and {len(changed) - 5} more" if len(changed) > 5 else ""),
+            f"features={version.tags.get('feature_set')} as it was, or a new model",
+            RETRAIN,
+        )
+    return used
+
+
+def predicted_now(
+    settings: Settings, version: ModelVersion, sessions: pd.DatetimeIndex, who: str
+) -> pd.Series:
+    """Forecasts of the model for sessions after its training end."""
+    columns = list(check_serves(settings, version, who))
+    rows = _data.snapshot_store(settings).read(sessions, _data.universe(settings), columns)
+    if rows.empty:
+        return pd.Series(dtype="float64", index=rows.index, name="prediction")
+    return predictions(registry.load(version), rows[columns])
+
+
+def stored(version: ModelVersion) -> pd.DataFrame:
+    """Out-of-sample predictions and returns kept with the run of a version."""
+    return models.read_frame(str(version.run_id), models.PREDICTIONS)
+
+
+def out_of_sample(
+    settings: Settings,
+    store: Store,
+    version: ModelVersion,
+    first: pd.Timestamp | None,
+    last: pd.Timestamp | None,
+    who: str,
+) -> pd.Series:
+    """Predictions of a range of sessions: stored ones, and new ones after the training end.
+
+    Parameters
+    ----------
+    first, last
+        Default: the stored sessions.
+
+    Raises
+    ------
+    Refused
+        Naming the sessions the model was fitted on or chosen by.
+    """
+    kept = stored(version)["prediction"]
+    known = pd.DatetimeIndex(kept.index.get_level_values(SESSION).unique())
+    first, last = first or known[0], last or known[-1]
+    ready = store.label_ready_sessions()
+    asked = ready[(ready >= first) & (ready <= last)]
+    trained_until = pd.Timestamp(version.tags["trained_until"])
+    later = asked[asked > trained_until]
+    seen = asked.difference(known).difference(later)
+    if len(seen) or asked.empty:
+        raise Refused(
+            who,
+            f"version {version.version} has no honest prediction of {len(seen)} of "
+            f"{len(asked)} sessions" + (f", {seen[0]:%Y-%m-%d} the first" if len(seen) else ""),
+            f"sessions of its holdout ({known[0]:%Y-%m-%d} to {known[-1]:%Y-%m-%d}) or after "
+            f"its training end ({trained_until:%Y-%m-%d})",
+            f"mlflow run . -e {who} -P start_date={known[0]:%Y-%m-%d} "
+            f"-P end_date={known[-1]:%Y-%m-%d}",
+        )
+    old = kept[kept.index.get_level_values(SESSION).isin(asked)]
+    new = predicted_now(settings, version, later, who) if len(later) else kept.iloc[:0]
+    return pd.concat([old, new]).sort_index()

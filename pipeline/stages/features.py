@@ -1,0 +1,108 @@
+"""Features: snapshots of every session that lacks them, the next session included."""
+
+from __future__ import annotations
+
+import logging
+
+import mlflow
+import pandas as pd
+
+from pipeline.io.store import Store
+from pipeline.market.features import FeatureInputs, Snapshots, catalogue, snapshots, warm_up
+from pipeline.settings import Settings
+from pipeline.stages import _data
+from pipeline.stages._recipe import feature_set
+from pipeline.stages._runner import command
+
+log = logging.getLogger("pipeline.features")
+MADE_OF = ("bars", "symbols", "indicators", "regimes")
+
+
+def run(settings: Settings) -> None:
+    """Build a date, a range, an exchange, some symbols, or all that is missing or stale."""
+    if settings.features.list:
+        print(catalogue(feature_set(settings)).to_string(index=False))
+        return
+    with _data.open_store(settings) as store, store.writer("features"):
+        sessions = _data.require_bars(store, "features")
+        revision = store.revision()
+        following = _data.next_session(settings, sessions[-1])
+        wanted = _wanted(settings, store, _data.with_next(sessions, following))
+        if wanted.empty:
+            log.info("features: up to date, %s", settings.features.name)
+            mlflow.log_metric("features/rows", 0)
+            return
+        built = _built(settings, store, wanted, following)
+        symbols = _data.chosen_symbols(settings, store, "features")
+        rows = built.rows if symbols is None else built.rows.loc[(slice(None), symbols), :]
+        _data.snapshot_store(settings).write(
+            rows,
+            sessions=wanted,
+            revision=revision,
+            store_id=store.store_id,
+            feature_hashes={f.name: f.hash for f in feature_set(settings)},
+            whole=symbols is None,
+        )
+    log.info(
+        "features: %d snapshots of %d sessions from %s to %s; left out: %s",
+        len(rows), len(wanted), f"{wanted[0]:%Y-%m-%d}", f"{wanted[-1]:%Y-%m-%d}", built.left_out,
+    )  # fmt: skip
+    left_out = {f"features/left_out/{reason}": n for reason, n in built.left_out.items()}
+    mlflow.log_metrics({"features/rows": len(rows), **left_out})
+
+
+def _wanted(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Sessions in range that were never built, or whose look-back changed since."""
+    chosen = _data.within(sessions, settings, "features")
+    by_symbol = settings.symbols is not None or settings.exchange is not None
+    if settings.features.overwrite or by_symbol:
+        return chosen
+    covered = _data.snapshot_store(settings).covered(store.store_id)["revision"]
+    revisions = covered.reindex(chosen, fill_value=-1)
+    changes = store.changes(since_revision=max(int(revisions.min()), 0))
+    back = warm_up(feature_set(settings), settings.features.min_history)
+    stale = revisions.to_numpy() < 0
+    for revision, change in changes[changes["kind"].isin(MADE_OF)].iterrows():
+        reach = _reach(sessions, change["first_session"], change["last_session"], back)
+        stale |= (revisions.to_numpy() < revision) & chosen.isin(reach)
+    return chosen[stale]
+
+
+def _reach(
+    sessions: pd.DatetimeIndex, first: pd.Timestamp, last: pd.Timestamp, back: int
+) -> pd.DatetimeIndex:
+    """Sessions whose snapshots look at a change; one without dates concerns all."""
+    if pd.isna(first):
+        return sessions
+    end = sessions.searchsorted(last, side="right") + back
+    return sessions[sessions.searchsorted(first) : end]
+
+
+def _built(
+    settings: Settings, store: Store, wanted: pd.DatetimeIndex, following: pd.Timestamp
+) -> Snapshots:
+    features = feature_set(settings)
+    back = warm_up(features, settings.features.min_history)
+    sessions = store.sessions()
+    start = sessions[max(sessions.searchsorted(wanted[0]) - back - 1, 0)]
+    end = min(wanted[-1], sessions[-1])
+    listed = store.bar_panel(start=start, end=end, kind="index")
+    index = _data.market_index(settings, store)
+    inputs = FeatureInputs(
+        bars=store.bar_panel(start=start, end=end),
+        indicators=store.indicator_panel(start=start, end=end),
+        market=listed.close[[index]].set_axis(["close"], axis=1) if index in listed.close else None,
+        regimes=_data.regimes(settings, store),
+        symbols=store.symbols("stock"),
+    )
+    return snapshots(
+        features,
+        inputs,
+        wanted,
+        next_session=following if wanted[-1] == following else None,
+        min_history=settings.features.min_history,
+    )
+
+
+if __name__ == "__main__":
+    command("features", run)

@@ -1,0 +1,63 @@
+"""Indicators: RSI, MACD, ATR and OBV for the bars that lack them."""
+
+from __future__ import annotations
+
+import logging
+
+import mlflow
+import pandas as pd
+
+from pipeline.io.store import Store
+from pipeline.market.indicators import WARM_UP, indicators
+from pipeline.settings import Settings
+from pipeline.stages import _data
+from pipeline.stages._runner import command
+
+log = logging.getLogger("pipeline.indicators")
+
+
+def run(settings: Settings) -> None:
+    """Calculate from the first changed bar on; `indicators.force=true` from the first bar."""
+    with _data.open_store(settings) as store, store.writer("indicators"):
+        sessions = _data.require_bars(store, "indicators")
+        revision = store.revision()
+        wanted = _wanted(settings, store, sessions)
+        if wanted.empty:
+            log.info("indicators: up to date")
+            mlflow.log_metric("indicators/rows", 0)
+            return
+        written = store.write_indicators(*_calculated(store, sessions, wanted, settings))
+        if not _data.is_ranged(settings):
+            store.mark_built("indicators", revision)
+    log.info(
+        "indicators: %d rows written from %s to %s",
+        written.rows, f"{wanted[0]:%Y-%m-%d}", f"{wanted[-1]:%Y-%m-%d}",
+    )  # fmt: skip
+    mlflow.log_metric("indicators/rows", written.rows)
+
+
+def _wanted(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    if _data.is_ranged(settings):
+        return _data.within(sessions, settings, "indicators")
+    if settings.indicators.force:
+        return sessions
+    changes = _data.stale_since(store, "indicators", ("bars",))
+    return sessions[sessions >= changes["first_session"].min()]
+
+
+def _calculated(
+    store: Store, sessions: pd.DatetimeIndex, wanted: pd.DatetimeIndex, settings: Settings
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Indicators from a warm-up before `wanted` on, and the cells to write."""
+    start = sessions[max(sessions.get_loc(wanted[0]) - WARM_UP, 0)]
+    bars = store.bar_panel(start=start, end=wanted[-1])
+    stored = store.indicator_panel(start=start, end=wanted[0], fields=["obv"])["obv"]
+    continued = stored.stack().groupby("symbol").first() if start > sessions[0] else None
+    panel = indicators(bars, obv_start=continued)
+    cells = bars.close.notna() & bars.close.index.isin(wanted)[:, None]
+    symbols = _data.chosen_symbols(settings, store, "indicators")
+    return panel, cells if symbols is None else cells & cells.columns.isin(symbols)
+
+
+if __name__ == "__main__":
+    command("indicators", run)

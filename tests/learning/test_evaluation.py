@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from pipeline.learning.evaluation import (
+    OBJECTIVES,
+    baselines,
+    cv_metrics,
+    fold_metrics,
+    hit_rate,
+    mae,
+    mean_and_std,
+    newey_west_t,
+    out_of_sample_metrics,
+    r2,
+    r2_relative,
+    rank_ic,
+    rmse,
+    session_losses,
+    sharpe,
+    spa_pvalue,
+)
+from pipeline.learning.models import Target
+
+DAYS = pd.date_range("2024-01-01", periods=60)
+
+
+def wide(values: object) -> pd.Series:
+    table = np.asarray(values, dtype="float64")
+    index = pd.MultiIndex.from_product(
+        [DAYS[: len(table)], range(table.shape[1])], names=["session", "symbol"]
+    )
+    return pd.Series(table.ravel(), index)
+
+
+RETURNS = wide([[0.01, 0.02, 0.03], [-0.02, 0.0, 0.02]])
+FORECAST = wide([[0.01, 0.01, 0.01], [-0.01, 0.01, 0.01]])
+
+
+def test_errors_have_their_hand_computed_values():
+    # errors 0, 1, 2, -1, -1, 1 percent; squares of returns 1, 4, 9, 4, 0, 4
+    assert mae(RETURNS, FORECAST) == pytest.approx(0.01)
+    assert rmse(RETURNS, FORECAST) == pytest.approx(0.01 * np.sqrt(8 / 6))
+    assert r2(RETURNS, FORECAST) == pytest.approx(1 - 8 / 22)
+    assert r2(RETURNS, FORECAST, baseline=0.01) == pytest.approx(1 - 8 / (0 + 1 + 4 + 9 + 1 + 1))
+
+
+def test_a_zero_forecast_has_no_r2_and_a_perfect_one_all_of_it():
+    assert r2(RETURNS, RETURNS * 0) == 0.0
+    assert r2(RETURNS, RETURNS) == 1.0
+    assert np.isnan(r2(RETURNS * 0, RETURNS))
+
+
+def test_relative_r2_does_not_see_the_market():
+    market = wide([[0.05] * 3, [-0.09] * 3])
+
+    assert r2_relative(RETURNS + market, FORECAST) == pytest.approx(r2_relative(RETURNS, FORECAST))
+    # relative: -1 0 1, -2 0 2 against 0 0 0, -4/3 2/3 2/3 (percent)
+    assert r2_relative(RETURNS, FORECAST) == pytest.approx(1 - (2 + (4 + 4 + 16) / 9) / 10)
+
+
+def test_hit_rate_leaves_out_rows_without_a_sign():
+    # signs agree: +, +, +, -, (return 0), +
+    assert hit_rate(RETURNS, FORECAST) == 1.0
+    assert hit_rate(RETURNS, wide([[0.01, -0.01, 0.01], [0.0, 0.01, -0.01]])) == 0.5
+    assert np.isnan(hit_rate(RETURNS, RETURNS * 0))
+
+
+def test_rank_ic_is_spearmans_rho_by_session_and_nan_for_a_constant():
+    ic = rank_ic(RETURNS, FORECAST)
+
+    assert np.isnan(ic.iloc[0])
+    assert ic.iloc[1] == pytest.approx(np.sqrt(3) / 2)
+    assert list(ic.index) == list(DAYS[:2])
+
+
+@given(st.integers(0, 10_000), st.integers(3, 12))
+@settings(max_examples=25, deadline=None)
+def test_rank_ic_equals_scipy_with_ties(seed, symbols):
+    random = np.random.default_rng(seed)
+    returns, forecast = random.integers(0, 6, size=(2, 4, symbols)).astype(float)
+    returns[:, 0], forecast[:, 0] = -1.0, -2.0  # never constant
+    returns[:, 1], forecast[:, 1] = 7.0, 8.0
+
+    ic = rank_ic(wide(returns), wide(forecast))
+
+    expected = [spearmanr(a, b).statistic for a, b in zip(returns, forecast, strict=True)]
+    np.testing.assert_allclose(ic, expected, atol=1e-12)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_rank_ic_depends_on_order_alone(seed):
+    random = np.random.default_rng(seed)
+    returns, forecast = random.normal(size=(2, 5, 9))
+
+    ic = rank_ic(wide(returns), wide(forecast))
+
+    np.testing.assert_allclose(rank_ic(wide(returns), wide(np.exp(forecast))), ic)
+    np.testing.assert_allclose(rank_ic(wide(-returns), wide(forecast)), -ic)
+    assert ic.abs().max() <= 1 + 1e-12
+
+
+def test_newey_west_has_its_hand_computed_value():
+    # n = 4: floor(4 * 0.04^(2/9)) = 1 lag, weight 1/2
+    # deviations -1.5 -0.5 0.5 1.5: gamma0 = 5/4, gamma1 = (0.75 - 0.25 + 0.75)/4
+    variance = 5 / 4 + 2 * 0.5 * 1.25 / 4
+
+    t = newey_west_t(pd.Series([1.0, 2.0, 3.0, 4.0, np.nan]))
+
+    assert t == pytest.approx(2.5 / np.sqrt(variance / 4))
+
+
+def test_newey_west_agrees_with_statsmodels():
+    statsmodels = pytest.importorskip("statsmodels.api")
+    series = np.random.default_rng(3).normal(0.1, 1, 250).cumsum() / 10
+
+    fitted = statsmodels.OLS(series, np.ones(250)).fit(
+        cov_type="HAC", cov_kwds={"maxlags": int(4 * 2.5 ** (2 / 9))}
+    )
+
+    assert newey_west_t(pd.Series(series)) == pytest.approx(fitted.tvalues[0])
+
+
+@pytest.mark.parametrize("values", [[], [0.1, 0.2], [0.1] * 5])
+def test_a_t_statistic_needs_values_that_vary(values):
+    assert np.isnan(newey_west_t(pd.Series(values, dtype="float64")))
+
+
+def test_sharpe_is_annualised_and_nan_without_variance():
+    assert sharpe(pd.Series([0.01, 0.03])) == pytest.approx(0.02 / np.std([1, 3], ddof=1) * 1587.45)
+    assert np.isnan(sharpe(pd.Series([0.0, 0.0, 0.0])))
+
+
+def test_a_session_loss_is_the_mean_squared_error_over_its_symbols():
+    np.testing.assert_allclose(session_losses(RETURNS, FORECAST), [5e-4 / 3, 3e-4 / 3])
+
+
+@pytest.mark.parametrize("name", ["mae", "mae_relative", "rank_ic"])
+def test_an_objective_by_session_averages_to_its_fold_metric_higher_being_better(name):
+    random = np.random.default_rng(0)
+    returns, forecast = wide(random.normal(size=(5, 7))), wide(random.normal(size=(5, 7)))
+    objective = OBJECTIVES[name]
+
+    scores = objective.by_session(returns, forecast, None)
+
+    sign = -1 if objective.direction == "minimize" else 1
+    metric = fold_metrics(returns, forecast)[objective.metric]
+    assert sign * scores.mean() == pytest.approx(metric)
+
+
+def test_the_sharpe_objective_is_the_strategys_own_returns():
+    net = pd.Series([0.01, -0.02], DAYS[:2])
+
+    assert OBJECTIVES["sharpe_net"].by_session(RETURNS, FORECAST, net) is net
+    assert fold_metrics(RETURNS, FORECAST, net)["sharpe_net"] == sharpe(net)
+    with pytest.raises(ValueError, match="strategy_returns"):
+        OBJECTIVES["sharpe_net"].by_session(RETURNS, FORECAST, None)
+
+
+def test_fold_metrics_are_averaged_and_a_missing_one_is_not_hidden():
+    table = mean_and_std([{"r2": 0.1, "rank_ic": 0.2}, {"r2": 0.3, "rank_ic": np.nan}])
+
+    assert table["r2_mean"] == pytest.approx(0.2)
+    assert table["r2_std"] == pytest.approx(0.1 * np.sqrt(2))
+    assert np.isnan(table["rank_ic_mean"])
+
+
+def test_cv_metrics_carry_the_contracts_names():
+    metrics = cv_metrics(RETURNS, FORECAST, np.array([0, 0, 0, 1, 1, 1]))
+
+    assert {
+        "cv/r2_mean", "cv/r2_std", "cv/mae_mean", "cv/mae_std", "cv/rank_ic_mean",
+        "cv/rank_ic_std",
+    } <= set(metrics)  # fmt: skip
+    assert metrics["cv/r2_mean"] == pytest.approx(((1 - 5 / 14) + (1 - 3 / 8)) / 2)
+
+
+def test_baselines_know_the_training_rows_only(make_dataset):
+    dataset = make_dataset(sessions=20)
+    train, test = dataset.at(dataset.sessions[:15]), dataset.at(dataset.sessions[15:])
+
+    before = baselines(train, test, Target())
+    test.returns[:] = 9.0
+    after = baselines(train, test, Target())
+
+    pd.testing.assert_frame_equal(before, after)
+    assert list(before) == ["zero", "mean", "ridge"]
+    assert (before["zero"] == 0).all()
+    assert before["mean"].iloc[0] == pytest.approx(train.returns.mean())
+    assert before["ridge"].corr(test.features["signal"]) > 0.9
+
+
+def test_out_of_sample_metrics_carry_the_contracts_names():
+    random = np.random.default_rng(2)
+    returns, forecast = wide(random.normal(size=(30, 9))), wide(random.normal(size=(30, 9)))
+    rivals = pd.DataFrame({"zero": 0.0, "mean": 0.1, "ridge": -forecast}, index=returns.index)
+
+    metrics = out_of_sample_metrics(returns, forecast, rivals, seed=0)
+
+    tests = "r2 r2_vs_train_mean r2_relative mae rmse rank_ic rank_ic_ir rank_ic_t hit_rate"
+    rival_names = [f"baseline/{b}_{m}" for b in rivals for m in ("r2", "mae")]
+    assert set(metrics) == {
+        *(f"test/{name}" for name in tests.split()),
+        "test/spa_pvalue",
+        "baseline/ridge_rank_ic",
+        *rival_names,
+    }
+    assert metrics["baseline/zero_r2"] == 0.0
+    assert metrics["baseline/ridge_rank_ic"] == pytest.approx(-metrics["test/rank_ic"])
+    assert metrics["test/r2_vs_train_mean"] == pytest.approx(r2(returns, forecast, 0.1))
+
+
+def spa_case(edge: float, sessions: int = 60) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
+    random = np.random.default_rng(5)
+    signal = random.normal(size=(sessions, 20))
+    returns = wide(edge * signal + random.normal(size=(sessions, 20)))
+    rivals = pd.DataFrame({"zero": 0.0, "mean": 0.01}, index=returns.index)
+    return returns, wide(0.3 * signal), rivals
+
+
+def test_spa_is_small_for_a_model_that_beats_all_baselines_and_large_for_one_that_does_not():
+    assert spa_pvalue(*spa_case(edge=0.3), seed=0) < 0.01
+    assert spa_pvalue(*spa_case(edge=-0.3), seed=0) > 0.5
+
+
+def test_spa_is_large_where_one_baseline_is_as_good():
+    returns, forecast, rivals = spa_case(edge=0.3)
+
+    assert spa_pvalue(returns, forecast, rivals.assign(ridge=forecast), seed=0) == 1.0
+
+
+def test_spa_says_nothing_about_few_sessions():
+    assert np.isnan(spa_pvalue(*spa_case(edge=0.3, sessions=19), seed=0))
+
+
+def test_spa_rejects_equal_forecasts_no_more_often_than_its_level():
+    random = np.random.default_rng(0)
+    rejected = 0
+    for seed in range(60):
+        returns = wide(random.normal(size=(40, 5)))
+        noise = wide(random.normal(scale=0.2, size=(40, 5)))
+        rivals = pd.DataFrame({"zero": -noise}, index=returns.index)  # as bad on average
+        rejected += spa_pvalue(returns, noise, rivals, seed=seed) < 0.1
+
+    assert rejected <= 13  # binomial(60, 0.1): 99 % of runs have at most 12

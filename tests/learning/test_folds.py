@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.learning.folds import capped, fold_of_row, prepared_folds, validated_returns
+from pipeline.learning.models import Target
+from pipeline.learning.splits import WalkForward
+
+SPLITTER = WalkForward(folds=2, fold_sessions=3, embargo_sessions=1, min_train_sessions=4)
+RAW = Target(winsorise=0.0, relative=False)
+
+
+def test_nothing_of_a_fold_is_fitted_on_its_validation_rows(make_dataset):
+    plain, changed = make_dataset(), make_dataset()
+    later = changed.row_sessions >= changed.sessions[6]
+    changed.features.loc[later, ["signal", "noise"]] = 1e6
+    changed.returns.loc[later] = 9.0
+
+    before = prepared_folds(plain, SPLITTER, Target())[0]
+    after = prepared_folds(changed, SPLITTER, Target())[0]
+
+    np.testing.assert_array_equal(after.train_x, before.train_x)
+    np.testing.assert_array_equal(after.train_y, before.train_y)
+
+
+def test_a_gap_is_filled_with_the_median_of_the_training_part(make_dataset):
+    dataset = make_dataset()
+    dataset.features.iloc[-1, 0] = np.nan
+
+    fold = prepared_folds(dataset, SPLITTER, RAW)[-1]
+
+    assert fold.validation_x[-1, 0] == np.median(fold.train_x[:, 0])
+
+
+def test_validation_returns_are_untreated_and_in_order(make_dataset):
+    dataset = make_dataset()
+
+    folds = prepared_folds(dataset, SPLITTER, Target(winsorise=0.2, relative=True))
+
+    assert validated_returns(folds).equals(dataset.returns.iloc[-6 * 8 :])
+    assert list(fold_of_row(folds)) == [0] * 24 + [1] * 24
+
+
+def test_no_cap_keeps_every_row(make_dataset):
+    dataset = make_dataset()
+
+    assert capped(dataset, None) is dataset
+    assert capped(dataset, len(dataset.returns)) is dataset
+
+
+@pytest.mark.parametrize(("max_rows", "kept"), [(47, [0, 3, 6, 8, 11]), (16, [0, 11]), (9, [11])])
+def test_a_cap_keeps_whole_sessions_spread_evenly(make_dataset, max_rows, kept):
+    dataset = make_dataset(sessions=12, symbols=8)
+
+    small = capped(dataset, max_rows)
+
+    assert list(dataset.sessions.get_indexer(small.sessions)) == kept
+    assert len(small.returns) == 8 * len(kept)
+
+
+def test_a_cap_holds_when_sessions_differ_in_size(make_dataset):
+    full = make_dataset(sessions=6, symbols=8)
+    uneven = full.rows(np.array([0, 8, *range(16, 48)]))  # two sessions of one row, four of eight
+
+    small = capped(uneven, 20)
+
+    assert len(small.returns) <= 20
+    assert small.sessions[-1] == uneven.sessions[-1]

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.utils import all_estimators
+
+from pipeline.errors import InvalidSettings
+from pipeline.learning.dataset import Dataset
+from pipeline.learning.models import (
+    Learner,
+    Target,
+    assemble,
+    calibrated,
+    calibration_slope,
+    fit,
+    market_relative,
+    predictions,
+)
+
+TREES = Learner("trees", ExtraTreesRegressor, {"n_estimators": 5, "max_depth": 3})
+RIDGE = Learner("ridge", Ridge, {"alpha": 1.0}, scale=True)
+RAW = Target(winsorise=0.0, relative=False)
+
+
+def model(dataset: Dataset, slope: float) -> Pipeline:
+    members = [(learner.name, learner.estimator(seed=1)) for learner in (TREES, RIDGE)]
+    columns = {"numeric": dataset.numeric, "categorical": dataset.categorical}
+    return assemble(members, slope=slope, **columns)
+
+
+def by_session(*sessions: list[float]) -> pd.Series:
+    days = pd.date_range("2024-01-01", periods=len(sessions))
+    rows = [(day, f"S{n}") for day, s in zip(days, sessions, strict=True) for n in range(len(s))]
+    index = pd.MultiIndex.from_tuples(rows, names=["session", "symbol"])
+    return pd.Series([value for session in sessions for value in session], index)
+
+
+def test_a_trial_overrides_initial_parameters_and_gets_the_seed():
+    estimator = TREES.estimator({"max_depth": 2}, seed=7)
+
+    assert estimator.get_params()["n_estimators"] == 5
+    assert estimator.get_params()["max_depth"] == 2
+    assert estimator.get_params()["random_state"] == 7
+
+
+def test_fixed_parameters_of_the_builder_stay():
+    learner = Learner("trees", partial(ExtraTreesRegressor, bootstrap=True), {"n_estimators": 5})
+
+    assert learner.estimator().get_params()["bootstrap"] is True
+
+
+def test_a_scaled_learner_does_not_care_about_units(make_dataset):
+    x = make_dataset().features[["signal", "noise"]].to_numpy()
+    y = make_dataset().returns.to_numpy()
+
+    plain = RIDGE.estimator().fit(x, y).predict(x)
+    scaled = RIDGE.estimator().fit(x * [100, 0.01], y).predict(x * [100, 0.01])
+
+    np.testing.assert_allclose(scaled, plain, atol=1e-6)
+
+
+def test_a_searched_parameter_needs_an_initial_value():
+    with pytest.raises(InvalidSettings, match="alpha"):
+        Learner("ridge", Ridge, {}, {"alpha": {"type": "float", "low": 1, "high": 2}})
+
+
+def test_relative_returns_lose_the_mean_of_their_own_session():
+    returns = by_session([0.01, 0.03], [-0.02, 0.0, 0.02])
+
+    relative = market_relative(returns)
+
+    np.testing.assert_allclose(relative, [-0.01, 0.01, -0.02, 0.0, 0.02], atol=1e-15)
+
+
+def test_winsorising_clips_at_pooled_quantiles_after_the_market_is_taken_out():
+    returns = by_session([1.0, 2.0, 3.0, 4.0, 10.0], [101.0, 102.0, 103.0, 104.0, 110.0])
+
+    treated = Target(winsorise=0.25, relative=True).treated(returns)
+
+    # relative values -3 -2 -1 0 6, twice: quartiles -2 and 0
+    assert list(treated) == [-2, -2, -1, 0, 0] * 2
+    assert list(Target(0.25, True).scored(returns)) == [-3, -2, -1, 0, 6] * 2
+
+
+@given(st.floats(0.01, 0.4), st.integers(1, 4), st.integers(0, 1000))
+@settings(max_examples=25, deadline=None)
+def test_what_a_row_is_scored_on_does_not_depend_on_other_sessions(winsorise, kept, seed):
+    returns = by_session(*np.random.default_rng(seed).normal(size=(5, 6)).tolist())
+    target = Target(winsorise, relative=True)
+
+    together = target.scored(returns).iloc[: 6 * kept]
+    alone = target.scored(returns.iloc[: 6 * kept])
+
+    pd.testing.assert_series_equal(together, alone)
+    low, high = target.treated(returns).agg(["min", "max"])
+    assert (low, high) == tuple(target.scored(returns).quantile([winsorise, 1 - winsorise]))
+
+
+def test_slope_zero_forecasts_zero_and_slope_one_the_mean_of_the_learners(make_dataset):
+    dataset = make_dataset()
+    shrunk = {slope: fit(model(dataset, slope), dataset, RAW) for slope in (0.0, 0.4, 1.0)}
+    forecast = {k: predictions(v, dataset.features) for k, v in shrunk.items()}
+
+    prepared = shrunk[1.0]["preparation"].transform(dataset.features)
+    trees, ridge, _ = shrunk[1.0]["ensemble"].transform(prepared).T
+
+    assert (forecast[0.0] == 0).all()
+    np.testing.assert_allclose(forecast[1.0], (trees + ridge) / 2, atol=1e-7)
+    np.testing.assert_allclose(forecast[0.4], 0.4 * forecast[1.0], atol=1e-15)
+
+
+@pytest.mark.parametrize("slope", [-0.1, 1.1, np.nan])
+def test_a_slope_outside_of_0_and_1_is_refused(make_dataset, slope):
+    with pytest.raises(ValueError, match="slope"):
+        model(make_dataset(), slope)
+
+
+def test_the_model_holds_third_party_classes_only(make_dataset):
+    pipeline = fit(model(make_dataset(), 0.5), make_dataset(), Target())
+    known = {kind for _, kind in all_estimators()}
+
+    parts = [pipeline["preparation"], pipeline["ensemble"], *pipeline["ensemble"].estimators_]
+
+    assert {type(part) for part in parts} <= known | {Pipeline}
+
+
+def test_an_unseen_category_is_none_of_the_known_ones(make_dataset):
+    dataset = make_dataset()
+    pipeline = fit(model(dataset, 1.0), dataset, RAW)
+    rows = dataset.features.iloc[:1]
+
+    encoded = pipeline["preparation"].transform(rows.assign(sector="Space"))
+
+    assert list(encoded[0, 2:]) == [0.0, 0.0]
+    assert np.isfinite(predictions(pipeline, rows.assign(sector=None))).all()
+
+
+def test_one_row_is_forecast_as_it_is_among_others(make_dataset):
+    dataset = make_dataset()
+    pipeline = fit(model(dataset, 1.0), dataset, RAW)
+
+    together = predictions(pipeline, dataset.features)
+    alone = pd.concat([predictions(pipeline, dataset.features.iloc[[n]]) for n in range(8)])
+
+    np.testing.assert_allclose(alone, together.iloc[:8], atol=1e-15)
+
+
+def test_a_column_missing_at_serving_is_an_error(make_dataset):
+    dataset = make_dataset()
+    pipeline = fit(model(dataset, 1.0), dataset, RAW)
+
+    with pytest.raises(ValueError, match="noise"):
+        predictions(pipeline, dataset.features.drop(columns="noise"))
+
+
+def test_a_feature_without_any_value_is_kept_as_zero(make_dataset):
+    dataset = make_dataset()
+    dataset.features["noise"] = np.float32(np.nan)
+
+    pipeline = fit(model(dataset, 1.0), dataset, RAW)
+
+    assert (pipeline["preparation"].transform(dataset.features)[:, 1] == 0).all()
+
+
+def test_the_same_seed_fits_the_same_model(make_dataset):
+    dataset = make_dataset()
+
+    first, second = (
+        predictions(fit(model(dataset, 0.5), dataset, Target()), dataset.features) for _ in range(2)
+    )
+
+    pd.testing.assert_series_equal(first, second, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("returns", "forecast", "slope"),
+    [
+        ([0.01, 0.01], [0.02, 0.02], 0.5),
+        ([0.03, 0.03], [0.01, 0.01], 1.0),  # 3, clipped
+        ([-0.01, 0.0], [0.02, 0.02], 0.0),  # negative, clipped
+        ([0.01, 0.02], [0.0, 0.0], 0.0),
+        ([0.01, 0.02], [np.nan, np.nan], 0.0),
+    ],
+)
+def test_the_slope_is_a_regression_through_the_origin_clipped(returns, forecast, slope):
+    assert calibration_slope(pd.Series(returns), pd.Series(forecast)) == pytest.approx(slope)
+
+
+def test_a_fold_is_shrunk_by_the_slope_of_the_others():
+    forecast = by_session([0.02, 0.02], [0.02, 0.02])
+    returns = by_session([0.01, 0.01], [0.005, 0.005])
+
+    shrunk = calibrated(returns, forecast, np.array([0, 0, 1, 1]))
+
+    np.testing.assert_allclose(shrunk, [0.005, 0.005, 0.01, 0.01])

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.linear_model import Ridge
+
+from pipeline.errors import InvalidData, InvalidSettings, PipelineError
+from pipeline.learning.folds import Fold, prepared_folds, validated_returns
+from pipeline.learning.models import Learner, Target
+from pipeline.learning.search import distributions, search
+from pipeline.learning.splits import WalkForward
+from pipeline.learning.trials import Trial, mean_out_of_fold
+
+TREES = Learner(
+    "trees",
+    ExtraTreesRegressor,
+    {"n_estimators": 4, "max_depth": 3, "min_samples_leaf": 2, "max_features": 0.5},
+    {
+        "max_depth": {"type": "int", "low": 1, "high": 6},
+        "min_samples_leaf": {"type": "int", "low": 1, "high": 20, "log": True},
+        "max_features": {"type": "categorical", "choices": [0.3, 0.5, 1.0]},
+    },
+)
+RIDGE = Learner(
+    "ridge",
+    Ridge,
+    {"alpha": 10.0},
+    {"alpha": {"type": "float", "low": 0.1, "high": 1000.0, "log": True}},
+    scale=True,
+)
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL between two trials."""
+
+
+@pytest.fixture
+def folds(make_dataset) -> list[Fold]:
+    return prepared_folds(make_dataset(), WalkForward(3, 2, 1, 4), Target())
+
+
+def study(direction: str = "minimize", storage: object = None) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        direction=direction, storage=storage, study_name="s", load_if_exists=True
+    )
+
+
+def run(
+    folds: list[Fold],
+    learner: Learner = TREES,
+    into: optuna.Study | None = None,
+    **changes: object,
+) -> tuple[Trial, list[Trial]]:
+    trials: list[Trial] = []
+    arguments = {
+        "objective": "mae", "n_trials": 14, "batch_size": 4, "seed": 5, "clock": lambda: 0.0,
+        "on_trial": trials.append, **changes,
+    }  # fmt: skip
+    return search(into or study(), learner, folds, **arguments), trials
+
+
+def told(trials: list[Trial]) -> list[tuple[object, ...]]:
+    return [(t.number, tuple(t.params.items()), t.state, t.value) for t in trials]
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_result_does_not_depend_on_the_number_of_workers(folds, workers):
+    alone, trials = run(folds, workers=1)
+
+    best, parallel = run(folds, workers=workers)
+
+    assert told(parallel) == told(trials)
+    assert best.number == alone.number
+    pd.testing.assert_series_equal(best.out_of_fold, alone.out_of_fold, check_exact=True)
+
+
+@pytest.mark.parametrize("killed_after", [1, 4, 6, 13])
+def test_a_killed_search_goes_on_to_the_result_of_an_uninterrupted_one(
+    folds, killed_after, tmp_path
+):
+    whole_best, whole = run(folds)
+    journal = optuna.storages.journal.JournalFileBackend(str(tmp_path / "journal.log"))
+
+    def kill(trial: Trial) -> None:
+        if trial.number == killed_after - 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(folds, into=study(storage=optuna.storages.JournalStorage(journal)), on_trial=kill)
+    again = study(storage=optuna.storages.JournalStorage(journal))
+    kept = len(again.trials)
+    best, resumed = run(folds, into=again)
+
+    assert kept == killed_after
+    assert told(resumed) == told(whole)
+    assert [trial.replayed for trial in resumed] == [n < kept for n in range(14)]
+    pd.testing.assert_series_equal(best.out_of_fold, whole_best.out_of_fold, check_exact=True)
+    for one, other in zip(resumed, whole, strict=True):
+        assert one.metrics == other.metrics
+        pd.testing.assert_series_equal(one.session_scores, other.session_scores, check_freq=False)
+
+
+def test_a_longer_search_goes_on_from_a_shorter_one(folds):
+    into = study()
+    run(folds, into=into, n_trials=6)
+
+    _, longer = run(folds, into=into)
+
+    assert told(longer) == told(run(folds)[1])
+
+
+def test_another_seed_or_batch_size_proposes_others(folds):
+    _, trials = run(folds)
+
+    assert told(run(folds, seed=6)[1]) != told(trials)
+    assert told(run(folds, batch_size=7)[1]) != told(trials)
+
+
+def test_a_study_of_another_search_is_refused(folds):
+    into = study()
+    run(folds, into=into)
+
+    with pytest.raises(InvalidData, match="proposes"):
+        run(folds, into=into, seed=6)
+
+
+def test_the_first_trial_is_the_initial_one_and_the_best_the_lowest_error(folds):
+    best, trials = run(folds, n_trials=5)
+
+    assert trials[0].params == TREES.initial
+    assert best.value == min(trial.value for trial in trials)
+    assert len(trials) == 5
+
+
+def test_a_learner_without_a_space_is_tried_once(folds):
+    zero = Learner("zero", partial(DummyRegressor, strategy="constant", constant=0.0))
+
+    best, trials = run(folds, zero)
+
+    assert len(trials) == 1
+    assert (best.out_of_fold == 0).all()
+    assert best.metrics["r2_mean"] == 0.0
+    assert best.value == pytest.approx(np.mean([fold.returns.abs().mean() for fold in folds]))
+
+
+def test_out_of_fold_predictions_come_from_the_fit_before_their_session(folds):
+    best, _ = run(folds, RIDGE, n_trials=2)
+
+    last = folds[-1]
+    fitted = RIDGE.estimator(best.params).fit(last.train_x, last.train_y)
+
+    np.testing.assert_array_equal(
+        best.out_of_fold.iloc[-len(last.returns) :], fitted.predict(last.validation_x)
+    )
+    assert best.out_of_fold.index.equals(validated_returns(folds).index)
+
+
+def test_the_ensemble_is_the_mean_of_its_trials(folds):
+    first, second = run(folds, RIDGE, n_trials=1)[0], run(folds, TREES, n_trials=1)[0]
+
+    mean = mean_out_of_fold([first, second])
+
+    np.testing.assert_allclose(mean, (first.out_of_fold + second.out_of_fold) / 2)
+
+
+class Fragile(RegressorMixin, BaseEstimator):
+    """Fails above a limit, on the way every learner can fail."""
+
+    def __init__(self, size: int = 1, limit: int = 5) -> None:
+        self.size = size
+        self.limit = limit
+
+    def fit(self, X, y):
+        if self.size > self.limit:
+            raise MemoryError(f"size {self.size}")
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.size * (np.nan if self.size == self.limit else 1.0))
+
+
+def fragile(limit: int) -> Learner:
+    space = {"size": {"type": "int", "low": 1, "high": 10}}
+    return Learner("fragile", Fragile, {"size": 1, "limit": limit}, space)
+
+
+def test_a_failed_trial_is_recorded_with_its_reason_and_the_search_goes_on(folds):
+    into = study()
+
+    best, trials = run(folds, fragile(limit=5), into)
+
+    failed = [trial for trial in trials if trial.state == "failed"]
+    above = [trial for trial in failed if trial.params["size"] > 5]
+    assert above
+    assert all(trial.error == f"MemoryError: size {trial.params['size']}" for trial in above)
+    assert all("not finite" in trial.error for trial in failed if trial.params["size"] == 5)
+    assert {t.number for t in failed} == {
+        t.number for t in into.trials if t.state is optuna.trial.TrialState.FAIL
+    }
+    assert best.params["size"] == 1
+    assert told(run(folds, fragile(limit=5), into)[1])[0] == told(trials)[0]
+
+
+def test_when_all_trials_fail_the_first_reason_is_told(folds):
+    with pytest.raises(PipelineError, match=r"all 14 trials of fragile failed.*size 1"):
+        run(folds, fragile(limit=0))
+
+
+def daily(predictions: pd.Series) -> pd.Series:
+    return predictions.groupby(level="session").max()
+
+
+def test_the_sharpe_objective_uses_the_strategy_handed_in(folds):
+    best, trials = run(
+        folds,
+        RIDGE,
+        study("maximize"),
+        objective="sharpe_net",
+        strategy_returns=daily,
+        n_trials=3,
+    )
+
+    assert best.value == max(trial.metrics["sharpe_net_mean"] for trial in trials)
+    pd.testing.assert_series_equal(
+        best.strategy_returns, daily(best.out_of_fold), check_names=False
+    )
+
+
+def test_a_trial_that_never_trades_is_the_worst(folds):
+    best, _ = run(
+        folds,
+        RIDGE,
+        study("maximize"),
+        objective="sharpe_net",
+        strategy_returns=lambda predictions: daily(predictions) * 0,
+        n_trials=2,
+    )
+
+    assert best.value == -np.inf
+    assert np.isnan(best.metrics["sharpe_net_mean"])
+
+
+def test_a_replayed_trial_keeps_its_strategy_returns(folds):
+    into = study()
+    before, _ = run(folds, RIDGE, into, strategy_returns=daily, n_trials=1)
+
+    after, _ = run(folds, RIDGE, into, strategy_returns=daily, n_trials=1)
+
+    assert after.replayed
+    pd.testing.assert_series_equal(
+        after.strategy_returns, before.strategy_returns, check_names=False, check_freq=False
+    )
+    pd.testing.assert_series_equal(after.out_of_fold, before.out_of_fold)
+
+
+def test_no_batch_begins_after_the_time_budget(folds):
+    ticks = iter(range(10_000))
+    lock = threading.Lock()
+
+    def clock() -> float:
+        with lock:
+            return float(next(ticks))
+
+    _, trials = run(folds, RIDGE, clock=clock, timeout=1.0)
+
+    assert len(trials) == 4
+    assert all(trial.seconds > 0 for trial in trials)
+
+
+def test_an_unknown_objective_and_a_wrong_direction_are_refused(folds):
+    with pytest.raises(InvalidSettings, match="sharp"):
+        run(folds, objective="sharp")
+    with pytest.raises(InvalidSettings, match="study to minimize"):
+        run(folds, objective="rank_ic")
+
+
+def test_every_fault_of_a_space_is_listed():
+    learner = Learner(
+        "bad",
+        Ridge,
+        {"alpha": 5.0, "solver": "svd", "tol": 1},
+        {
+            "alpha": {"type": "float", "low": 0.1, "high": 1.0},
+            "solver": {"type": "categorical", "choices": ["lsqr"]},
+            "tol": {"type": "real", "low": 0, "high": 1},
+        },
+    )
+
+    with pytest.raises(InvalidSettings) as caught:
+        distributions(learner)
+
+    assert "alpha: initial 5.0" in str(caught.value)
+    assert "solver: initial 'svd'" in str(caught.value)
+    assert "'real' is none of" in str(caught.value)
+
+
+def test_optuna_speaks_as_loudly_as_before(folds):
+    into = study()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    search(
+        into, RIDGE, folds, objective="mae", n_trials=1, batch_size=1, seed=0,
+        clock=lambda: 0.0,
+    )  # fmt: skip
+
+    assert optuna.logging.get_verbosity() == optuna.logging.ERROR

@@ -1,0 +1,91 @@
+"""Made-up panels, and the golden values of the reference where they are at hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.market.features import FeatureInputs
+from pipeline.market.indicators import indicators
+from pipeline.market.regimes import regimes, universe_moves
+from pipeline.schemas import BAR_FIELDS, BarPanel
+
+SHARED = Path(os.environ.get("SHARED", Path(__file__).resolve().parents[3] / "shared"))
+
+MakeBars = Callable[..., BarPanel]
+
+
+@pytest.fixture(scope="session")
+def make_bars() -> MakeBars:
+    """Random bars on weekdays; a share `missing` of them does not exist."""
+
+    def make(seed: int, sessions: int = 60, symbols: int = 4, missing: float = 0.0) -> BarPanel:
+        rng = np.random.default_rng(seed)
+        shape = (sessions, symbols)
+        overnight, intraday = 1 + rng.normal(0, 0.02, (2, *shape))
+        close = 50 * np.cumprod(overnight * intraday, axis=0)
+        opens = close / intraday
+        high = np.maximum(opens, close) * (1 + rng.exponential(0.005, shape))
+        low = np.minimum(opens, close) * (1 - rng.exponential(0.005, shape))
+        volume = rng.lognormal(10, 1, shape)
+        index = pd.bdate_range("2020-01-01", periods=sessions, name="session", unit="us")
+        names = pd.Index([f"S{k:02d}" for k in range(symbols)], name="symbol")
+        absent = rng.random(shape) < missing
+        fields = (opens, high, low, close, volume)
+        return BarPanel(
+            *(pd.DataFrame(field, index, names, copy=True).mask(absent) for field in fields)
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_inputs() -> Callable[[BarPanel], FeatureInputs]:
+    """Everything that follows from the bars; two symbols a sector, no index."""
+
+    def make(bars: BarPanel) -> FeatureInputs:
+        sectors = [f"sector {k // 2}" for k in range(len(bars.symbols))]
+        after = bars.sessions.append(bars.sessions[-1:] + pd.offsets.BDay())
+        return FeatureInputs(
+            bars=bars,
+            indicators=indicators(bars),
+            market=None,
+            regimes=regimes(universe_moves(bars), after, volatility_window=30),
+            symbols=pd.DataFrame({"exchange": "X", "sector": sectors}, index=bars.symbols),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of real prices and golden values, which are not part of the repository."""
+    if not (SHARED / "golden").is_dir():
+        pytest.skip(f"golden values and real prices are not at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden_bars(shared: Path) -> BarPanel:
+    """The bars that the reference was run on."""
+    rows = pd.read_csv(shared / "golden/input_ohlcv.csv", parse_dates=["date"])
+    return wide(rows.rename(columns={"date": "session"}))
+
+
+@pytest.fixture(scope="session")
+def real_bars(shared: Path) -> BarPanel:
+    """60 stocks over two years."""
+    rows = pd.read_parquet(shared / "data/sp500_2010_2023.parquet")
+    rows = rows[rows["date"].between("2018-01-01", "2019-12-31")]
+    chosen = sorted(rows["symbol"].unique())[::8]
+    return wide(rows[rows["symbol"].isin(chosen)].rename(columns={"date": "session"}))
+
+
+def wide(rows: pd.DataFrame) -> BarPanel:
+    keyed = {"index": "session", "columns": "symbol"}
+    return BarPanel(**{f: rows.pivot_table(f, **keyed).astype(np.float64) for f in BAR_FIELDS})

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline.market.cross_section import peers_mean, ranks, universe_mean
+
+NAN = np.nan
+GROUPS = np.array([0, 1, 0, -1, 0, 1, 2])
+panels = arrays(
+    np.float64,
+    st.tuples(st.integers(1, 6), st.just(len(GROUPS))),
+    elements=st.floats(-1, 1) | st.just(NAN),
+)
+
+
+def test_the_universe_mean_leaves_missing_symbols_out() -> None:
+    values = np.array([[1.0, NAN, 5.0], [NAN, NAN, NAN]])
+
+    np.testing.assert_array_equal(universe_mean(values), [3.0, NAN])
+
+
+def test_ranks_are_fractions_of_the_symbols_present_and_ties_share_theirs() -> None:
+    values = np.array([[10.0, 30.0, NAN, 20.0], [1.0, 1.0, NAN, NAN]])
+
+    expected = [[1 / 3, 1, NAN, 2 / 3], [0.75, 0.75, NAN, NAN]]
+    np.testing.assert_allclose(ranks(values), expected)
+
+
+def test_peers_are_the_other_symbols_of_the_group() -> None:
+    values = np.array([[1.0, 2.0, 3.0, 4.0, 8.0, NAN, 7.0]])
+
+    # Group 0 holds 1, 3, 8; group 1 holds 2 and a missing value; 7 is alone; 4 has no group.
+    expected = [[5.5, NAN, 4.5, NAN, 2.0, 2.0, NAN]]
+    np.testing.assert_allclose(peers_mean(values, GROUPS), expected)
+
+
+def test_no_symbols_have_no_peers() -> None:
+    assert peers_mean(np.empty((3, 0)), np.empty(0, int)).shape == (3, 0)
+
+
+@pytest.mark.parametrize(
+    "reduction", [universe_mean, ranks, lambda values: peers_mean(values, GROUPS)]
+)
+@given(values=panels)
+@settings(max_examples=30, deadline=None)
+def test_a_session_has_the_same_bits_alone_as_among_others(reduction, values) -> None:
+    together = reduction(values)
+
+    for k in range(len(values)):
+        np.testing.assert_array_equal(reduction(values[k : k + 1])[0], together[k])

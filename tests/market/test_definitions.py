@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from pipeline.market.definitions import Definitions, Feature
+
+ORIGINAL = '''
+SCALE = 2.0
+
+def doubled(values):
+    return values * SCALE
+
+def gain(known, n):
+    """gain over {n}"""
+    return doubled(known) + n
+'''
+
+SAME = {
+    "layout": ORIGINAL.replace("values * SCALE", "(\n        values*SCALE  # twice\n    )"),
+    "docstring": ORIGINAL.replace("gain over", "what was gained over"),
+    "annotations": ORIGINAL.replace("(known, n)", "(known: object, n: int) -> object"),
+    "a constant nobody names": ORIGINAL + "\nOTHER = 1\n",
+    "a constant named like an argument": ORIGINAL + "\nvalues = 1\n",
+}
+DIFFERENT = {
+    "its own code": ORIGINAL.replace("+ n", "- n"),
+    "a function it calls": ORIGINAL.replace("values * SCALE", "values / SCALE"),
+    "a constant": ORIGINAL.replace("2.0", "3.0"),
+}
+
+Load = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Code as a module of the package, each time from a file of its own."""
+
+    def loaded(code: str) -> ModuleType:
+        path = tmp_path / f"code_{len(list(tmp_path.iterdir()))}.py"
+        path.write_text(code)
+        spec = importlib.util.spec_from_file_location("pipeline.market.made_up", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return loaded
+
+
+def gain(module: ModuleType, *n: int) -> list[Feature]:
+    definitions = Definitions()
+    definitions.feature("gain_{n}", n=n, lookback=lambda n: n + 1, source="nobody")(module.gain)
+    return list(definitions)
+
+
+def test_one_feature_is_defined_per_parameter(load: Load) -> None:
+    first, second = gain(load(ORIGINAL), 1, 5)
+
+    assert (first.name, first.lookback, first.formula) == ("gain_1", 2, "gain over 1")
+    assert (second.name, second.lookback, second.formula) == ("gain_5", 6, "gain over 5")
+    assert second(np.array([1.0])).tolist() == [7.0]
+
+
+@pytest.mark.parametrize("code", SAME.values(), ids=SAME)
+def test_the_hash_is_blind_to_what_changes_no_value(load: Load, code: str) -> None:
+    assert gain(load(code), 1)[0].hash == gain(load(ORIGINAL), 1)[0].hash
+
+
+@pytest.mark.parametrize("code", DIFFERENT.values(), ids=DIFFERENT)
+def test_the_hash_tells_a_change_in_anything_that_makes_the_value(load: Load, code: str) -> None:
+    assert gain(load(code), 1)[0].hash != gain(load(ORIGINAL), 1)[0].hash
+
+
+def test_the_hash_depends_on_the_parameters(load: Load) -> None:
+    first, second = gain(load(ORIGINAL), 1, 2)
+
+    assert first.hash != second.hash
+
+
+def test_the_hash_is_the_same_on_every_machine(load: Load) -> None:
+    expected = "37107b2aaed91f58146bf3065b596bf1d2ad0000484bdaf2492383ceddc98eac"
+
+    assert gain(load(ORIGINAL), 1)[0].hash == expected
+
+
+def test_a_name_is_defined_once(load: Load) -> None:
+    with pytest.raises(ValueError, match="gain_1 is defined twice"):
+        gain(load(ORIGINAL), 1, 1)
+
+
+def test_a_feature_needs_its_formula(load: Load) -> None:
+    with pytest.raises(ValueError, match="needs the formula"):
+        gain(load(ORIGINAL.replace('"""gain over {n}"""', "pass")), 1)
+
+
+def test_definitions_can_build_on_others(load: Load) -> None:
+    (first,) = gain(load(ORIGINAL), 1)
+
+    assert list(Definitions(first)) == [first]

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.trading import performance
+from pipeline.trading.backtest import Backtest, backtest
+
+DAYS = pd.DatetimeIndex(["2024-01-02", "2024-01-03"], name="session").as_unit("us")
+NAMES = pd.Index(["A", "B"], name="symbol")
+
+
+def wide(*rows: list[float]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), DAYS, NAMES, dtype="float64")
+
+
+@pytest.fixture
+def result(rules) -> Backtest:
+    """Day 1: A wins 10 %, B loses 4 %; day 2: A alone, flat. 40 % each, 100 bps a side."""
+    return backtest(
+        predictions=wide([0.05, 0.03], [0.05, math.nan]),
+        open_=wide([10.0, 10.0], [10.0, 10.0]),
+        close=wide([11.0, 9.6], [10.0, 10.0]),
+        previous_close=wide([10.0, 10.0], [10.0, 10.0]),
+        dollar_volume=wide([1.0, 1.0], [1.0, 1.0]),
+        regimes=pd.Series("RANGING", DAYS),
+        rules=rules(max_position_fraction=0.4, commission_bps=100.0),
+        bankroll=1000.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("returns", "expected"),
+    [
+        ([0.01, 0.00, 0.02], math.sqrt(252)),
+        ([0.01, -0.01], 0.0),
+        ([0.0, 0.0, 0.0], math.nan),  # no trades
+        ([0.001] * 7, math.nan),  # no variance
+        ([0.01], math.nan),
+        ([], math.nan),
+    ],
+)
+def test_sharpe_is_annualised_and_undefined_without_variance(returns, expected):
+    ratio = performance.sharpe(pd.Series(returns, dtype="float64"))
+    assert ratio == pytest.approx(expected, nan_ok=True)
+
+
+def test_drawdown_counts_a_loss_on_the_first_session():
+    assert performance.max_drawdown(pd.Series([-0.2, 0.1])) == pytest.approx(0.2)
+    assert performance.max_drawdown(pd.Series([0.1, 0.1])) == 0.0
+    assert performance.max_drawdown(pd.Series([0.5, -0.5, 0.2, -0.5])) == pytest.approx(0.7)
+
+
+def test_returns_are_compounded_and_annualised_by_sessions():
+    returns = pd.Series([0.10, -0.10] * 63)
+    assert performance.total_return(returns) == pytest.approx(0.99**63 - 1.0)
+    assert performance.annualized_return(returns) == pytest.approx(0.99**126 - 1.0)
+    assert performance.annualized_return(pd.Series([-1.0, 0.1])) == -1.0
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=30))
+def test_drawdown_stays_between_nothing_and_everything(returns):
+    losses = performance.drawdowns(pd.Series(returns))
+    assert losses.between(0.0, 1.0).all()
+    end = 1.0 + performance.total_return(pd.Series(returns))
+    assert 1.0 - losses.iloc[-1] <= end + 1e-12
+
+
+def test_summary_of_two_sessions_by_hand(result):
+    # Day 1: 400 each = 40 shares; +40 and -16 gross, costs 1 % of 840 + 784 = 16.24.
+    # Day 2: 40 % of 1007.76 are 40.3104 shares at 10, costs 1 % of 806.208 = 8.06208.
+    first, second = (24.0 - 16.24) / 1000.0, -8.06208 / 1007.76
+    benchmark = pd.Series([0.03, 0.0], DAYS)
+    metrics = performance.summary(result, benchmark)
+    assert metrics == pytest.approx(
+        {
+            "backtest/sharpe": performance.sharpe(pd.Series([first, second])),
+            "backtest/max_drawdown": -second,
+            "backtest/annualized_return": ((1 + first) * (1 + second)) ** 126 - 1,
+            "backtest/total_return": (1 + first) * (1 + second) - 1,
+            "backtest/win_rate": 1 / 3,
+            "backtest/trades": 3.0,
+            "backtest/turnover": (1.624 + 0.8) / 2,
+            "backtest/cost_share": (16.24 + 8.06208) / 24.0,
+            "backtest/exposure": (0.8 + 0.4) / 2,
+            "backtest/gross_sharpe": performance.sharpe(pd.Series([0.024, 0.0])),
+            "backtest/sessions": 2.0,
+            "benchmark/sharpe": performance.sharpe(benchmark),
+            "benchmark/total_return": 0.03,
+        }
+    )
+
+
+def test_without_trades_ratios_are_undefined_but_amounts_are_zero(rules, result):
+    idle = backtest(
+        predictions=wide([math.nan] * 2, [math.nan] * 2),
+        open_=wide([1.0] * 2, [1.0] * 2),
+        close=wide([1.0] * 2, [1.0] * 2),
+        previous_close=wide([1.0] * 2, [1.0] * 2),
+        dollar_volume=wide([1.0] * 2, [1.0] * 2),
+        regimes=pd.Series("RANGING", DAYS),
+        rules=rules(),
+        bankroll=1000.0,
+    )
+    metrics = performance.summary(idle, pd.Series([0.01, 0.02], DAYS))
+    undefined = {name for name, value in metrics.items() if math.isnan(value)}
+    assert undefined == {
+        "backtest/sharpe",
+        "backtest/gross_sharpe",
+        "backtest/win_rate",
+        "backtest/cost_share",
+    }
+    assert metrics["backtest/trades"] == metrics["backtest/turnover"] == 0.0
+    assert metrics["backtest/total_return"] == metrics["backtest/max_drawdown"] == 0.0
+
+
+def test_cost_share_is_undefined_where_nothing_was_gained_before_costs(result):
+    losers = result.ledger.assign(gross_pnl=-1.0)
+    assert math.isnan(performance.cost_share(losers))
+
+
+def test_benchmark_is_the_mean_of_the_symbols_that_traded():
+    open_ = wide([10.0, 20.0], [math.nan, 20.0])
+    close = wide([11.0, 20.0], [11.0, 19.0])
+    returns = performance.equal_weight_benchmark(open_, close)
+    assert returns.tolist() == pytest.approx([0.05, -0.05])
