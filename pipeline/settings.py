@@ -84,6 +84,7 @@ class Cv(Section):
 class TargetTreatment(Section):
     winsorise: Annotated[float, Field(ge=0, lt=0.5)]
     relative: bool
+    least_slope: Annotated[float, Field(ge=0, le=1)]
 
 
 class Parameter(Section):

@@ -144,7 +144,7 @@ class _Proposer:
     def tell(self, asked: Sequence[optuna.Trial], trials: Sequence[Trial]) -> None:
         for proposal, trial in zip(asked, trials, strict=True):
             if trial.state == "complete":
-                self.twin.tell(proposal, 1.0)
+                self.twin.tell(proposal, trial.value)
             else:
                 self.twin.tell(proposal, state=TrialState.FAIL)
 

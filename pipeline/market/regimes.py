@@ -19,8 +19,9 @@ TREND_WINDOW = 150
 
 SLOPE_SESSIONS = 20
 VOLATILITY_SESSIONS = 20
-STALE_AFTER = pd.Timedelta(days=10)
-"""A last index session older than this says nothing; no exchange holiday lasts that long."""
+STALE_AFTER = pd.Timedelta(days=14)
+"""An index whose last session is older says nothing. The longest exchange holidays of late took
+11 days (Tokyo 2019, Shanghai 2020)."""
 
 DEFAULT_HIGH_VIX = 30.0
 

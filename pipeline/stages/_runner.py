@@ -17,6 +17,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ["HYDRA_FULL_ERROR"] = "1"
 
 import hydra
@@ -82,13 +83,20 @@ def command(stage: str, run: Stage, *, tracked: bool = True) -> None:
     arguments = translate(sys.argv[1:])
     sys.argv[1:] = arguments
 
+    expected: list[PipelineError] = []
+
     @hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
     def job(config: DictConfig) -> None:
-        _execute(stage, run, check(config), tracked)
+        try:
+            _execute(stage, run, check(config), tracked)
+        except PipelineError as error:
+            expected.append(error)  # raised below: Hydra would print a head line of its own
 
     try:
         try:
             job()
+            for error in expected:
+                raise error
         except (HydraException, OmegaConfBaseException) as error:
             overrides = [word for word in arguments if not word.startswith("-")]
             _refuse(stage, _diagnosed(overrides, error), tracked)

@@ -52,20 +52,27 @@ def run(settings: Settings) -> None:
 
 
 def _wanted(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Sessions in range that were never built, or whose look-back changed since."""
+    """Sessions to build: all that were asked for by symbol, else those that are missing."""
     chosen = _data.within(sessions, settings, "features")
     by_symbol = settings.symbols is not None or settings.exchange is not None
     if settings.features.overwrite or by_symbol:
         return chosen
+    return missing_sessions(settings, store, sessions).intersection(chosen)
+
+
+def missing_sessions(
+    settings: Settings, store: Store, sessions: pd.DatetimeIndex
+) -> pd.DatetimeIndex:
+    """Those of the sessions that were never built, or whose look-back changed since."""
     covered = _data.snapshot_store(settings).covered(store.store_id)["revision"]
-    revisions = covered.reindex(chosen, fill_value=-1)
+    revisions = covered.reindex(sessions, fill_value=-1)
     changes = store.changes(since_revision=max(int(revisions.min()), 0))
     back = warm_up(feature_set(settings), settings.features.min_history)
     stale = revisions.to_numpy() < 0
     for revision, change in changes[changes["kind"].isin(MADE_OF)].iterrows():
         reach = _reach(sessions, change["first_session"], change["last_session"], back)
-        stale |= (revisions.to_numpy() < revision) & chosen.isin(reach)
-    return chosen[stale]
+        stale |= (revisions.to_numpy() < revision) & sessions.isin(reach)
+    return sessions[stale]
 
 
 def _reach(

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from pipeline.market.cross_section import peers_mean, ranks, universe_mean
 
 NAN = np.nan
-GROUPS = np.array([0, 1, 0, -1, 0, 1, 2])
+GROUPS = np.array([0, 1, 0, -1, 0, 1, 2, -1])
 panels = arrays(
     np.float64,
     st.tuples(st.integers(1, 6), st.just(len(GROUPS))),
@@ -31,10 +31,10 @@ def test_ranks_are_fractions_of_the_symbols_present_and_ties_share_theirs() -> N
 
 
 def test_peers_are_the_other_symbols_of_the_group() -> None:
-    values = np.array([[1.0, 2.0, 3.0, 4.0, 8.0, NAN, 7.0]])
+    values = np.array([[1.0, 2.0, 3.0, 4.0, 8.0, NAN, 7.0, 5.0]])
 
-    # Group 0 holds 1, 3, 8; group 1 holds 2 and a missing value; 7 is alone; 4 has no group.
-    expected = [[5.5, NAN, 4.5, NAN, 2.0, 2.0, NAN]]
+    # Group 0 holds 1, 3, 8; group 1 holds 2 and a missing value; 7 is alone; 4 and 5 have no group.
+    expected = [[5.5, NAN, 4.5, NAN, 2.0, 2.0, NAN, NAN]]
     np.testing.assert_allclose(peers_mean(values, GROUPS), expected)
 
 

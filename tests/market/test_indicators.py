@@ -127,6 +127,15 @@ def test_obv_continues_from_the_stored_value(make_bars) -> None:
     pd.testing.assert_frame_equal(continued, whole.iloc[50:], check_exact=True, check_freq=False)
 
 
+def test_a_stored_obv_is_not_carried_over_a_long_hole(make_bars) -> None:
+    holed = without(make_bars(7, sessions=30, symbols=1), slice(10, 20))
+
+    obv = indicators(holed, pd.Series({"S00": 1e6}))["obv"].iloc[:, 0]
+
+    assert obv.iloc[0] == 1e6
+    assert obv.iloc[20] == holed.volume.iloc[20, 0]
+
+
 def test_obv_of_a_symbol_without_a_stored_value_starts_at_its_first_volume(make_bars) -> None:
     bars = make_bars(8, symbols=2)
 

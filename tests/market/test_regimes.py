@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.market.regimes import (
     LOOKBACK,
+    STALE_AFTER,
     TREND_WINDOW,
     index_moves,
     lookback,
@@ -71,6 +73,17 @@ def test_an_unbroken_rise_has_full_trend_strength() -> None:
 
     assert np.isnan(strength[:-1]).all()
     assert strength[-1] == pytest.approx(100)
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_trend_strength_is_the_adx_of_the_index_levels(seed) -> None:
+    bars = index_bars(seed, 400)
+
+    strength = trend_strength(index_moves(bars))[-1]
+
+    adx = talib.ADX(*(bars[name].to_numpy() for name in ("high", "low", "close")), timeperiod=14)
+    assert strength == pytest.approx(adx[-1], abs=0.1)
 
 
 def test_a_market_without_moves_has_no_trend() -> None:
@@ -160,7 +173,7 @@ def test_a_regime_knows_nothing_of_its_own_session_or_later(seed, cut) -> None:
 def test_an_index_that_ended_long_ago_says_nothing() -> None:
     bars = index_bars(2, LOOKBACK + 5)
     last = bars.index[-1]
-    days = pd.DatetimeIndex([last + pd.Timedelta(days=10), last + pd.Timedelta(days=11)])
+    days = pd.DatetimeIndex([last + STALE_AFTER, last + STALE_AFTER + pd.Timedelta(days=1)])
 
     state = regimes(index_moves(bars), days.as_unit("us"), bars["close"])
 

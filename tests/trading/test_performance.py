@@ -118,6 +118,11 @@ def test_without_trades_ratios_are_undefined_but_amounts_are_zero(rules, result)
     assert metrics["backtest/total_return"] == metrics["backtest/max_drawdown"] == 0.0
 
 
+def test_a_trade_wins_only_after_costs(result):
+    ledger = result.ledger.assign(gross_pnl=1.0, net_pnl=[0.5, -0.5, 0.0])
+    assert performance.win_rate(ledger) == pytest.approx(1 / 3)
+
+
 def test_cost_share_is_undefined_where_nothing_was_gained_before_costs(result):
     losers = result.ledger.assign(gross_pnl=-1.0)
     assert math.isnan(performance.cost_share(losers))

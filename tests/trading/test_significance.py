@@ -26,6 +26,12 @@ def test_probabilistic_sharpe_of_the_published_hedge_fund(skewness, kurtosis, ex
     assert probability == pytest.approx(expected, abs=5e-4)
 
 
+def test_probabilistic_sharpe_by_hand():
+    # Mean 1/4, deviation 1/2, skewness 2/sqrt(3), kurtosis 7/3: z = sqrt(3)/2 / 0.71133.
+    probability = significance.probabilistic_sharpe(pd.Series([0.0, 0.0, 0.0, 1.0]))
+    assert probability == pytest.approx(0.8883, abs=5e-5)
+
+
 @pytest.mark.parametrize(("trials", "expected"), [(100, 0.9004), (46, 0.9505)])
 def test_deflated_sharpe_of_the_published_example(trials, expected):
     # Bailey and Lopez de Prado (2014): 2.5 a year over five years of 250 sessions.
@@ -50,6 +56,13 @@ def test_one_look_is_probabilistic_and_each_further_look_lowers_the_answer(seed,
     assert once == significance.probabilistic_sharpe(returns)
     again = significance.deflated_sharpe_by_looks(returns, looks)
     assert again <= significance.deflated_sharpe_by_looks(returns, looks - 1) <= once
+
+
+def test_looks_are_deflated_by_the_variance_of_a_sharpe_that_is_truly_zero():
+    returns = normal_returns(1, 61, annual_sharpe=3.0)
+    luck = significance.expected_maximum_sharpe(5, 1 / 60)
+    expected = significance.probabilistic_sharpe(returns, luck)
+    assert significance.deflated_sharpe_by_looks(returns, 5) == pytest.approx(expected)
 
 
 def test_deflation_uses_number_and_variance_of_the_trials():
@@ -136,9 +149,10 @@ def test_overfitting_is_judged_by_the_score_that_chose():
 
 
 def test_a_trial_that_never_trades_is_the_worst():
-    trials = np.random.default_rng(9).normal(-1.0, 1.0, (80, 2))
-    trials[:, 0] = 0.0
-    assert significance.pbo(trials) == 0.0
+    # The better of the two that trade turns bad, but stays above the one that never trades.
+    half, idle = np.tile([0.01, 0.02], 20), np.zeros(80)
+    trials = np.column_stack([idle, np.append(half, -half), np.append(-half, half)])
+    assert significance.pbo(trials, blocks=2) == 0.5
 
 
 @pytest.mark.parametrize("shape", [(39, 5), (40, 1)])
