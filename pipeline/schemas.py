@@ -62,10 +62,12 @@ class BarPanel:
 
     @property
     def sessions(self) -> pd.DatetimeIndex:
+        """Sessions of the panel."""
         return pd.DatetimeIndex(self.close.index)
 
     @property
     def symbols(self) -> pd.Index:
+        """Symbols of the panel."""
         return self.close.columns
 
     def loc(self, sessions: slice | pd.Index, symbols: pd.Index | None = None) -> BarPanel:

@@ -11,8 +11,16 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic import model_validator
+import pandas as pd
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from pipeline.errors import InvalidSettings
 
@@ -62,6 +70,7 @@ class StoreSettings(Section):
 
     @property
     def snapshot_root(self) -> Path:
+        """Folder of all snapshots."""
         return self.snapshots or self.path.parent / "snapshots"
 
 
@@ -164,6 +173,16 @@ class Ranged(Section):
 
     start: Day
     end: Day
+
+    @property
+    def first(self) -> pd.Timestamp | None:
+        """First day asked for."""
+        return None if self.start is None else pd.Timestamp(self.start)
+
+    @property
+    def last(self) -> pd.Timestamp | None:
+        """Last day asked for."""
+        return None if self.end is None else pd.Timestamp(self.end)
 
     @model_validator(mode="after")
     def _dates_are_in_order(self) -> Ranged:
@@ -287,7 +306,9 @@ class Settings(Section):
         try:
             settings = cls.model_validate(config)
         except ValidationError as error:
-            faults += [_fault(detail) for detail in error.errors()]
+            # A value that others are made of, such as start_date, is one fault, named once.
+            unique = {(repr(d["input"]), d["msg"]): d for d in reversed(error.errors())}
+            faults += [_fault(detail) for detail in reversed(unique.values())]
         if faults:
             raise invalid(faults)
         return settings
@@ -315,5 +336,5 @@ def invalid(faults: Iterable[str]) -> InvalidSettings:
 def _fault(detail: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in detail["loc"]) or "configuration"
     found = detail["input"]
-    got = "" if isinstance(found, dict) else f"got {found!r}; "
+    got = "" if isinstance(found, Mapping) else f"got {found!r}; "
     return f"{key}: {got}{detail['msg']}"

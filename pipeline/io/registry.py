@@ -76,10 +76,10 @@ def find(model: str | int, *, who: str) -> ModelVersion:
             raise MlflowException(f"no version of run {name}")
         return client.get_model_version_by_alias(MODEL_NAME, name)
     except MlflowException:
-        raise NotReady(who, f"no model '{name}' in the registry", _wanted(name), _next(name)) from None
+        raise NotReady(who, f"no model '{name}' in the registry", _wanted(), _next(name)) from None
 
 
-def _wanted(name: str) -> str:
+def _wanted() -> str:
     listed = ", ".join(str(v.version) for v in versions()[:10]) or "none yet"
     return f"an alias, a version number or a run id; versions: {listed}"
 

@@ -142,8 +142,11 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
     The run ends FINISHED, or FAILED with the tag ``verdict`` taken from the error.
     """
     nested = mlflow.active_run() is not None
-    with mlflow.start_run(run_name=None if PROJECT_RUN and not nested else stage, nested=nested,
-                          log_system_metrics=False) as run:
+    with mlflow.start_run(
+        run_name=None if PROJECT_RUN and not nested else stage,
+        nested=nested,
+        log_system_metrics=False,
+    ) as run:
         mlflow.set_tags({"stage": stage, MLFLOW_RUN_NAME: stage, **process.tags(), **(tags or {})})
         try:
             yield run
@@ -161,10 +164,14 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
 
 
 def log_settings(settings: Mapping[str, Any], sections: Sequence[str]) -> None:
-    """The sections as flat parameters and the whole configuration as an artifact."""
+    """The sections as flat parameters, to sort, filter and compare by."""
     flat = {key: value for name in sections for key, value in _flat(name, settings[name])}
     recorded = mlflow.get_run(current_run_id()).data.params
     mlflow.log_params({key: value for key, value in flat.items() if key not in recorded})
+
+
+def log_config(settings: Mapping[str, Any]) -> None:
+    """The whole configuration a run was started with, as ``config.yaml``."""
     mlflow.log_dict(dict(settings), "config.yaml")
 
 
@@ -194,7 +201,7 @@ def timed(step: str) -> Iterator[None]:
 def log_steps(series: Mapping[str, pd.Series]) -> None:
     """Step metrics, one point a session: step = number of the session, time = the session."""
     metrics = [
-        Metric(name, float(value), int(pd.Timestamp(session).timestamp() * 1000), step)
+        Metric(name, float(value), int(pd.Timestamp(str(session)).timestamp() * 1000), step)
         for name, values in series.items()
         for step, (session, value) in enumerate(values.items())
     ]
@@ -215,7 +222,7 @@ def log_dataset(source: str, digest: str, context: str) -> None:
 def log_table(frame: pd.DataFrame, name: str) -> None:
     """A frame as ``<name>.csv`` and as a table MLflow's UI can show and compare."""
     mlflow.log_text(frame.to_csv(index=False), f"{name}.csv")
-    shown = frame.astype({c: str for c in frame.select_dtypes("datetime").columns})
+    shown = frame.astype(dict.fromkeys(frame.select_dtypes("datetime").columns, str))
     mlflow.log_table(shown.head(2000), f"{name}.json")
 
 
@@ -234,7 +241,11 @@ def log_child(
     client = MlflowClient()
     ended = int(time.time() * 1000)
     started = ended - int(seconds * 1000)
-    owner = {"mlflow.user": _user(), "mlflow.source.name": "pipeline", "mlflow.source.type": "LOCAL"}
+    owner = {
+        "mlflow.user": _user(),
+        "mlflow.source.name": "pipeline",
+        "mlflow.source.type": "LOCAL",
+    }
     run = client.create_run(
         os.environ["MLFLOW_EXPERIMENT_ID"],
         start_time=started,
@@ -272,8 +283,11 @@ def runs(filter_string: str, *, newest: int = 1000) -> list[mlflow.entities.Run]
     experiment = [os.environ.get("MLFLOW_EXPERIMENT_ID", DEFAULT_EXPERIMENT)]
     while len(found) < newest:
         page = client.search_runs(
-            experiment, filter_string, max_results=min(newest, 1000),
-            order_by=["attributes.start_time DESC"], page_token=token,
+            experiment,
+            filter_string,
+            max_results=min(newest, 1000),
+            order_by=["attributes.start_time DESC"],
+            page_token=token,
         )
         found += page
         token = page.token

@@ -41,7 +41,7 @@ def _constructor(estimator: dict[str, Any]) -> partial[Any]:
     return partial(_class(str(estimator.pop("_target_"))), **estimator)
 
 
-def _class(target: str) -> type[Any]:
+def _class(target: str) -> Any:
     if not target.startswith(ALLOWED):
         raise InvalidSettings("settings", f"_target_ {target!r}", f"a name under {ALLOWED}")
     try:

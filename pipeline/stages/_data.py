@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import NotReady, TooFewSessions
@@ -74,7 +75,8 @@ def next_session(settings: Settings, last: pd.Timestamp) -> pd.Timestamp:
 
 def with_next(sessions: pd.DatetimeIndex, following: pd.Timestamp) -> pd.DatetimeIndex:
     """The sessions and the one after them, which has no bar yet."""
-    return sessions.append(pd.DatetimeIndex([following]).as_unit("us")).rename(SESSION)
+    later = pd.DatetimeIndex([following]).as_unit("us")
+    return pd.DatetimeIndex(sessions.append(later), name=SESSION)
 
 
 def require_bars(store: Store, who: str) -> pd.DatetimeIndex:
@@ -94,7 +96,10 @@ def require_bars(store: Store, who: str) -> pd.DatetimeIndex:
 def asked_range(settings: Settings) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     """First and last day asked for; a single date is both."""
     first, last = settings.day or settings.start_date, settings.day or settings.end_date
-    return first and pd.Timestamp(first), last and pd.Timestamp(last)
+    return (
+        None if first is None else pd.Timestamp(first),
+        None if last is None else pd.Timestamp(last),
+    )
 
 
 def is_ranged(settings: Settings) -> bool:
@@ -103,9 +108,7 @@ def is_ranged(settings: Settings) -> bool:
     return any(value is not None for value in (*given, settings.symbols))
 
 
-def within(
-    sessions: pd.DatetimeIndex, settings: Settings, who: str
-) -> pd.DatetimeIndex:
+def within(sessions: pd.DatetimeIndex, settings: Settings, who: str) -> pd.DatetimeIndex:
     """The sessions in the range asked for.
 
     Raises
@@ -141,10 +144,18 @@ def chosen_symbols(settings: Settings, store: Store, who: str) -> list[str] | No
     if on_exchange.empty:
         known = ", ".join(sorted(listed["exchange"].dropna().unique())) or "none recorded"
         raise NotReady(
-            who, f"no symbol on exchange {settings.exchange!r}", f"one of: {known}",
+            who,
+            f"no symbol on exchange {settings.exchange!r}",
+            f"one of: {known}",
             "mlflow run . -e status",
         )
     return [name for name in on_exchange if chosen is None or name in chosen]
+
+
+def sessions_before(sessions: pd.DatetimeIndex, first: pd.Timestamp, count: int) -> pd.Timestamp:
+    """The session `count` sessions before `first`, or the first one there is."""
+    place = int(np.searchsorted(sessions, first))
+    return pd.Timestamp(sessions[max(place - count, 0)])
 
 
 def universe(settings: Settings) -> list[str] | None:

@@ -126,10 +126,13 @@ def _summary(settings: Settings, work: Work, result: Result, version: int) -> st
     answer = verdict(result.answers)
     table = headline_table(result.metrics)
     lines = [f"## {MODEL_NAME} v{version}: {answer}", "", _in_words(result), "", work.sentence, ""]
-    lines += _markdown(table) + ["", "### Gates", ""]
+    lines += [*_markdown(table), "", "### Gates", ""]
     lines += _markdown(_evidence.gate_table(result.answers)[["gate", "answer", "explanation"]])
-    lines += ["", f"Model `{settings.model.name}`, features `{settings.features.name}`, "
-              f"data `{settings.data.name}`, seed {settings.seed}."]
+    lines += [
+        "",
+        f"Model `{settings.model.name}`, features `{settings.features.name}`, "
+        f"data `{settings.data.name}`, seed {settings.seed}.",
+    ]
     return "\n".join(lines)
 
 

@@ -176,13 +176,18 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
     tracking.prepare(
         tracking.tracking_uri(settings.tracking.uri), settings.tracking.experiment_name
     )
+
+    def recorded(checked: Settings) -> None:
+        tracking.log_config(checked.model_dump(mode="json", by_alias=True))
+        run(checked)
+
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     if sweep and tracking.PROJECT_RUN:
         with tracking.stage_run("sweep"):
-            step(stage, run, settings)
+            step(stage, recorded, settings)
         os.environ["MLFLOW_RUN_ID"] = tracking.PROJECT_RUN  # the next job joins the same parent
     else:
-        step(stage, run, settings)
+        step(stage, recorded, settings)
 
 
 def step(stage: str, run: Stage, settings: Settings) -> None:

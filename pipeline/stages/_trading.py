@@ -12,8 +12,8 @@ from pipeline.settings import Settings
 from pipeline.stages import _data
 from pipeline.stages._recipe import rules
 from pipeline.trading.backtest import Backtest, backtest
-from pipeline.trading.performance import equal_weight_benchmark, summary
 from pipeline.trading.liquidity import liquidity
+from pipeline.trading.performance import equal_weight_benchmark, summary
 from pipeline.trading.vectorised import session_returns
 
 
@@ -32,8 +32,8 @@ class Market:
 def market(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Market:
     """What trading these sessions needs; a session later than all bars has no open or close."""
     calendar = store.sessions().union(sessions)
-    first = calendar.searchsorted(sessions[0])
-    bars = store.bar_panel(start=calendar[max(first - LOADED_BEFORE, 0)], end=sessions[-1])
+    start = _data.sessions_before(calendar, sessions[0], LOADED_BEFORE)
+    bars = store.bar_panel(start=start, end=sessions[-1])
     bars = bars.loc(bars.sessions.union(sessions))
     known = _data.regimes(settings, store)
     return Market(
@@ -42,7 +42,7 @@ def market(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Mark
         previous_close=bars.close.shift().loc[sessions],
         dollar_volume=liquidity(bars.close, bars.volume).loc[sessions],
         regimes=known["regime"].reindex(sessions).fillna("UNKNOWN"),
-        previous_session=calendar[max(first - 1, 0)],
+        previous_session=_data.sessions_before(calendar, sessions[0], 1),
     )
 
 

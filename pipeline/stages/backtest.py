@@ -21,8 +21,8 @@ def run(settings: Settings) -> None:
             settings,
             store,
             version,
-            asked.start and pd.Timestamp(asked.start),
-            asked.end and pd.Timestamp(asked.end),
+            asked.first,
+            asked.last,
             "backtest",
         )
         sessions = pd.DatetimeIndex(predicted.index.get_level_values(SESSION).unique())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import mlflow
+import numpy as np
 import pandas as pd
 
 from pipeline.io.store import Store
@@ -81,8 +82,8 @@ def _reach(
     """Sessions whose snapshots look at a change; one without dates concerns all."""
     if pd.isna(first):
         return sessions
-    end = sessions.searchsorted(last, side="right") + back
-    return sessions[sessions.searchsorted(first) : end]
+    end = int(np.searchsorted(sessions, last, side="right")) + back
+    return sessions[int(np.searchsorted(sessions, first)) : end]
 
 
 def _built(
@@ -91,7 +92,7 @@ def _built(
     features = feature_set(settings)
     back = warm_up(features, settings.features.min_history)
     sessions = store.sessions()
-    start = sessions[max(sessions.searchsorted(wanted[0]) - back - 1, 0)]
+    start = _data.sessions_before(sessions, wanted[0], back + 1)
     end = min(wanted[-1], sessions[-1])
     listed = store.bar_panel(start=start, end=end, kind="index")
     index = _data.market_index(settings, store)

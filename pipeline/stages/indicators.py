@@ -49,11 +49,11 @@ def _calculated(
     store: Store, sessions: pd.DatetimeIndex, wanted: pd.DatetimeIndex, settings: Settings
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Indicators from a warm-up before `wanted` on, and the cells to write."""
-    start = sessions[max(sessions.get_loc(wanted[0]) - WARM_UP, 0)]
+    start = _data.sessions_before(sessions, wanted[0], WARM_UP)
     bars = store.bar_panel(start=start, end=wanted[-1])
     stored = store.indicator_panel(start=start, end=wanted[0], fields=["obv"])["obv"]
-    continued = stored.stack().groupby("symbol").first() if start > sessions[0] else None
-    panel = indicators(bars, obv_start=continued)
+    continued = pd.Series(stored.stack()).groupby("symbol").first()
+    panel = indicators(bars, obv_start=continued if start > sessions[0] else None)
     cells = bars.close.notna() & bars.close.index.isin(wanted)[:, None]
     symbols = _data.chosen_symbols(settings, store, "indicators")
     return panel, cells if symbols is None else cells & cells.columns.isin(symbols)

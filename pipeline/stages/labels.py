@@ -27,8 +27,8 @@ def run(settings: Settings) -> None:
             mlflow.log_metric("labels/rows", 0)
             return
         symbols = _data.chosen_symbols(settings, store, "labels")
-        where = {"start": wanted[0], "end": wanted[-1], "symbols": symbols}
-        outcomes = labels(store.bar_panel(**where), store.final_mask(**where))
+        bars = store.bar_panel(wanted[0], wanted[-1], symbols)
+        outcomes = labels(bars, store.final_mask(wanted[0], wanted[-1], symbols))
         written = store.write_labels(outcomes)
         if not _data.is_ranged(settings):
             store.mark_built("labels", revision)

@@ -48,7 +48,7 @@ def run(settings: Settings) -> None:
             f"version {version.version}: {answer}; champion stays "
             + (f"version {champion.version}" if champion else "unset"),
             "every deciding gate to pass, or a person's decision",
-            'mlflow run . -e promote -P overrides="promote.force=true promote.reason=\'...\'"',
+            "mlflow run . -e promote -P overrides=\"promote.force=true promote.reason='...'\"",
         )
     reason = asked.reason or f"passed every gate of {len(answers)}"
     move = registry.move_champion(
@@ -109,8 +109,9 @@ def _worse_than(
         return float("nan")
     traded = _trading.market(settings, store, joint)
     own_net, their_net = (
-        _trading.books(settings, p[p.index.get_level_values(SESSION).isin(joint)], traded)
-        .net_returns
+        _trading.books(
+            settings, p[p.index.get_level_values(SESSION).isin(joint)], traded
+        ).net_returns
         for p in (kept, theirs)
     )
     return paired_test(own_net, their_net, seed=settings.seed)

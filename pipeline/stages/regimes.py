@@ -54,16 +54,14 @@ def _wanted(settings: Settings, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return _data.within(sessions, settings, "regimes")
 
 
-def _states(
-    settings: Settings, store: Store, index: str, wanted: pd.DatetimeIndex
-) -> pd.DataFrame:
+def _states(settings: Settings, store: Store, index: str, wanted: pd.DatetimeIndex) -> pd.DataFrame:
     if index == UNIVERSE_INDEX:
         moves, vix = universe_moves(store.bar_panel()), None
     else:
         listed = store.bar_panel(kind="index")
         prices = {name: getattr(listed, name)[index] for name in ("high", "low", "close")}
         moves = index_moves(pd.DataFrame(prices))
-        vix = listed.close[VIX] if VIX in listed.close else None
+        vix = listed.close.get(VIX)
     limits = settings.regimes.model_dump(exclude={"days"})
     return regimes(moves, wanted, vix, **limits)
 

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from pipeline.io import models, registry, tracking
 from pipeline.io.store import Store
 from pipeline.learning.dataset import Dataset, digest, model_inputs
-from pipeline.learning.evaluation import baselines, rank_ic, out_of_sample_metrics
+from pipeline.learning.evaluation import baselines, out_of_sample_metrics, rank_ic
 from pipeline.learning.models import Target, assemble, fit, predictions
 from pipeline.learning.splits import Windows, refit_window, retrain_windows
 from pipeline.settings import Settings
@@ -69,10 +69,10 @@ def _prepared(settings: Settings, store: Store) -> Work:
         window_days=asked.window_days,
         holdout_days=asked.holdout_days,
         embargo_sessions=settings.cv.embargo_sessions,
-        start=asked.start and pd.Timestamp(asked.start),
-        end=asked.end and pd.Timestamp(asked.end),
+        start=asked.first,
+        end=asked.last,
     )
-    newest = refit_window(ready, asked.window_days, asked.end and pd.Timestamp(asked.end))
+    newest = refit_window(ready, asked.window_days, asked.last)
     sessions = windows.development.union(windows.holdout).union(newest)
     dataset = _data.dataset(settings, store, sessions)
     work = Work(
@@ -141,9 +141,7 @@ def _search_parameters(settings: Settings, store: Store, work: Work) -> _search.
         )
     mlflow.log_metrics(_evidence.finite(chosen.metrics))
     mlflow.log_dict(chosen.params, "chosen_parameters.json")
-    log.info(
-        "retrain: %d trials, calibration slope %.3f", len(chosen.trials), chosen.slope
-    )
+    log.info("retrain: %d trials, calibration slope %.3f", len(chosen.trials), chosen.slope)
     return chosen
 
 

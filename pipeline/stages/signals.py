@@ -68,9 +68,9 @@ def _orders(
     wide = _trading.wide(predicted, traded)
     weights = target_weights(wide, traded.dollar_volume, traded.regimes, rules(settings))
     return orders(
-        weights.loc[session],
-        wide.loc[session],
-        traded.previous_close.loc[session],
+        weights.iloc[0],
+        wide.iloc[0],
+        traded.previous_close.iloc[0],
         settings.signals.bankroll,
         rules(settings),
     )

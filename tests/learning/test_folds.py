@@ -67,3 +67,11 @@ def test_a_cap_holds_when_sessions_differ_in_size(make_dataset):
 
     assert len(small.returns) <= 20
     assert small.sessions[-1] == uneven.sessions[-1]
+
+
+def test_the_training_target_is_treated(make_dataset):
+    fold = prepared_folds(make_dataset(), SPLITTER, Target(winsorise=0.2, relative=False))[0]
+    raw = prepared_folds(make_dataset(), SPLITTER, RAW)[0]
+
+    low, high = np.quantile(raw.train_y, [0.2, 0.8])
+    np.testing.assert_allclose(fold.train_y, np.clip(raw.train_y, low, high))

@@ -125,6 +125,30 @@ def test_another_seed_or_batch_size_proposes_others(folds):
     assert told(run(folds, batch_size=7)[1]) != told(trials)
 
 
+def test_the_seed_reaches_the_estimator(folds):
+    first, second = (run(folds, n_trials=1, seed=seed)[0] for seed in (5, 6))
+
+    assert first.params == second.params
+    assert first.value != second.value
+
+
+def test_batches_do_not_repeat_each_other(folds):
+    _, trials = run(folds, RIDGE, n_trials=9, batch_size=3)
+
+    assert len({trial.params["alpha"] for trial in trials}) == 9
+
+
+def test_later_batches_learn_from_earlier_ones(folds):
+    level = {"type": "float", "low": -1.0, "high": 1.0}
+    constant = partial(DummyRegressor, strategy="constant")
+    learner = Learner("constant", constant, {"constant": 0.9}, {"constant": level})
+
+    _, trials = run(folds, learner, n_trials=40)
+
+    away = [abs(trial.params["constant"]) for trial in trials]  # the best forecast is about 0
+    assert np.median(away[20:]) < np.median(away[:12]) / 3
+
+
 def test_a_study_of_another_search_is_refused(folds):
     into = study()
     run(folds, into=into)

@@ -1,0 +1,104 @@
+"""Pictures of the MLflow UI for the README: run page, compare view and registry page.
+
+Starts the project's own UI on a free port and photographs it with headless Chromium
+(Debian: ``apt-get install chromium``). Needs two finished retrains.
+
+    python .ci/screenshots.py [folder]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+WAIT_SECONDS = 120
+
+
+def main(folder: Path) -> None:
+    """Write one PNG a page."""
+    from mlflow import MlflowClient
+
+    sys.path.insert(0, str(ROOT))
+    from pipeline.io import tracking
+
+    client = MlflowClient(tracking.tracking_uri())
+    runs = client.search_runs(
+        ["0"],
+        "attributes.status = 'FINISHED' and tags.stage = 'retrain'",
+        order_by=["attributes.start_time DESC"],
+        max_results=2,
+    )
+    ids = [run.info.run_id for run in runs]
+    quoted = urllib.parse.quote(json.dumps(ids))
+    pages = {
+        "runs": "/#/experiments/0/runs?viewStateShareKey=retrains",
+        "run": f"/#/experiments/0/runs/{ids[0]}",
+        "run_charts": f"/#/experiments/0/runs/{ids[0]}/model-metrics",
+        "compare": f"/#/compare-runs?runs={quoted}&experiments=%5B%220%22%5D",
+        "registry": "/#/models/intraday_return",
+    }
+    port = _free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.stages.ui", f"ui.port={port}"],
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    try:
+        _wait_until_up(f"http://127.0.0.1:{port}/health")
+        for name, page in pages.items():
+            photograph(f"http://127.0.0.1:{port}{page}", folder / f"{name}.png")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
+def photograph(address: str, picture: Path) -> None:
+    """One page at 1400 x 1400, after its scripts had 20 virtual seconds."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        raise SystemExit("no Chromium found: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run(
+            [
+                chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                f"--user-data-dir={profile}", "--window-size=1400,1400", "--hide-scrollbars",
+                "--virtual-time-budget=20000", f"--screenshot={picture}", address,
+            ],
+            check=True, capture_output=True, timeout=WAIT_SECONDS,
+        )  # fmt: skip
+    print(picture)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_until_up(address: str) -> None:
+    for _ in range(WAIT_SECONDS):
+        try:
+            urllib.request.urlopen(address, timeout=1).close()
+        except OSError:
+            time.sleep(1)
+        else:
+            return
+    raise SystemExit(f"{address} did not answer within {WAIT_SECONDS} s")
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "notebooks" / "pictures")
+    target.mkdir(parents=True, exist_ok=True)
+    main(target)
