@@ -59,7 +59,7 @@ class WalkForward:
         first = len(sessions) - self.folds * self.fold_sessions
         for start in range(first, len(sessions), self.fold_sessions):
             yield (
-                np.flatnonzero(codes < start),
+                np.flatnonzero(codes < start - self.embargo_sessions),
                 np.flatnonzero((codes >= start) & (codes < start + self.fold_sessions)),
             )
 

@@ -154,7 +154,7 @@ def chosen_symbols(settings: Settings, store: Store, who: str) -> list[str] | No
 
 def sessions_before(sessions: pd.DatetimeIndex, first: pd.Timestamp, count: int) -> pd.Timestamp:
     """The session `count` sessions before `first`, or the first one there is."""
-    place = int(np.searchsorted(sessions, first))
+    place = int(np.searchsorted(sessions.to_numpy(), np.datetime64(first)))
     return pd.Timestamp(sessions[max(place - count, 0)])
 
 

@@ -115,7 +115,7 @@ def check(config: DictConfig) -> Settings:
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     content: Mapping[str, Any] = {str(key): value for key, value in plain.items()}
-    settings = Settings.from_config(content)
+    settings = Settings.from_config(content, _gate_faults(content.get("gates")))
     if settings.symbols or settings.universe.path:
         from pipeline.stages._data import unknown_symbols
 
@@ -123,6 +123,16 @@ def check(config: DictConfig) -> Settings:
         if faults:
             raise invalid(faults)
     return settings
+
+
+def _gate_faults(config: Any) -> list[str]:
+    from pipeline.trading.promotion import gates
+
+    try:
+        gates(config or {})
+    except InvalidSettings as error:
+        return [f"gates.{fault}" for fault in error.found.split("; ")]
+    return []
 
 
 def compose(overrides: Sequence[str]) -> DictConfig:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.schemas import SYMBOL
+from pipeline.schemas import SESSION, SYMBOL
 from pipeline.settings import Settings
 from pipeline.stages import _data
 from pipeline.stages._recipe import rules
 from pipeline.trading.backtest import Backtest, backtest
 from pipeline.trading.liquidity import liquidity
 from pipeline.trading.performance import equal_weight_benchmark, summary
-from pipeline.trading.vectorised import session_returns
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,11 @@ class Market:
     dollar_volume: pd.DataFrame
     regimes: pd.Series
     previous_session: pd.Timestamp
+
+    def at(self, sessions: pd.DatetimeIndex) -> Market:
+        """The market of some of the sessions."""
+        wide = ("open", "close", "previous_close", "dollar_volume", "regimes")
+        return replace(self, **{name: getattr(self, name).loc[sessions] for name in wide})
 
 
 def market(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Market:
@@ -77,12 +81,5 @@ def metrics(result: Backtest, traded: Market) -> dict[str, float]:
 
 def net_returns(settings: Settings, predictions: pd.Series, traded: Market) -> pd.Series:
     """Net strategy return of the sessions that are predicted, for trials."""
-    sessions = predictions.index.get_level_values(0).unique()
-    returns = traded.close.loc[sessions] / traded.open.loc[sessions] - 1
-    return session_returns(
-        wide(predictions, traded).loc[sessions],
-        returns,
-        traded.dollar_volume.loc[sessions],
-        traded.regimes.loc[sessions],
-        rules(settings),
-    )
+    sessions = pd.DatetimeIndex(predictions.index.get_level_values(SESSION).unique())
+    return books(settings, predictions, traded.at(sessions)).net_returns

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 import mlflow
-import numpy as np
 import pandas as pd
 
 from pipeline.io.store import Store
@@ -82,8 +81,8 @@ def _reach(
     """Sessions whose snapshots look at a change; one without dates concerns all."""
     if pd.isna(first):
         return sessions
-    end = int(np.searchsorted(sessions, last, side="right")) + back
-    return sessions[int(np.searchsorted(sessions, first)) : end]
+    end = int((sessions <= last).sum()) + back
+    return sessions[int((sessions < first).sum()) : end]
 
 
 def _built(

@@ -1,0 +1,99 @@
+"""Stages are tested through the real commands, each project folder with stores of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with its own MLflow store, prices and snapshots, and the commands run on them."""
+
+    folder: Path
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.uri, self.uri)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "PYTEST_"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true"}
+        return kept | quiet | {"MLFLOW_TRACKING_URI": self.uri, "PATH": path}
+
+    def own(self, overrides: tuple[str, ...]) -> list[str]:
+        """The overrides with this folder's store, unless they name another one."""
+        named = any(word.startswith("store.path=") for word in overrides)
+        return [*overrides, *([] if named else [f"store.path={self.folder / 'sample.db'}"])]
+
+    def python(
+        self, stage: str, *overrides: str, code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """`python -m pipeline.stages.<stage>`, and its exit code."""
+        words = [sys.executable, "-m", f"pipeline.stages.{stage}", *self.own(overrides)]
+        return self._called(words, code)
+
+    def mlflow_run(
+        self, stage: str, overrides: str = "", code: int | None = 0, **named: str
+    ) -> subprocess.CompletedProcess[str]:
+        """`mlflow run . -e <stage>`, with the overrides as one string as a person types it."""
+        text = f"{overrides} store.path={self.folder / 'sample.db'}"
+        words = ["mlflow", "run", ".", "-e", stage, "--env-manager", "local"]
+        for name, value in {**named, "overrides": text}.items():
+            words += ["-P", f"{name}={value}"]
+        return self._called(words, code)
+
+    def start(self, stage: str, *overrides: str) -> subprocess.Popen[str]:
+        """The same as `python`, under way."""
+        return subprocess.Popen(
+            [sys.executable, "-m", f"pipeline.stages.{stage}", *self.own(overrides)],
+            cwd=ROOT, env=self.environment, text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def _called(self, words: list[str], code: int | None) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            words, cwd=ROOT, env=self.environment, text=True, capture_output=True, timeout=300
+        )
+        if code is not None:
+            assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def runs(self, stage: str, where: str = "") -> list[Run]:
+        """Runs of a stage, newest first."""
+        query = f"tags.stage = '{stage}'" + (f" and {where}" if where else "")
+        return list(
+            self.client.search_runs(["0"], query, order_by=["attributes.start_time DESC"])
+        )
+
+    def newest(self, stage: str) -> Run:
+        return self.runs(stage)[0]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project."""
+    return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project after `mlflow run . -e main` with the quick experiment."""
+    made = Project(tmp_path_factory.mktemp("finished"))
+    made.mlflow_run("main", "experiment=quick")
+    return made

@@ -1,0 +1,246 @@
+"""The main job through the real commands: prices to a promoted model and tomorrow's signals.
+
+The tests of this module share one finished project and stay in this order: each moves it on.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.artifacts import download_artifacts, load_dict
+
+from tests.stages.conftest import ROOT, Project
+
+pytestmark = pytest.mark.xdist_group("finished")
+
+CONTRACT = """
+cv/r2_mean cv/r2_std cv/mae_mean cv/mae_std cv/rank_ic_mean cv/rank_ic_std
+test/r2 test/mae test/rmse test/rank_ic test/rank_ic_ir test/rank_ic_t test/hit_rate
+test/spa_pvalue test/r2_vs_train_mean test/r2_relative
+baseline/zero_r2 baseline/zero_mae baseline/mean_r2 baseline/mean_mae baseline/ridge_r2
+baseline/ridge_mae baseline/ridge_rank_ic
+backtest/sharpe backtest/max_drawdown backtest/annualized_return backtest/total_return
+backtest/win_rate backtest/trades backtest/turnover backtest/cost_share backtest/exposure
+cv/deflated_sharpe cv/pbo cv/trials
+backtest/sharpe_ci_low backtest/sharpe_ci_high backtest/probabilistic_sharpe
+backtest/deflated_sharpe backtest/looks backtest/sessions
+backtest/gross_sharpe benchmark/sharpe benchmark/total_return backtest/equity backtest/drawdown
+data/rows data/sessions data/symbols data/dropped_rows
+""".split()
+TAGS = """
+stage recipe feature_set feature_version data_source data_digest window.start window.end
+holdout.start holdout.end verdict
+""".split()
+
+
+def comparable(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if not name.startswith("time/")}
+
+
+def test_main_runs_every_stage_as_a_nested_run(finished: Project) -> None:
+    parent = finished.newest("main")
+    query = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+    children = finished.client.search_runs(["0"], query)
+    by_stage = {run.data.tags["stage"]: run for run in children}
+    assert parent.info.status == "FINISHED"
+    done = {stage for stage, run in by_stage.items() if run.info.status == "FINISHED"}
+    assert done == {
+        "ingest", "indicators", "regimes", "features", "labels", "retrain", "backtest",
+    }  # fmt: skip
+    assert by_stage["signals"].info.status == "FAILED"
+    assert by_stage["signals"].data.tags["verdict"] == "not ready"
+
+
+def test_a_retrain_keeps_the_run_contract(finished: Project) -> None:
+    run = finished.newest("retrain")
+    assert not set(CONTRACT) - set(run.data.metrics)
+    assert not set(TAGS) - set(run.data.tags)
+    assert run.data.tags["verdict"] == "not enough evidence"
+    assert {i.tags[0].value for i in run.inputs.dataset_inputs} == {"development", "holdout"}
+    assert run.data.metrics["backtest/sessions"] == 21
+
+
+def test_every_trial_is_a_nested_run_with_its_folds(finished: Project) -> None:
+    parent = finished.newest("retrain")
+    trials = finished.runs("trial", f"tags.mlflow.parentRunId = '{parent.info.run_id}'")
+    assert len(trials) == parent.data.metrics["cv/trials"] == 2
+    for trial in trials:
+        folds = finished.client.get_metric_history(trial.info.run_id, "fold/mae")
+        mean = np.mean([fold.value for fold in folds])
+        assert [fold.step for fold in folds] == [0, 1, 2, 3]
+        assert trial.data.metrics["cv/mae_mean"] == pytest.approx(mean)
+        assert trial.data.metrics["cv/objective"] == pytest.approx(mean)
+        series = download_artifacts(
+            run_id=trial.info.run_id, artifact_path="out_of_fold_returns.csv",
+            tracking_uri=finished.uri,
+        )  # fmt: skip
+        assert len(pd.read_csv(series)) == 40
+
+
+def test_the_first_point_of_the_equity_curve_is_the_bankroll(finished: Project) -> None:
+    run = finished.newest("retrain")
+    points = finished.client.get_metric_history(run.info.run_id, "backtest/equity")
+    assert len(points) == run.data.metrics["backtest/sessions"] + 1
+    assert min(points, key=lambda point: point.step).value == 100_000
+
+
+def test_a_second_retrain_computes_no_data_and_repeats_every_number(finished: Project) -> None:
+    before = finished.newest("retrain")
+    said = finished.python("retrain", "experiment=quick", "compute.workers=1").stdout
+    after = finished.newest("retrain")
+    for stage in ("ingest", "indicators", "regimes", "features", "labels"):
+        assert f"{stage}: up to date" in said
+        assert finished.newest(stage).data.metrics[f"{stage}/rows"] == 0
+    assert before.info.run_id != after.info.run_id
+    np.testing.assert_equal(comparable(before.data.metrics), comparable(after.data.metrics))
+    assert before.data.tags["predictions"] == after.data.tags["predictions"]
+
+
+def test_the_challenger_loads_without_this_project_and_repeats_its_numbers(
+    finished: Project,
+) -> None:
+    script = """
+import sys, mlflow, numpy as np, pandas as pd
+uri = sys.argv[1]
+mlflow.set_tracking_uri(uri)
+model = mlflow.pyfunc.load_model("models:/intraday_return@challenger")
+get = lambda path: pd.read_parquet(
+    mlflow.artifacts.download_artifacts(run_id=model.metadata.run_id, artifact_path=path))
+inputs, expected = get("check/inputs.parquet"), get("check/predictions.parquet")
+assert len(inputs) == 1000 and np.array_equal(model.predict(inputs), expected["prediction"])
+assert not [name for name in sys.modules if name.startswith("pipeline")]
+print("equal")
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script, finished.uri],
+        cwd=finished.folder, text=True, capture_output=True,
+    )  # fmt: skip
+    assert done.stdout.strip().endswith("equal"), done.stderr
+
+
+def test_the_backtest_of_the_challenger_repeats_the_retrain(finished: Project) -> None:
+    finished.python("backtest")
+    retrained, tested = finished.newest("retrain"), finished.newest("backtest")
+    for name in ("backtest/total_return", "backtest/trades", "backtest/looks", "backtest/sharpe"):
+        np.testing.assert_equal(tested.data.metrics[name], retrained.data.metrics[name])
+
+
+def test_a_backtest_refuses_sessions_the_model_was_fitted_on(finished: Project) -> None:
+    done = finished.python("backtest", "start_date=2010-07-01", "end_date=2010-08-20", code=1)
+    assert "no honest prediction of" in done.stderr
+    assert "2010-07-01 the first" in done.stderr
+    assert finished.newest("backtest").data.tags["verdict"] == "refused"
+
+
+def test_signals_need_a_champion_and_name_the_promote_command(finished: Project) -> None:
+    done = finished.python("signals", code=1)
+    assert "no model 'champion'" in done.stderr
+    assert "mlflow run . -e promote" in done.stderr
+
+
+def test_a_promotion_without_evidence_is_refused_with_every_gate(finished: Project) -> None:
+    done = finished.python("promote", code=1)
+    assert "not enough evidence" in done.stdout
+    assert "deflated_sharpe" in done.stdout
+    assert "21 sessions are less than 60" in done.stdout
+    run = finished.newest("promote")
+    assert (run.info.status, run.data.tags["verdict"]) == ("FAILED", "refused")
+
+
+def test_force_needs_a_reason_and_records_it(finished: Project) -> None:
+    finished.python("promote", "promote.force=true", code=2)
+    finished.mlflow_run("promote", "promote.force=true promote.reason=\"'to try, it = 1'\"")
+    version = finished.client.get_model_version_by_alias("intraday_return", "champion")
+    assert version.tags["champion.reason"] == "to try, it = 1"
+    assert version.tags["champion.forced"] == "True"
+    assert finished.newest("promote").data.tags["verdict"] == "forced"
+
+
+def test_signals_list_trades_or_say_why_there_are_none(finished: Project) -> None:
+    said = finished.python("signals", "strategy.min_edge_bps=0").stdout
+    run = finished.newest("signals")
+    assert "Session 2010-08-23, champion version" in said
+    assert run.data.metrics["signals/symbols"] > 400
+    orders = load_dict(f"{run.info.artifact_uri}/signals.json")
+    assert orders["columns"][:3] == ["rank", "symbol", "side"]
+    assert len(orders["data"]) == run.data.metrics["signals/orders"]
+
+
+def test_an_alias_moved_by_hand_is_obeyed_and_shown(finished: Project) -> None:
+    champion = finished.client.get_model_version_by_alias("intraday_return", "champion")
+    other = "1" if champion.version != "1" else "2"
+    finished.client.set_registered_model_alias("intraday_return", "champion", other)
+    assert f"champion version {other}," in finished.python("signals").stdout
+    assert "moved by hand" in finished.python("status").stdout
+
+
+def test_rollback_returns_champion_to_its_previous_holder(finished: Project) -> None:
+    client = finished.client
+    finished.python(
+        "promote", "promote.version=1", "promote.force=true", "promote.reason=first", code=None
+    )
+    finished.python(
+        "promote", "promote.version=2", "promote.force=true", "promote.reason=second", code=None
+    )
+    assert client.get_model_version_by_alias("intraday_return", "champion").version == "2"
+    assert "champion: version 1" in finished.python("rollback").stdout
+    assert client.get_model_version_by_alias("intraday_return", "champion").version == "1"
+    assert "second" in finished.python("promote", "promote.history=true").stdout
+
+
+def test_status_as_json_is_ready_and_names_one_next_command(finished: Project) -> None:
+    said = finished.python("status", "status.json=true").stdout
+    status = json.loads(said[said.index("{") :])
+    lines = {line["name"]: line for line in status["lines"]}
+    assert status["ready"] is True
+    assert status["next"].startswith("mlflow run . -e ")
+    assert lines["features"]["there"]
+    assert "100%" in lines["features"]["text"]
+
+
+OVERRIDES = "promote.reason=\"'two words, a=b [1]'\" symbols=[AAPL,MSFT] universe.name=x"
+
+
+def test_both_routes_compose_the_same_configuration(finished: Project) -> None:
+    """Quotes, lists and spaces included; a named parameter loses against `overrides`."""
+    finished.mlflow_run(
+        "labels", f"{OVERRIDES} end_date=2010-03-05", start_date="2010-03-01", end_date="2010-03-09"
+    )
+    by_mlflow = load_dict(f"{finished.newest('labels').info.artifact_uri}/config.yaml")
+    finished.python(
+        "labels", "promote.reason='two words, a=b [1]'", "symbols=[AAPL,MSFT]", "universe.name=x",
+        "start_date=2010-03-01", "end_date=2010-03-05",
+    )  # fmt: skip
+    direct = load_dict(f"{finished.newest('labels').info.artifact_uri}/config.yaml")
+    assert by_mlflow == direct
+    assert direct["promote"]["reason"] == "two words, a=b [1]"
+    assert direct["symbols"] == ["AAPL", "MSFT"]
+    assert direct["end_date"] == "2010-03-05"
+
+
+def test_overwriting_features_of_some_symbols_changes_nothing(finished: Project) -> None:
+    where = finished.folder / "snapshots"
+    before = {p.name: pd.read_parquet(p) for p in where.rglob("*.parquet")}
+    finished.python("features", "symbols=[AAPL,MSFT]", "features.overwrite=true")
+    after = {p.name: pd.read_parquet(p) for p in where.rglob("*.parquet")}
+    assert before.keys() == after.keys()
+    for name, rows in before.items():
+        pd.testing.assert_frame_equal(rows, after[name], check_exact=True)
+
+
+def test_the_notebook_runs_on_these_runs(finished: Project) -> None:
+    script = (
+        "import nbformat, nbclient;"
+        "book = nbformat.read('notebooks/01_compare_runs.ipynb', as_version=4);"
+        "nbclient.NotebookClient(book, resources={'metadata': {'path': 'notebooks'}}).execute()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT, env=finished.environment, text=True, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
