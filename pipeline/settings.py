@@ -93,7 +93,6 @@ class Cv(Section):
 class TargetTreatment(Section):
     winsorise: Annotated[float, Field(ge=0, lt=0.5)]
     relative: bool
-    least_slope: Annotated[float, Field(ge=0, le=1)]
 
 
 class Parameter(Section):
@@ -134,6 +133,7 @@ class LearnerSettings(Section):
 class Model(Section):
     name: str
     target: TargetTreatment
+    least_slope: Annotated[float, Field(ge=0, le=1)]
     learners: Mapping[str, LearnerSettings]
 
 

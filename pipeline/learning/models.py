@@ -166,10 +166,12 @@ def predictions(pipeline: Pipeline, features: pd.DataFrame) -> pd.Series:
     return pd.Series(values, index=features.index, name="prediction", dtype="float64")
 
 
-def calibration_slope(returns: pd.Series, predictions: pd.Series) -> float:
-    """Slope through the origin of out-of-fold returns on predictions, clipped to [0, 1].
+def calibration_slope(returns: pd.Series, predictions: pd.Series, least: float = 0.0) -> float:
+    """Slope through the origin of out-of-fold returns on predictions, clipped to [least, 1].
 
-    Mincer and Zarnowitz (1969) without the intercept. 0 where the predictions do not vary.
+    Mincer and Zarnowitz (1969) without the intercept. `least` where the predictions do not vary.
+    A `least` above 0 keeps the order of forecasts that showed no skill: their rank IC can still
+    be measured, and their size stays far below any cost.
 
     Examples
     --------
@@ -178,12 +180,14 @@ def calibration_slope(returns: pd.Series, predictions: pd.Series) -> float:
     """
     squares = float((predictions**2).sum())
     if squares == 0.0 or not np.isfinite(squares):
-        return 0.0
+        return least
     slope = float((predictions * returns).sum()) / squares
-    return float(np.clip(slope, 0.0, 1.0)) if np.isfinite(slope) else 0.0
+    return float(np.clip(slope, least, 1.0)) if np.isfinite(slope) else least
 
 
-def calibrated(returns: pd.Series, predictions: pd.Series, fold_of_row: np.ndarray) -> pd.Series:
+def calibrated(
+    returns: pd.Series, predictions: pd.Series, fold_of_row: np.ndarray, least: float = 0.0
+) -> pd.Series:
     """Out-of-fold predictions, each fold shrunk by the slope of the *other* folds.
 
     What ``cv/*`` scores: a slope fitted on the rows it is scored on would flatter them.
@@ -191,6 +195,7 @@ def calibrated(returns: pd.Series, predictions: pd.Series, fold_of_row: np.ndarr
     parts = []
     for number in np.unique(fold_of_row):
         own = fold_of_row == number
-        parts.append(predictions[own] * calibration_slope(returns[~own], predictions[~own]))
+        slope = calibration_slope(returns[~own], predictions[~own], least)
+        parts.append(predictions[own] * slope)
     joined: pd.Series = pd.concat(parts)
     return joined.reindex(predictions.index)

@@ -105,7 +105,7 @@ class Bench:
     def validated(self, fold: Fold, params: Mapping[str, Any]) -> Validated:
         """One fit on a fold's training part, scored on its validation part."""
         began = self.clock()
-        estimator = self.learner.estimator(params, seed=0)
+        estimator = self.learner.estimator(params, seed=self.seed)
         estimator.fit(fold.train_x, fold.train_y)
         values = estimator.predict(fold.validation_x)
         if not np.isfinite(values).all():

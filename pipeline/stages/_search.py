@@ -19,9 +19,9 @@ from pipeline.io import tracking
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.evaluation import OBJECTIVES, cv_metrics
 from pipeline.learning.folds import Fold, fold_of_row, prepared_folds, validated_returns
-from pipeline.learning.models import Learner, Target, calibration_slope
+from pipeline.learning.models import Learner, Target, calibrated, calibration_slope
 from pipeline.learning.search import search
-from pipeline.learning.trials import Trial
+from pipeline.learning.trials import Trial, mean_out_of_fold
 from pipeline.settings import Settings
 from pipeline.stages import _build
 from pipeline.trading.significance import deflated_sharpe, pbo, session_sharpe
@@ -77,15 +77,14 @@ def searched(
         _best(settings, learner, folds, journal, strategy_returns, record)
         for learner in _build.learners(settings)
     ]
-    mean = _mean([trial.out_of_fold for trial in best])
-    returns = validated_returns(folds)
-    slope = calibration_slope(target.scored(returns), mean)
-    calibrated = slope * mean
+    mean, returns, fold = mean_out_of_fold(best), validated_returns(folds), fold_of_row(folds)
+    slope = calibration_slope(target.scored(returns), mean, settings.model.least_slope)
+    shrunk = calibrated(target.scored(returns), mean, fold, settings.model.least_slope)
     metrics = {
-        **cv_metrics(returns, calibrated, fold_of_row(folds)),
+        **cv_metrics(returns, shrunk, fold),
         "cv/trials": float(len(trials)),
         "cv/slope": slope,
-        "cv/deflated_sharpe": _deflated(strategy_returns(calibrated), trials),
+        "cv/deflated_sharpe": _deflated(strategy_returns(shrunk), trials),
         "cv/pbo": _worst_pbo(trials),
     }
     return Chosen({t.learner: t.params for t in best}, slope, metrics, trials)
@@ -115,8 +114,8 @@ def refitted_slope(settings: Settings, dataset: Dataset, chosen: Chosen) -> floa
         )
         for learner in fixed
     ]
-    mean = _mean([trial.out_of_fold for trial in best])
-    return calibration_slope(target.scored(validated_returns(folds)), mean)
+    returns = target.scored(validated_returns(folds))
+    return calibration_slope(returns, mean_out_of_fold(best), settings.model.least_slope)
 
 
 def forget(journal: Path) -> None:
@@ -177,12 +176,6 @@ def _log_trial(trial: Trial, parent: str, objective: str) -> None:
     if trial.strategy_returns is not None:
         series = trial.strategy_returns.rename("net_return").to_csv()
         MlflowClient().log_text(run_id, series, "out_of_fold_returns.csv")
-
-
-def _mean(predictions: list[pd.Series | None]) -> pd.Series:
-    known = [series for series in predictions if series is not None]
-    total = sum(known[1:], start=known[0].copy())
-    return (total / len(known)).rename("prediction")
 
 
 def _deflated(returns: pd.Series, trials: list[Trial]) -> float:
