@@ -19,7 +19,7 @@ from pipeline.io.lock import BEGIN
 BUSY_SECONDS = 30
 """How long a statement waits for another one's transaction; readers never wait in WAL mode."""
 
-INGEST = "python -m pipeline.stages.ingest"
+INGEST = "mlflow run . -e ingest"
 
 
 def located(where: str | Path, create: bool) -> Path:

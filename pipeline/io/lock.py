@@ -69,5 +69,5 @@ def _locked(path: Path, stage: str, holder: tuple | None) -> StoreLocked:
         stage,
         f"'{other}' (process {pid} on {host}, since {since} UTC) is writing to {path.stem}",
         "one writer at a time: wait for it, or stop that process",
-        "python -m pipeline.stages.status",
+        "mlflow run . -e status",
     )

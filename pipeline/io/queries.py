@@ -47,9 +47,10 @@ class Where:
     def axes(self, connection: Connection, rows: Rows) -> tuple[pd.DatetimeIndex, pd.Index]:
         """All sessions in range with any bar of this kind; the symbols given, else those found."""
         everyone = Where(self.start, self.end, kind=self.kind).rows(tables.bars)
-        if self.symbols is None:
-            return sessions_of(connection, everyone), rows.symbols
-        return sessions_of(connection, everyone), pd.Index(self.symbols, name=SYMBOL, dtype="str")
+        symbols = rows.symbols
+        if self.symbols is not None:
+            symbols = pd.Index(list(self.symbols), name=SYMBOL, dtype="str")
+        return sessions_of(connection, everyone), symbols
 
 
 def sessions_of(connection: Connection, rows: Select) -> pd.DatetimeIndex:

@@ -89,9 +89,7 @@ class SnapshotStore:
             Months written.
         """
         self._remove_leftovers()
-        built = pd.DatetimeIndex(
-            sorted(pd.Timestamp(session) for session in set(sessions)), name=SESSION
-        )
+        built = pd.DatetimeIndex(list(sessions)).unique().sort_values()
         months = built.strftime("%Y-%m")
         of_row = _level(rows, SESSION).strftime("%Y-%m")
         for month in months.unique():
@@ -107,13 +105,19 @@ class SnapshotStore:
     ) -> pd.DataFrame:
         """Long rows, sorted; by default all. Sessions that are not covered are absent."""
         wanted = None if sessions is None else set(sessions.strftime("%Y-%m"))
-        filters = [] if sessions is None else [(SESSION, "in", list(sessions))]
+        filters: list[tuple] = []
+        if sessions is not None:
+            filters.append((SESSION, "in", list(sessions)))
         if symbols is not None:
             filters.append((SYMBOL, "in", list(symbols)))
         names = None if columns is None else [*ROW, *columns]
         months = [path for path in self._months() if wanted is None or path.stem in wanted]
         parts = [_table(path, names, filters or None) for path in months]
-        return _frame(pa.concat_tables(parts)) if parts else _no_rows(columns)
+        return (
+            _frame(pa.concat_tables(parts, promote_options="permissive"))
+            if parts
+            else _no_rows(columns)
+        )
 
     def covered(self, store_id: str | None = None) -> pd.DataFrame:
         """Sessions that were built: index session, column revision of the store.
@@ -219,9 +223,5 @@ def _level(rows: pd.DataFrame, level: str) -> pd.DatetimeIndex:
 
 def _unreadable(path: Path, error: Exception) -> InvalidData:
     found = f"{path} cannot be read: {error}"
-    return InvalidData(
-        "snapshots",
-        found,
-        "that file deleted, and its month built again",
-        ("python -m pipeline.stages.features"),
-    )
+    needed = "that file deleted, and its month built again"
+    return InvalidData("snapshots", found, needed, "mlflow run . -e features")

@@ -217,7 +217,8 @@ class Store(Revisions):
         """
         key = {"session": as_date(session), "model_version": str(model_version)}
         columns = [column.name for column in tables.signals.columns if column.name not in key]
-        rows = [key | row for row in orders[columns].astype(object).to_dict("records")]
+        listed = zip(*(orders[name].tolist() for name in columns), strict=True)
+        rows = [key | dict(zip(columns, row, strict=True)) for row in listed]
         span = pd.Timestamp(session)
         with writing(self._engine) as connection:
             connection.execute(delete(tables.signals).filter_by(**key))

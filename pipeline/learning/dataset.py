@@ -125,7 +125,7 @@ def digest(dataset: Dataset) -> str:
     The order of the rows does not matter, the order of the columns (which a model depends on)
     does. MLflow's own digest stops at row 10,000 and skips dates.
     """
-    features = dataset.features
+    features = dataset.features.sort_index()
     total = hashlib.sha256()
     _add_words(total, pd.Series(features.columns, dtype="str"))
     sessions = pd.DatetimeIndex(features.index.get_level_values(SESSION))

@@ -197,22 +197,27 @@ def regimes(settings: Settings, store: Store) -> pd.DataFrame:
     return store.regimes(market_index(settings, store))
 
 
-def dataset(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Dataset:
-    """Snapshots of these sessions joined to their labels, for the universe and recipe chosen."""
-    from pipeline.learning.dataset import join
+def snapshots(settings: Settings, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+    """Snapshots of these sessions, for the universe and recipe chosen; labelled or not."""
     from pipeline.stages._recipe import learned_features
 
     columns = [feature.name for feature in learned_features(settings)]
-    symbols = universe(settings)
-    snapshots = snapshot_store(settings).read(sessions, symbols, columns)
-    if snapshots.empty:
+    rows = snapshot_store(settings).read(sessions, universe(settings), columns)
+    if rows.empty:
         raise NotReady(
             "retrain",
             f"no snapshots between {sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}",
             f"sessions with {settings.features.min_history} sessions of history before them",
             "mlflow run . -e features",
         )
-    return join(snapshots, store.labels(sessions[0], sessions[-1]), columns)
+    return rows
+
+
+def dataset(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Dataset:
+    """Snapshots of these sessions joined to their labels."""
+    from pipeline.learning.dataset import join
+
+    return join(snapshots(settings, sessions), store.labels(sessions[0], sessions[-1]))
 
 
 def require_rows(who: str, part: str, rows: Dataset, splitter: WalkForward) -> None:

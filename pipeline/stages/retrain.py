@@ -160,11 +160,14 @@ def _evaluated(
     returns = work.holdout.returns
     with tracking.timed("evaluate"):
         model = _fitted(settings, chosen, work.development, chosen.slope)
-        predicted = predictions(model, work.holdout.features)
+        # Every snapshot is predicted, also of a symbol that turns out to have no bar: whether it
+        # trades is not known before the open.
+        predicted = predictions(model, _data.snapshots(settings, work.windows.holdout))
+        labelled = predicted.loc[returns.index]
         rivals = baselines(work.development, work.holdout, work.target)
-        metrics = out_of_sample_metrics(returns, predicted, rivals, seed=settings.seed)
+        metrics = out_of_sample_metrics(returns, labelled, rivals, seed=settings.seed)
         metrics["test/ridge_pvalue"] = _evidence.worse_than_ridge(
-            returns, predicted, rivals["ridge"], settings.seed
+            returns, labelled, rivals["ridge"], settings.seed
         )
     with tracking.timed("backtest"):
         traded = _trading.market(settings, store, work.holdout.sessions)
@@ -184,7 +187,7 @@ def _evaluated(
     models.log_frame(
         pd.DataFrame({"prediction": predicted, "intraday_return": returns}), models.PREDICTIONS
     )
-    return _report.Result(result, metrics, answers, rank_ic(returns, predicted))
+    return _report.Result(result, metrics, answers, rank_ic(returns, labelled))
 
 
 def _registered(

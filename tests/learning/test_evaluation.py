@@ -171,14 +171,28 @@ def test_fold_metrics_are_averaged_and_a_missing_one_is_not_hidden():
     assert np.isnan(table["rank_ic_mean"])
 
 
-def test_cv_metrics_carry_the_contracts_names():
-    metrics = cv_metrics(RETURNS, FORECAST, np.array([0, 0, 0, 1, 1, 1]))
+CONTRACT = {f"cv/{m}_{s}" for m in ("r2", "mae", "rank_ic") for s in ("mean", "std")}
 
-    assert {
-        "cv/r2_mean", "cv/r2_std", "cv/mae_mean", "cv/mae_std", "cv/rank_ic_mean",
-        "cv/rank_ic_std",
-    } <= set(metrics)  # fmt: skip
-    assert metrics["cv/r2_mean"] == pytest.approx(((1 - 5 / 14) + (1 - 3 / 8)) / 2)
+
+def test_cv_metrics_score_each_fold_with_the_slope_of_the_other():
+    forecast = wide([[0.02, 0.02, 0.02], [0.0, 0.02, 0.04]])
+    returns = wide([[0.01, 0.01, 0.01], [0.0, 0.02, 0.04]])  # slopes 0.5 and 1
+
+    metrics = cv_metrics(returns, forecast, np.repeat([0, 1], 3), Target(0.0, relative=False))
+
+    assert set(metrics) >= CONTRACT
+    assert metrics["cv/r2_mean"] == pytest.approx((0.0 + 0.75) / 2)
+    assert metrics["cv/mae_mean"] == pytest.approx((0.01 + 0.01) / 2)
+
+
+def test_a_slope_of_zero_hides_no_rank_ic():
+    forecast = wide([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    returns = wide([[-1.0, -2.0, -3.0], [-1.0, -3.0, -2.0]])
+
+    metrics = cv_metrics(returns, forecast, np.repeat([0, 1], 3), Target(0.0, relative=False))
+
+    assert metrics["cv/r2_mean"] == 0.0
+    assert metrics["cv/rank_ic_mean"] == pytest.approx((-1 - 0.5) / 2)
 
 
 def test_baselines_know_the_training_rows_only(make_dataset):

@@ -15,5 +15,5 @@ class Files:
             "ingest",
             "data=files is not built yet",
             "data=sample, the embedded sample",
-            "python -m pipeline.stages.ingest data=sample",
+            'mlflow run . -e ingest -P overrides="data=sample"',
         )

@@ -15,5 +15,5 @@ class Yahoo:
             "ingest",
             "data=yfinance is not built yet",
             "data=sample, the embedded sample",
-            "python -m pipeline.stages.ingest data=sample",
+            'mlflow run . -e ingest -P overrides="data=sample"',
         )
