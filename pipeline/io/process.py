@@ -1,12 +1,10 @@
-"""Who is running: the identity of a process, and locks that die with it."""
+"""Who is running: the identity of a process."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
-import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -41,17 +39,3 @@ def started(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
     except (OSError, IndexError):
         return ""
-
-
-@contextlib.contextmanager
-def exclusive(path: Path, timeout_seconds: float = 120) -> Iterator[None]:
-    """Hold a lock that the operating system frees when this process dies.
-
-    A one-file SQLite transaction works on every system Python runs on, without a dependency.
-    """
-    connection = sqlite3.connect(path, timeout=timeout_seconds, isolation_level=None)
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
-    finally:
-        connection.close()

@@ -113,11 +113,9 @@ class SnapshotStore:
         names = None if columns is None else [*ROW, *columns]
         months = [path for path in self._months() if wanted is None or path.stem in wanted]
         parts = [_table(path, names, filters or None) for path in months]
-        return (
-            _frame(pa.concat_tables(parts, promote_options="permissive"))
-            if parts
-            else _no_rows(columns)
-        )
+        if not parts:
+            return _no_rows(columns)
+        return _frame(pa.concat_tables(parts))
 
     def covered(self, store_id: str | None = None) -> pd.DataFrame:
         """Sessions that were built: index session, column revision of the store.
@@ -177,6 +175,8 @@ class SnapshotStore:
 
 
 def _write_atomically(path: Path, rows: pd.DataFrame, origin: Origin) -> None:
+    texts = rows.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in rows.dtypes]]
+    rows = rows.astype(dict.fromkeys(texts, "str"))  # a column without any text is text as well
     table = pa.Table.from_pandas(rows.reset_index(), preserve_index=False)
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(vars(origin))})
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")

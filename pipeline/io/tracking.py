@@ -24,9 +24,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from pipeline.errors import Refused
 from pipeline.io import process
+from pipeline.io.lock import writer_lock
 from pipeline.settings import ROOT
 
 DEFAULT_EXPERIMENT = "0"
+PREPARE_SECONDS = 120.0
 PROJECT_RUN = os.environ.get("MLFLOW_RUN_ID")
 """The run `mlflow run` opened for this process; start_run() takes it out of the environment."""
 
@@ -64,7 +66,8 @@ def prepare(uri: str, experiment_name: str) -> None:
 def _prepare_sqlite(uri: str, experiment_name: str) -> None:
     database = Path(uri.removeprefix("sqlite:///"))
     database.parent.mkdir(parents=True, exist_ok=True)
-    with process.exclusive(database.with_name(f"{database.name}.prepare")):
+    lock = database.with_name(f"{database.name}.prepare")
+    with writer_lock(lock, "tracking", PREPARE_SECONDS):
         if not database.exists():
             from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 

@@ -17,14 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.learning.dataset import Dataset
-from pipeline.learning.models import (
-    Target,
-    calibrated,
-    fit,
-    market_relative,
-    predictions,
-    preparation,
-)
+from pipeline.learning.models import Target, fit, market_relative, predictions, preparation
 from pipeline.schemas import SESSION, SESSIONS_A_YEAR
 
 StrategyReturns = Callable[[pd.Series], pd.Series]
@@ -180,22 +173,27 @@ def mean_and_std(folds: list[dict[str, float]]) -> dict[str, float]:
 
 
 def cv_metrics(
-    returns: pd.Series, predictions: pd.Series, fold_of_row: np.ndarray, target: Target
+    returns: pd.Series,
+    predictions: pd.Series,
+    fold_of_row: np.ndarray,
+    unshrunk: pd.Series | None = None,
 ) -> dict[str, float]:
-    """The run contract's ``cv/*`` of the ensemble.
+    """The run contract's ``cv/*`` of the ensemble's out-of-fold predictions.
 
     Parameters
     ----------
     predictions
-        Out-of-fold, not yet shrunk. Errors are those of ``calibrated`` predictions; the rank IC
-        is that of the given ones, since a slope moves no rank and a slope of 0 has none.
+        As ``models.calibrated`` gives them.
+    unshrunk
+        The same before calibration, for the rank IC: a slope moves no rank, but one of 0 would
+        leave its fold without any.
     """
-    shrunk = calibrated(target.scored(returns), predictions, fold_of_row)
+    ranked = predictions if unshrunk is None else unshrunk
     folds = []
     for number in np.unique(fold_of_row):
         own = fold_of_row == number
-        order = float(rank_ic(returns[own], predictions[own]).mean())
-        folds.append({**fold_metrics(returns[own], shrunk[own]), "rank_ic": order})
+        order = float(rank_ic(returns[own], ranked[own]).mean())
+        folds.append({**fold_metrics(returns[own], predictions[own]), "rank_ic": order})
     wanted = ("r2", "r2_relative", "mae", "rank_ic")
     return {f"cv/{k}": v for k, v in mean_and_std(folds).items() if k.rsplit("_", 1)[0] in wanted}
 

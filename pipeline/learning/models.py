@@ -167,11 +167,10 @@ def predictions(pipeline: Pipeline, features: pd.DataFrame) -> pd.Series:
 
 
 def calibration_slope(returns: pd.Series, predictions: pd.Series, least: float = 0.0) -> float:
-    """Slope through the origin of out-of-fold returns on predictions, clipped to [least, 1].
+    """Slope through the origin of out-of-fold returns on predictions, clipped.
 
-    Mincer and Zarnowitz (1969) without the intercept. `least` where the predictions do not vary.
-    A `least` above 0 keeps the order of forecasts that showed no skill: their rank IC can still
-    be measured, and their size stays far below any cost.
+    Mincer and Zarnowitz (1969) without the intercept, within [``least``, 1]; the least
+    slope where the predictions do not vary; above 0, a forecast without skill keeps its order.
 
     Examples
     --------
@@ -186,7 +185,10 @@ def calibration_slope(returns: pd.Series, predictions: pd.Series, least: float =
 
 
 def calibrated(
-    returns: pd.Series, predictions: pd.Series, fold_of_row: np.ndarray, least: float = 0.0
+    returns: pd.Series,
+    predictions: pd.Series,
+    fold_of_row: np.ndarray,
+    least: float = 0.0,
 ) -> pd.Series:
     """Out-of-fold predictions, each fold shrunk by the slope of the *other* folds.
 

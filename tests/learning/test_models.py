@@ -194,6 +194,13 @@ def test_the_slope_is_a_regression_through_the_origin_clipped(returns, forecast,
     assert calibration_slope(pd.Series(returns), pd.Series(forecast)) == pytest.approx(slope)
 
 
+def test_a_forecast_without_skill_keeps_the_least():
+    returns, forecast = pd.Series([-0.01, 0.02]), pd.Series([0.02, -0.02])
+
+    assert calibration_slope(returns, forecast, least=0.02) == 0.02
+    assert calibration_slope(-returns, forecast, least=0.02) == pytest.approx(0.75)
+
+
 def test_a_fold_is_shrunk_by_the_slope_of_the_others():
     forecast = by_session([0.02, 0.02], [0.02, 0.02])
     returns = by_session([0.01, 0.01], [0.005, 0.005])
