@@ -140,7 +140,7 @@ class Model(Section):
 class Hpo(Section):
     n_trials: Count
     batch_size: Count
-    objective: Literal["mae", "rank_ic"]
+    objective: Literal["mae", "mae_relative", "rank_ic", "sharpe_net"]
     max_rows: Count | None
     timeout_minutes: Annotated[float, Field(gt=0)] | None
 

@@ -13,22 +13,37 @@ from hydra.errors import HydraException
 from mlflow.projects._project_spec import load_project
 
 from pipeline.errors import InvalidSettings
+from pipeline.learning.search import distributions
 from pipeline.stages import _build
 from pipeline.stages._runner import _diagnosed, check, compose, translate
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "conf").rglob("*.yaml"))
-ENTRY_POINTS = (
-    "ingest indicators regimes features labels retrain backtest promote rollback signals status "
-    "main ui test"
-).split()
+ENTRY_POINTS = [
+    "ingest",
+    "indicators",
+    "regimes",
+    "features",
+    "labels",
+    "retrain",
+    "backtest",
+    "promote",
+    "rollback",
+    "signals",
+    "status",
+    "main",
+    "ui",
+    "test",
+]
 
 
 def options() -> list[str]:
     """`group=option` of every file that is one."""
     groups = [p for p in CONFIGS if p.parent != ROOT / "conf"]
     return [
-        f"{p.parent.relative_to(ROOT / 'conf')}={p.stem}" for p in groups if "learner" not in p.parts
+        f"{p.parent.relative_to(ROOT / 'conf')}={p.stem}"
+        for p in groups
+        if "learner" not in p.parts
     ]
 
 
@@ -141,3 +156,14 @@ def test_the_readme_holds_the_two_commands_that_ci_runs() -> None:
         command = re.search(rf"<!-- command: {name} -->\n```bash\n(.+)\n```", readme)
         assert command
         assert "uv pip install -q -r requirements" in command[1]
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "conf/model").glob("*.yaml")))
+def test_every_learner_starts_inside_its_space_and_fits_with_one_thread(name: str) -> None:
+    settings = check(compose([f"model={name}"]))
+    assert settings.model.name == name
+    for learner in _build.learners(settings):
+        assert set(distributions(learner)) == set(learner.space)
+        estimator = learner.build(**learner.initial)
+        assert estimator.get_params().get("n_jobs") in (None, 1)
+        assert hasattr(estimator, "predict")

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from pipeline.schemas import ROW, SESSION, SYMBOL, Panel
 
-READ_CHUNK = 2_000  # larger chunks wake the garbage collector: 2.5 s become 4.4 s for 1.6 M rows
+READ_CHUNK = 500  # fewer tuples than wake the garbage collector: 2.4 s for 1.6 M rows, else 3.7 s
 WRITE_CHUNK = 20_000
 
 

@@ -56,6 +56,11 @@ def register(model_uri: str, run_id: str, tags: Mapping[str, str]) -> int:
     return int(version.version)
 
 
+def describe(version: int, text: str) -> None:
+    """What a person reads on the page of a version."""
+    MlflowClient().update_model_version(MODEL_NAME, str(version), text)
+
+
 def find(model: str | int, *, who: str) -> ModelVersion:
     """The version behind an alias, a version number or a run id.
 

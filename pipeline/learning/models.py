@@ -167,10 +167,11 @@ def predictions(pipeline: Pipeline, features: pd.DataFrame) -> pd.Series:
 
 
 def calibration_slope(returns: pd.Series, predictions: pd.Series, least: float = 0.0) -> float:
-    """Slope through the origin of out-of-fold returns on predictions, clipped.
+    """Slope through the origin of out-of-fold returns on predictions, clipped to [least, 1].
 
-    Mincer and Zarnowitz (1969) without the intercept, within [``least``, 1]; the least
-    slope where the predictions do not vary; above 0, a forecast without skill keeps its order.
+    Mincer and Zarnowitz (1969) without the intercept. ``least`` where the predictions do not
+    vary. A ``least`` above 0 keeps the order of forecasts that showed no skill, so that their
+    rank IC can still be measured.
 
     Examples
     --------

@@ -101,8 +101,8 @@ def gate_table(answers: list[GateResult]) -> pd.DataFrame:
 
 
 def gate_tags(answers: list[GateResult]) -> dict[str, str]:
-    """The answers as tags of a model version."""
-    return {f"gate.{a.name}": f"{a.answer}: {a.explanation}"[:500] for a in answers}
+    """The deciding answers as tags of a model version; its description tells them all."""
+    return {f"gate.{a.name}": str(a.answer) for a in answers if a.decisive}
 
 
 def newest_evidence(settings: Settings, recipe: str, own: Run) -> Run:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 import pandas as pd
 
-from pipeline.io import tracking
+from pipeline.io import registry, tracking
 from pipeline.schemas import MODEL_NAME
 from pipeline.settings import Settings
 from pipeline.stages import _evidence
@@ -59,8 +59,15 @@ def write(settings: Settings, work: Work, result: Result, chosen: Chosen, versio
         tracking.log_steps({"test/rank_ic_by_session": result.rank_ic.dropna()})
         mlflow.log_figure(_pictures(result, chosen), "report.png")
         text = _summary(settings, work, result, version)
-        mlflow.set_tag("mlflow.note.content", text)
         mlflow.log_text(text, "report.md")
+        last = f"{work.holdout.sessions[-1]:%Y-%m-%d}"
+        mlflow.set_tags(
+            {
+                "mlflow.note.content": text,
+                "mlflow.runName": f"retrain {settings.model.name} {last}",
+            }
+        )
+        registry.describe(version, text)
     print(_printed(result, version))
 
 
@@ -125,7 +132,8 @@ def _pictures(result: Result, chosen: Chosen) -> Any:
 def _summary(settings: Settings, work: Work, result: Result, version: int) -> str:
     answer = verdict(result.answers)
     table = headline_table(result.metrics)
-    lines = [f"## {MODEL_NAME} v{version}: {answer}", "", _in_words(result), "", work.sentence, ""]
+    lines = [f"## {MODEL_NAME} v{version}: {answer}", "", _headline(result), "", _in_words(result)]
+    lines += ["", work.sentence, ""]
     lines += [*_markdown(table), "", "### Gates", ""]
     lines += _markdown(_evidence.gate_table(result.answers)[["gate", "answer", "explanation"]])
     lines += [
@@ -134,6 +142,16 @@ def _summary(settings: Settings, work: Work, result: Result, version: int) -> st
         f"data `{settings.data.name}`, seed {settings.seed}.",
     ]
     return "\n".join(lines)
+
+
+def _headline(result: Result) -> str:
+    m = result.metrics
+    return (
+        f"**R² {m['test/r2']:.3%}, rank IC {m['test/rank_ic']:.4f} (t {m['test/rank_ic_t']:.1f}), "
+        f"Sharpe {m['backtest/sharpe']:.2f} "
+        f"[{m['backtest/sharpe_ci_low']:.1f}, {m['backtest/sharpe_ci_high']:.1f}] net of costs, "
+        f"{m['backtest/trades']:.0f} trades in {m['backtest/sessions']:.0f} sessions**"
+    )
 
 
 def _in_words(result: Result) -> str:

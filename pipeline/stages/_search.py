@@ -81,7 +81,7 @@ def searched(
     slope = calibration_slope(target.scored(returns), mean, settings.model.least_slope)
     shrunk = calibrated(target.scored(returns), mean, fold, settings.model.least_slope)
     metrics = {
-        **cv_metrics(returns, shrunk, fold),
+        **cv_metrics(returns, shrunk, fold, unshrunk=mean),
         "cv/trials": float(len(trials)),
         "cv/slope": slope,
         "cv/deflated_sharpe": _deflated(strategy_returns(shrunk), trials),

@@ -77,9 +77,7 @@ class Project:
     def runs(self, stage: str, where: str = "") -> list[Run]:
         """Runs of a stage, newest first."""
         query = f"tags.stage = '{stage}'" + (f" and {where}" if where else "")
-        return list(
-            self.client.search_runs(["0"], query, order_by=["attributes.start_time DESC"])
-        )
+        return list(self.client.search_runs(["0"], query, order_by=["attributes.start_time DESC"]))
 
     def newest(self, stage: str) -> Run:
         return self.runs(stage)[0]

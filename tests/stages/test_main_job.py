@@ -18,24 +18,71 @@ from tests.stages.conftest import ROOT, Project
 
 pytestmark = pytest.mark.xdist_group("finished")
 
-CONTRACT = """
-cv/r2_mean cv/r2_std cv/mae_mean cv/mae_std cv/rank_ic_mean cv/rank_ic_std
-test/r2 test/mae test/rmse test/rank_ic test/rank_ic_ir test/rank_ic_t test/hit_rate
-test/spa_pvalue test/r2_vs_train_mean test/r2_relative
-baseline/zero_r2 baseline/zero_mae baseline/mean_r2 baseline/mean_mae baseline/ridge_r2
-baseline/ridge_mae baseline/ridge_rank_ic
-backtest/sharpe backtest/max_drawdown backtest/annualized_return backtest/total_return
-backtest/win_rate backtest/trades backtest/turnover backtest/cost_share backtest/exposure
-cv/deflated_sharpe cv/pbo cv/trials
-backtest/sharpe_ci_low backtest/sharpe_ci_high backtest/probabilistic_sharpe
-backtest/deflated_sharpe backtest/looks backtest/sessions
-backtest/gross_sharpe benchmark/sharpe benchmark/total_return backtest/equity backtest/drawdown
-data/rows data/sessions data/symbols data/dropped_rows
-""".split()
-TAGS = """
-stage recipe feature_set feature_version data_source data_digest window.start window.end
-holdout.start holdout.end verdict
-""".split()
+CONTRACT = [
+    "cv/r2_mean",
+    "cv/r2_std",
+    "cv/mae_mean",
+    "cv/mae_std",
+    "cv/rank_ic_mean",
+    "cv/rank_ic_std",
+    "test/r2",
+    "test/mae",
+    "test/rmse",
+    "test/rank_ic",
+    "test/rank_ic_ir",
+    "test/rank_ic_t",
+    "test/hit_rate",
+    "test/spa_pvalue",
+    "test/r2_vs_train_mean",
+    "test/r2_relative",
+    "baseline/zero_r2",
+    "baseline/zero_mae",
+    "baseline/mean_r2",
+    "baseline/mean_mae",
+    "baseline/ridge_r2",
+    "baseline/ridge_mae",
+    "baseline/ridge_rank_ic",
+    "backtest/sharpe",
+    "backtest/max_drawdown",
+    "backtest/annualized_return",
+    "backtest/total_return",
+    "backtest/win_rate",
+    "backtest/trades",
+    "backtest/turnover",
+    "backtest/cost_share",
+    "backtest/exposure",
+    "cv/deflated_sharpe",
+    "cv/pbo",
+    "cv/trials",
+    "backtest/sharpe_ci_low",
+    "backtest/sharpe_ci_high",
+    "backtest/probabilistic_sharpe",
+    "backtest/deflated_sharpe",
+    "backtest/looks",
+    "backtest/sessions",
+    "backtest/gross_sharpe",
+    "benchmark/sharpe",
+    "benchmark/total_return",
+    "backtest/equity",
+    "backtest/drawdown",
+    "data/rows",
+    "data/sessions",
+    "data/symbols",
+    "data/dropped_rows",
+]
+TAGS = [
+    "stage",
+    "recipe",
+    "feature_set",
+    "feature_version",
+    "data_source",
+    "data_digest",
+    "window.start",
+    "window.end",
+    "holdout.start",
+    "holdout.end",
+    "verdict",
+]
 
 
 def comparable(metrics: dict[str, float]) -> dict[str, float]:

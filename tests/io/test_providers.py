@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import InvalidSettings, NotReady
+from pipeline.io.providers import provider
+from pipeline.io.providers.sample import Sample
+
+
+def test_a_source_is_found_by_its_name():
+    assert isinstance(provider("sample"), Sample)
+
+
+@pytest.mark.parametrize("name", ["files", "yfinance"])
+def test_a_source_that_is_not_built_says_what_to_use_instead(name):
+    with pytest.raises(NotReady, match="data=sample"):
+        provider(name)
+
+
+def test_an_unknown_source_is_answered_with_the_known_ones():
+    with pytest.raises(InvalidSettings, match="sample, files, yfinance"):
+        provider("bloomberg")
+
+
+def test_the_sample_refuses_a_path(tmp_path):
+    with pytest.raises(InvalidSettings, match="no paths"):
+        provider("sample", path=tmp_path)

@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline.errors import InvalidData, InvalidSettings, NotReady, StoreLocked, StoreTooOld
+from pipeline.io.providers import Delivery
+from pipeline.io.store import Store
+from pipeline.schemas import BAR_FIELDS, INDICATORS, LABELS, ROW, Regime
+
+NAN = float("nan")
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = Store.open(tmp_path / "sample.db", lock_timeout=0.1)
+    opened.write_symbols(listed("A", "B", "C"))
+    opened.write_symbols(listed("^IXIC", kind="index"))
+    yield opened
+    opened.close()
+
+
+def listed(*symbols, kind="stock"):
+    index = pd.Index(symbols, name="symbol")
+    return pd.DataFrame(
+        {"exchange": None, "sector": "Energy", "name": None, "kind": kind}, index=index
+    ).astype("str")
+
+
+def delivered(close, *, symbols="AB", first="2010-01-04", final=True):
+    """Bars with the given closes (sessions x symbols); NaN is no bar."""
+    close = np.array(close, float)
+    sessions = pd.date_range(first, periods=len(close), name="session", unit="us")
+    index = pd.MultiIndex.from_product([sessions, list(symbols)], names=ROW)
+    bars = pd.DataFrame(dict.fromkeys(BAR_FIELDS, close.ravel()), index=index)
+    return Delivery(bars.dropna().assign(final=final), quarantined(), quarantined()[:0])
+
+
+def quarantined(*rows):
+    left_out = pd.DataFrame(rows, columns=[*ROW, "reason"])
+    left_out["session"] = pd.to_datetime(left_out["session"])
+    return left_out.assign(**dict.fromkeys(BAR_FIELDS, 1.0))
+
+
+def wide(values, symbols="AB", first="2010-01-04"):
+    return pd.DataFrame(
+        np.array(values, float),
+        index=pd.date_range(first, periods=len(values), name="session", unit="us"),
+        columns=pd.Index(list(symbols), name="symbol", dtype="str"),
+    )
+
+
+def test_bars_come_back_as_they_were_written(store):
+    store.write_bars(delivered([[1.5, NAN], [2.5, 3.5]]))
+
+    panel = store.bar_panel()
+
+    for field in BAR_FIELDS:
+        pd.testing.assert_frame_equal(
+            getattr(panel, field), wide([[1.5, NAN], [2.5, 3.5]]), check_freq=False
+        )
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    arrays(
+        float,
+        st.tuples(st.integers(1, 6), st.integers(1, 4)),
+        elements=st.floats(allow_nan=True, allow_infinity=False),
+    )
+)
+def test_any_panel_survives_the_store_bit_for_bit(tmp_path_factory, values):
+    panel = dict.fromkeys(LABELS, wide(values, "ABCD"[: values.shape[1]]))
+    store = Store.open(tmp_path_factory.mktemp("store") / "any.db")
+
+    store.write_labels(panel)
+    found = store.labels()[LABELS[0]]
+    store.close()
+
+    expected = panel[LABELS[0]].stack()
+    assert found.index.to_list() == expected.index.to_list()
+    assert found.to_numpy().tobytes() == expected.to_numpy().tobytes()
+
+
+def test_writing_the_same_bars_again_changes_nothing(store):
+    bars = delivered([[1, 2], [3, NAN]])
+    store.write_bars(bars)
+    before = store.revision()
+
+    written = store.write_bars(bars)
+
+    assert (written.new, written.changed, written.unchanged) == (0, 0, 3)
+    assert store.revision() == before
+
+
+def test_a_write_reports_what_is_new_changed_and_as_before(store):
+    store.write_bars(delivered([[1, 2], [3, 4]]))
+
+    written = store.write_bars(delivered([[1, 2], [3, 5], [6, NAN]]))
+
+    assert (written.new, written.changed, written.unchanged) == (1, 1, 3)
+    assert (written.first, written.last) == (pd.Timestamp("2010-01-05"), pd.Timestamp("2010-01-06"))
+    assert written.symbols == 2
+    assert store.bar_panel().close.loc["2010-01-05"].to_list() == [3, 5]
+
+
+def test_a_provisional_bar_becomes_final(store):
+    store.write_bars(delivered([[1, 2]], final=False))
+    assert store.label_ready_sessions().empty
+
+    written = store.write_bars(delivered([[1, NAN]]))
+
+    assert written.changed == 1
+    assert store.final_mask().loc["2010-01-04"].to_list() == [True, False]
+    assert store.label_ready_sessions().to_list() == [pd.Timestamp("2010-01-04")]
+
+
+def test_bars_of_a_symbol_that_is_not_listed_are_refused(store):
+    with pytest.raises(InvalidData, match="1 symbols that are not listed: X"):
+        store.write_bars(delivered([[1, 2]], symbols="AX"))
+    assert store.sessions().empty
+
+
+def test_a_write_that_fails_leaves_nothing(store):
+    broken = delivered([[1, 2]])
+    broken.quarantine["reason"] = "no such column comes next"
+    with pytest.raises(KeyError):
+        store.write_bars(Delivery(broken.bars, broken.quarantine, pd.DataFrame({"day": []})))
+    assert store.counts()["bars"]["rows"] == 0
+
+
+def test_sessions_of_the_panel_are_those_of_the_whole_store(store):
+    store.write_bars(delivered([[1, NAN], [NAN, 2]]))
+
+    panel = store.bar_panel(symbols=["C", "A"])
+
+    np.testing.assert_array_equal(panel.close, [[1, NAN], [NAN, NAN]])
+    assert panel.symbols.to_list() == ["A", "C"]
+
+
+def test_a_range_is_inclusive(store):
+    store.write_bars(delivered([[1, 1], [2, 2], [3, 3], [4, 4]]))
+    assert store.bar_panel("2010-01-05", "2010-01-06").close["A"].to_list() == [2, 3]
+
+
+def test_indices_and_stocks_are_apart(store):
+    store.write_bars(delivered([[1, 2]]))
+    store.write_bars(delivered([[5], [6]], symbols=["^IXIC"], first="2010-01-03"))
+
+    assert store.bar_panel().symbols.to_list() == ["A", "B"]
+    assert store.bar_panel(kind="index").close["^IXIC"].to_list() == [5, 6]
+    assert len(store.sessions()) == 1
+    assert len(store.sessions("index")) == 2
+
+
+def test_an_empty_store_answers_with_empty_panels(store):
+    assert store.bar_panel().close.shape == (0, 0)
+    assert store.indicator_panel()["rsi_14"].empty
+    assert store.labels().empty
+    assert store.labels().index.names == ROW
+    assert store.missing_indicators().empty
+
+
+def test_a_bar_that_comes_later_leaves_quarantine_and_gaps(store):
+    monday = ("2010-01-04", "A", "high below another price")
+    first = delivered([[NAN, 2]])
+    store.write_bars(Delivery(first.bars, quarantined(monday), first.gaps))
+    assert store.quarantine()["reason"].to_list() == ["high below another price"]
+
+    store.write_bars(delivered([[1, 2]]))
+
+    assert store.quarantine().empty
+
+
+def test_missing_indicators_are_those_of_bars_without_any(store):
+    store.write_bars(delivered([[1, 1], [2, 2], [3, 3]]))
+    store.write_indicators(dict.fromkeys(INDICATORS, wide([[1, 1], [2, NAN]])))
+
+    missing = store.missing_indicators()
+
+    assert missing.to_dict() == {"A": pd.Timestamp("2010-01-06"), "B": pd.Timestamp("2010-01-05")}
+
+
+def test_a_mask_limits_which_indicators_are_written(store):
+    store.write_bars(delivered([[1, 1], [2, 2]]))
+    panel = dict.fromkeys(INDICATORS, wide([[1, 2], [3, 4]]))
+
+    written = store.write_indicators(panel, only=wide([[0, 0], [1, 0]]).astype(bool))
+
+    assert written.new == 1
+    np.testing.assert_array_equal(store.indicator_panel()["obv"], [[NAN], [3]])
+
+
+def test_regimes_come_back_by_index_symbol(store):
+    states = pd.DataFrame(
+        {
+            "trend_strength": [NAN, 20.0],
+            "volatility_percentile": 50.0,
+            "slope_20": 0.1,
+            "vix_level": NAN,
+            "regime": [Regime.UNKNOWN, Regime.RANGING],
+        },
+        index=pd.DatetimeIndex(["2010-01-04", "2010-01-05"], name="session").as_unit("us"),
+    )
+    store.write_regimes(states, "^IXIC")
+    store.write_regimes(states.assign(regime="HIGH_VOL"), "UNIVERSE")
+
+    found = store.regimes("^IXIC")
+
+    pd.testing.assert_frame_equal(found, states.astype({"regime": "str"}), check_freq=False)
+    assert store.write_regimes(states, "^IXIC").rows == 0
+
+
+def test_signals_of_a_session_and_version_are_replaced_as_a_whole(store):
+    orders = pd.DataFrame(
+        {
+            "symbol": ["A", "B"], "rank": [1, 2], "side": "buy", "prediction": 0.01,
+            "weight": 0.5, "shares": 10.0, "reference_price": 5.0, "notional": 50.0,
+        }
+    )  # fmt: skip
+    store.write_signals(orders, "2010-01-04", 1)
+    store.write_signals(orders, "2010-01-04", 2)
+
+    store.write_signals(orders.iloc[:1], "2010-01-04", 2)
+
+    assert store.signals(model_version=1)["symbol"].to_list() == ["A", "B"]
+    assert store.signals("2010-01-04", 2)["symbol"].to_list() == ["A"]
+    assert store.signals("2010-01-05").empty
+
+
+def test_only_a_change_in_the_range_and_after_the_revision_counts(store):
+    store.write_bars(delivered([[1, 1], [2, 2]]))
+    bars = store.revision()
+    store.write_labels(dict.fromkeys(LABELS, wide([[1, 1]])))
+
+    assert store.last_change("bars", "2010-01-05") == bars
+    assert store.last_change("bars", "2010-01-06") == 0
+    assert store.last_change("bars", None, "2010-01-03") == 0
+    assert store.last_change("bars", since_revision=bars) == 0
+    assert store.last_change("labels") == bars + 1 == store.revision()
+    assert store.last_change("symbols", "2010-01-06") == 2
+
+
+def test_changes_tell_what_when_and_how_many_symbols(store):
+    store.write_bars(delivered([[1, 1], [NAN, 2]]))
+
+    newest = store.changes(since_revision=2).iloc[-1]
+
+    assert newest["kind"] == "bars"
+    assert newest["first_session"] == pd.Timestamp("2010-01-04")
+    assert newest["last_session"] == pd.Timestamp("2010-01-05")
+    assert newest["symbols"] == 2
+
+
+def test_the_newest_mark_of_a_build_counts(store):
+    store.mark_built("labels", 1)
+    store.mark_built("labels", 2, {"sessions": 3})
+
+    built = store.built("labels")
+
+    assert (built.revision, built.detail) == (2, {"sessions": 3})
+    assert store.built("features") is None
+
+
+def test_symbols_that_are_not_listed_again_stay(store):
+    store.write_symbols(listed("A").assign(sector="Utilities"))
+    symbols = store.symbols("stock")
+    assert symbols["sector"].to_dict() == {"A": "Utilities", "B": "Energy", "C": "Energy"}
+    assert symbols["exchange"].isna().all()
+
+
+def test_counts_tell_what_is_there(store):
+    store.write_bars(delivered([[1, NAN], [2, 3]]))
+    counts = store.counts()
+    assert counts["bars"]["rows"] == 3
+    assert (counts["bars"]["sessions"], counts["bars"]["symbols"]) == (2, 2)
+    assert str(counts["bars"]["last"]) == "2010-01-05"
+    assert counts["symbols"] == {"rows": 4}
+
+
+def test_a_store_keeps_its_id_and_another_has_another(tmp_path):
+    first = Store.open(tmp_path / "a.db").store_id
+    assert Store.open(f"sqlite:///{tmp_path}/a.db").store_id == first
+    assert Store.open(tmp_path / "b.db").store_id != first
+
+
+def test_a_store_of_another_schema_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "old.db"
+    Store.open(path).close()
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE meta SET schema_version = 0")
+    with pytest.raises(StoreTooOld, match=r"schema 0, this code 1(.|\n)*mv .*old.db"):
+        Store.open(path)
+
+
+def test_a_missing_store_is_not_made_unasked(tmp_path):
+    with pytest.raises(NotReady, match="ingest"):
+        Store.open(tmp_path / "none.db", create=False)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_files_that_are_no_store_are_refused(tmp_path):
+    (tmp_path / "text.db").write_text("open,high,low,close\n" * 100)
+    with sqlite3.connect(tmp_path / "mlflow.db") as file:
+        file.execute("CREATE TABLE runs (id)")
+    with pytest.raises(InvalidData, match="not a database"):
+        Store.open(tmp_path / "text.db")
+    with pytest.raises(InvalidData, match="holds the tables runs"):
+        Store.open(tmp_path / "mlflow.db")
+
+
+def test_another_database_is_refused():
+    with pytest.raises(InvalidSettings, match="sqlite:///"):
+        Store.open("postgresql://localhost/prices")
+
+
+def test_one_writer_at_a_time(store):
+    with (
+        store.writer("ingest"),
+        pytest.raises(StoreLocked, match="'ingest'"),
+        store.writer("features"),
+    ):
+        pass
+
+
+KILLED = """
+import os, signal, sys
+import pandas as pd
+from sqlalchemy import insert
+from pipeline.io import tables
+from pipeline.io.database import writing
+from pipeline.io.store import Store
+store = Store.open(sys.argv[1])
+with writing(store._engine) as connection:
+    connection.execute(insert(tables.symbols), {"symbol": "Z", "kind": "stock"})
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_killed_inside_a_transaction_leaves_nothing(store):
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(store.path)], check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert "Z" not in store.symbols().index
+    assert store.write_bars(delivered([[1, 2]])).new == 2
+
+
+OPENED = """
+import sys
+from pipeline.io.store import Store
+print(Store.open(sys.argv[1]).store_id)
+"""
+
+
+def test_processes_that_make_the_store_at_once_agree_on_it(tmp_path):
+    command = [sys.executable, "-c", OPENED, str(tmp_path / "new.db")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    printed = {process.communicate()[0] for process in processes}
+    assert [process.returncode for process in processes] == [0] * 4
+    assert len(printed) == 1
