@@ -192,7 +192,7 @@ class Ranged(Section):
 
 
 class Backtest(Ranged):
-    model: str
+    model: Annotated[str, Field(coerce_numbers_to_str=True)]
     bankroll: Annotated[float, Field(gt=0)]
     max_positions: Count
 

@@ -20,21 +20,9 @@ from pipeline.stages._runner import _diagnosed, check, compose, translate
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "conf").rglob("*.yaml"))
 ENTRY_POINTS = [
-    "ingest",
-    "indicators",
-    "regimes",
-    "features",
-    "labels",
-    "retrain",
-    "backtest",
-    "promote",
-    "rollback",
-    "signals",
-    "status",
-    "main",
-    "ui",
-    "test",
-]
+    "ingest", "indicators", "regimes", "features", "labels", "retrain", "backtest", "promote",
+    "rollback", "signals", "status", "main", "ui", "test",
+]  # fmt: skip
 
 
 def options() -> list[str]:

@@ -73,6 +73,8 @@ def test_too_few_sessions_says_how_many_are_needed(stocked: Project) -> None:
 def test_a_store_of_an_older_schema_is_not_touched(stocked: Project) -> None:
     with sqlite3.connect(stocked.folder / "sample.db") as connection:
         connection.execute("UPDATE meta SET schema_version = 0")
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = Path(stocked.folder / "sample.db").read_bytes()
     done = stocked.python("labels", code=2)
     assert "schema" in done.stderr

@@ -8,81 +8,36 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.artifacts import download_artifacts, load_dict
+import yaml
+from mlflow.artifacts import download_artifacts, load_dict, load_text
 
 from tests.stages.conftest import ROOT, Project
 
 pytestmark = pytest.mark.xdist_group("finished")
 
 CONTRACT = [
-    "cv/r2_mean",
-    "cv/r2_std",
-    "cv/mae_mean",
-    "cv/mae_std",
-    "cv/rank_ic_mean",
-    "cv/rank_ic_std",
-    "test/r2",
-    "test/mae",
-    "test/rmse",
-    "test/rank_ic",
-    "test/rank_ic_ir",
-    "test/rank_ic_t",
-    "test/hit_rate",
-    "test/spa_pvalue",
-    "test/r2_vs_train_mean",
-    "test/r2_relative",
-    "baseline/zero_r2",
-    "baseline/zero_mae",
-    "baseline/mean_r2",
-    "baseline/mean_mae",
-    "baseline/ridge_r2",
-    "baseline/ridge_mae",
-    "baseline/ridge_rank_ic",
-    "backtest/sharpe",
-    "backtest/max_drawdown",
-    "backtest/annualized_return",
-    "backtest/total_return",
-    "backtest/win_rate",
-    "backtest/trades",
-    "backtest/turnover",
-    "backtest/cost_share",
-    "backtest/exposure",
-    "cv/deflated_sharpe",
-    "cv/pbo",
-    "cv/trials",
-    "backtest/sharpe_ci_low",
-    "backtest/sharpe_ci_high",
-    "backtest/probabilistic_sharpe",
-    "backtest/deflated_sharpe",
-    "backtest/looks",
-    "backtest/sessions",
-    "backtest/gross_sharpe",
-    "benchmark/sharpe",
-    "benchmark/total_return",
-    "backtest/equity",
-    "backtest/drawdown",
-    "data/rows",
-    "data/sessions",
-    "data/symbols",
-    "data/dropped_rows",
-]
+    "cv/r2_mean", "cv/r2_std", "cv/mae_mean", "cv/mae_std", "cv/rank_ic_mean",
+    "cv/rank_ic_std", "test/r2", "test/mae", "test/rmse", "test/rank_ic", "test/rank_ic_ir",
+    "test/rank_ic_t", "test/hit_rate", "test/spa_pvalue", "test/r2_vs_train_mean",
+    "test/r2_relative", "baseline/zero_r2", "baseline/zero_mae", "baseline/mean_r2",
+    "baseline/mean_mae", "baseline/ridge_r2", "baseline/ridge_mae", "baseline/ridge_rank_ic",
+    "backtest/sharpe", "backtest/max_drawdown", "backtest/annualized_return",
+    "backtest/total_return", "backtest/win_rate", "backtest/trades", "backtest/turnover",
+    "backtest/cost_share", "backtest/exposure", "cv/deflated_sharpe", "cv/pbo", "cv/trials",
+    "backtest/sharpe_ci_low", "backtest/sharpe_ci_high", "backtest/probabilistic_sharpe",
+    "backtest/deflated_sharpe", "backtest/looks", "backtest/sessions", "backtest/gross_sharpe",
+    "benchmark/sharpe", "benchmark/total_return", "backtest/equity", "backtest/drawdown",
+    "data/rows", "data/sessions", "data/symbols", "data/dropped_rows",
+]  # fmt: skip
 TAGS = [
-    "stage",
-    "recipe",
-    "feature_set",
-    "feature_version",
-    "data_source",
-    "data_digest",
-    "window.start",
-    "window.end",
-    "holdout.start",
-    "holdout.end",
-    "verdict",
-]
+    "stage", "recipe", "feature_set", "feature_version", "data_source", "data_digest",
+    "window.start", "window.end", "holdout.start", "holdout.end", "verdict",
+]  # fmt: skip
 
 
 def comparable(metrics: dict[str, float]) -> dict[str, float]:
@@ -218,25 +173,27 @@ def test_signals_list_trades_or_say_why_there_are_none(finished: Project) -> Non
     assert len(orders["data"]) == run.data.metrics["signals/orders"]
 
 
+def champion(project: Project) -> int:
+    return int(project.client.get_model_version_by_alias("intraday_return", "champion").version)
+
+
 def test_an_alias_moved_by_hand_is_obeyed_and_shown(finished: Project) -> None:
-    champion = finished.client.get_model_version_by_alias("intraday_return", "champion")
-    other = "1" if champion.version != "1" else "2"
-    finished.client.set_registered_model_alias("intraday_return", "champion", other)
+    other = 1 if champion(finished) != 1 else 2
+    finished.client.set_registered_model_alias("intraday_return", "champion", str(other))
     assert f"champion version {other}," in finished.python("signals").stdout
     assert "moved by hand" in finished.python("status").stdout
 
 
 def test_rollback_returns_champion_to_its_previous_holder(finished: Project) -> None:
-    client = finished.client
     finished.python(
         "promote", "promote.version=1", "promote.force=true", "promote.reason=first", code=None
     )
     finished.python(
         "promote", "promote.version=2", "promote.force=true", "promote.reason=second", code=None
     )
-    assert client.get_model_version_by_alias("intraday_return", "champion").version == "2"
+    assert champion(finished) == 2
     assert "champion: version 1" in finished.python("rollback").stdout
-    assert client.get_model_version_by_alias("intraday_return", "champion").version == "1"
+    assert champion(finished) == 1
     assert "second" in finished.python("promote", "promote.history=true").stdout
 
 
@@ -250,6 +207,11 @@ def test_status_as_json_is_ready_and_names_one_next_command(finished: Project) -
     assert "100%" in lines["features"]["text"]
 
 
+def configuration(project: Project) -> dict[str, Any]:
+    text = load_text(f"{project.newest('labels').info.artifact_uri}/config.yaml")
+    return dict(yaml.safe_load(text))
+
+
 OVERRIDES = "promote.reason=\"'two words, a=b [1]'\" symbols=[AAPL,MSFT] universe.name=x"
 
 
@@ -258,12 +220,12 @@ def test_both_routes_compose_the_same_configuration(finished: Project) -> None:
     finished.mlflow_run(
         "labels", f"{OVERRIDES} end_date=2010-03-05", start_date="2010-03-01", end_date="2010-03-09"
     )
-    by_mlflow = load_dict(f"{finished.newest('labels').info.artifact_uri}/config.yaml")
+    by_mlflow = configuration(finished)
     finished.python(
         "labels", "promote.reason='two words, a=b [1]'", "symbols=[AAPL,MSFT]", "universe.name=x",
         "start_date=2010-03-01", "end_date=2010-03-05",
     )  # fmt: skip
-    direct = load_dict(f"{finished.newest('labels').info.artifact_uri}/config.yaml")
+    direct = configuration(finished)
     assert by_mlflow == direct
     assert direct["promote"]["reason"] == "two words, a=b [1]"
     assert direct["symbols"] == ["AAPL", "MSFT"]
