@@ -14,7 +14,7 @@ from pipeline.io.providers import Provider, provider
 from pipeline.io.snapshots import SnapshotStore
 from pipeline.io.store import Store
 from pipeline.schemas import SESSION, UNIVERSE_INDEX
-from pipeline.settings import Settings
+from pipeline.settings import Named, Settings
 
 if TYPE_CHECKING:
     from pipeline.learning.dataset import Dataset
@@ -34,7 +34,7 @@ def open_store(settings: Settings, *, create: bool = False) -> Iterator[Store]:
         store.close()
 
 
-def source(settings: Settings) -> Provider:
+def source(settings: Named) -> Provider:
     """The provider of bars."""
     chosen = settings.data
     return provider(chosen.name, path=chosen.path, index_path=chosen.index_path)
@@ -158,7 +158,7 @@ def sessions_before(sessions: pd.DatetimeIndex, first: pd.Timestamp, count: int)
     return pd.Timestamp(sessions[max(place - count, 0)])
 
 
-def universe(settings: Settings) -> list[str] | None:
+def universe(settings: Named) -> list[str] | None:
     """Symbols of the universe's file; None for every symbol of the store."""
     path = settings.universe.path
     if path is None:
@@ -166,7 +166,7 @@ def universe(settings: Settings) -> list[str] | None:
     return pd.read_csv(path, dtype="str", keep_default_na=False)["symbol"].tolist()
 
 
-def unknown_symbols(settings: Settings) -> list[str]:
+def unknown_symbols(settings: Named) -> list[str]:
     """Faults of the symbols given by name or in the universe's file."""
     known = set(source(settings).symbols().index)
     asked = {"symbols": settings.symbols or (), "universe.path": universe(settings) or ()}

@@ -26,9 +26,10 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
 
 from pipeline.errors import InvalidSettings, PipelineError
-from pipeline.settings import ROOT, Settings, invalid
+from pipeline.settings import ROOT, Named, Settings, invalid
 
 CONFIG_DIR = str(ROOT / "conf")
 FLAGS = {"-m", "--multirun", "--help", "-h", "--hydra-help", "--version", "--resolve", "-r"}
@@ -115,14 +116,21 @@ def check(config: DictConfig) -> Settings:
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     content: Mapping[str, Any] = {str(key): value for key, value in plain.items()}
-    settings = Settings.from_config(content, _gate_faults(content.get("gates")))
-    if settings.symbols or settings.universe.path:
-        from pipeline.stages._data import unknown_symbols
+    faults = [*_gate_faults(content.get("gates")), *_symbol_faults(content)]
+    return Settings.from_config(content, faults)
 
-        faults = unknown_symbols(settings)
-        if faults:
-            raise invalid(faults)
-    return settings
+
+def _symbol_faults(content: Mapping[str, Any]) -> list[str]:
+    """Unknown symbols, told beside all other faults as far as those let the source be asked."""
+    if not content.get("symbols") and not (content.get("universe") or {}).get("path"):
+        return []
+    from pipeline.stages._data import unknown_symbols
+
+    try:
+        partial = {name: content[name] for name in ("data", "universe", "symbols")}
+        return unknown_symbols(Named.model_validate(partial))
+    except ValidationError:
+        return []
 
 
 def _gate_faults(config: Any) -> list[str]:

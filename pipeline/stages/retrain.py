@@ -9,13 +9,13 @@ import mlflow
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from pipeline.io import models, registry, tracking
+from pipeline.io import models, process, registry, tracking
 from pipeline.io.store import Store
 from pipeline.learning.dataset import Dataset, digest, model_inputs
 from pipeline.learning.evaluation import baselines, out_of_sample_metrics, rank_ic
 from pipeline.learning.models import Target, assemble, fit, predictions
 from pipeline.learning.splits import Windows, refit_window, retrain_windows
-from pipeline.settings import Settings
+from pipeline.settings import ROOT, Settings
 from pipeline.stages import _build, _data, _evidence, _report, _search, _trading
 from pipeline.stages._recipe import feature_version, learned_features, recipe, recipe_hash
 from pipeline.stages._runner import command
@@ -107,6 +107,7 @@ def _log_inputs(settings: Settings, work: Work, dataset: Dataset) -> None:
     )
     mlflow.set_tags(
         {
+            **process.git_state(ROOT),
             "recipe": recipe_hash(settings),
             "feature_set": settings.features.name,
             "feature_version": feature_version(settings),
