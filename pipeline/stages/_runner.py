@@ -84,20 +84,9 @@ def command(stage: str, run: Stage, *, tracked: bool = True) -> None:
     arguments = translate(sys.argv[1:])
     sys.argv[1:] = arguments
 
-    expected: list[PipelineError] = []
-
-    @hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
-    def job(config: DictConfig) -> None:
-        try:
-            _execute(stage, run, check(config), tracked)
-        except PipelineError as error:
-            expected.append(error)  # raised below: Hydra would print a head line of its own
-
     try:
         try:
-            job()
-            for error in expected:
-                raise error
+            _called(arguments, lambda config: _execute(stage, run, check(config), tracked))
         except (HydraException, OmegaConfBaseException) as error:
             overrides = [word for word in arguments if not word.startswith("-")]
             _refuse(stage, _diagnosed(overrides, error), tracked)
@@ -109,6 +98,28 @@ def command(stage: str, run: Stage, *, tracked: bool = True) -> None:
     except Exception:
         traceback.print_exc()
         sys.exit(2)
+
+
+def _called(arguments: Sequence[str], job: Callable[[DictConfig], None]) -> None:
+    """Compose the configuration and hand it over; `hydra.main` where one of its flags is given.
+
+    Without a flag the same composition is called directly: `hydra.main` composes twice.
+    """
+    if not any(word.startswith(("-", "hydra.")) for word in arguments):
+        job(compose(arguments))
+        return
+    refused: list[PipelineError] = []
+
+    @hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
+    def main(config: DictConfig) -> None:
+        try:
+            job(config)
+        except PipelineError as error:
+            refused.append(error)  # raised below: Hydra would print a head line of its own
+
+    main()
+    for error in refused:
+        raise error
 
 
 def check(config: DictConfig) -> Settings:
@@ -199,7 +210,7 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
         tracking.log_config(checked.model_dump(mode="json", by_alias=True))
         run(checked)
 
-    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     if sweep and tracking.PROJECT_RUN:
         with tracking.stage_run("sweep"):
             step(stage, recorded, settings)
