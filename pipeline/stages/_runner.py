@@ -108,6 +108,10 @@ def _called(arguments: Sequence[str], job: Callable[[DictConfig], None]) -> None
     if not any(word.startswith(("-", "hydra.")) for word in arguments):
         job(compose(arguments))
         return
+    if {"-m", "--multirun"} & set(arguments):
+        # Hydra notes every sweep in a file; at the place of the others' output, not in the folder
+        # the command was typed in.
+        sys.argv.append(f"hydra.sweep.dir={ROOT / 'artifacts' / 'sweeps'}")
     refused: list[PipelineError] = []
 
     @hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")

@@ -255,6 +255,19 @@ def test_the_notebook_runs_on_these_runs(finished: Project) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(("routine", "last"), [("daily", "signals"), ("weekly", "promote")])
+def test_a_routine_is_safe_to_run_twice(finished: Project, routine: str, last: str) -> None:
+    """Its last stage may answer no; that fails neither the routine nor the next one."""
+    for _ in range(2):
+        finished.python(routine, "experiment=quick")
+        parent = finished.newest(routine)
+        children = finished.client.search_runs(
+            ["0"], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+        )
+        assert parent.info.status == "FINISHED"
+        assert last in {child.data.tags["stage"] for child in children}
+
+
 @pytest.mark.parametrize("model", ["ridge", "zero"])
 def test_every_small_model_can_be_trained_logged_and_loaded(finished: Project, model: str) -> None:
     finished.python("retrain", f"model={model}", "hpo=none", "retrain.refresh=false")
