@@ -26,6 +26,11 @@ def sessions(exchange: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.Dateti
     return pd.DatetimeIndex(chosen.as_unit("us").to_numpy(), name=SESSION)
 
 
+def timezone(exchange: str, day: pd.Timestamp) -> str:
+    """Name of the exchange's time zone on a day."""
+    return str(_calendar(exchange, day - LOOK_BACK, day).tz)
+
+
 def last_opened(exchange: str, now: pd.Timestamp) -> pd.Timestamp:
     """The newest session that opened by `now` (with a time zone)."""
     return _newest(exchange, "opens", now)

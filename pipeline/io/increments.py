@@ -144,7 +144,8 @@ def _replaced(
     source: LiveProvider, store: Store, fresh: Delivery, changed: list[str]
 ) -> tuple[Delivery, list[str]]:
     """The delivery with whole histories of the changed symbols; without those that did not come."""
-    whole = source.bars(changed, min(source.start, store.sessions()[0]))
+    oldest = min(store.sessions()[0], fresh.bars.index[0][0])
+    whole = source.bars(changed, min(source.start, oldest))
     came = whole.bars.index.unique(SYMBOL)
     return joined([_without(fresh, changed), whole]), sorted(came)
 

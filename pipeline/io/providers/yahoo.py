@@ -158,6 +158,7 @@ class Yahoo:
             history,
             start=first,
             end=last,
+            timezone=calendar.timezone(self.exchange_calendar, newest),
             timeout=self._rules.timeout_seconds,
             session=self._session,
         )

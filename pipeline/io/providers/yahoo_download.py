@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -129,13 +130,21 @@ def raised_errors() -> Iterator[None]:
     before = yfinance.config.debug.hide_exceptions
     yfinance.config.debug.hide_exceptions = False
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="yfinance")  # pandas' to its authors
+            yield
     finally:
         yfinance.config.debug.hide_exceptions = before
 
 
 def history(
-    symbol: str, start: pd.Timestamp, end: pd.Timestamp, timeout: float, session: Any
+    symbol: str,
+    start: pd.Timestamp,
+    end: pd.Timestamp,
+    *,
+    timezone: str,
+    timeout: float,
+    session: Any = None,
 ) -> pd.DataFrame:
     """Daily history from `start` to `end`, both inclusive, by yfinance.
 
@@ -153,6 +162,8 @@ def history(
     ticker = None
     try:
         ticker = yfinance.Ticker(symbol, session=session)
+        # Known from the exchange: saves a request a symbol, whose failures yfinance hides.
+        ticker._tz = timezone
         found = ticker.history(
             start=start.date(),
             end=(end + pd.Timedelta(days=1)).date(),
@@ -167,8 +178,7 @@ def history(
     except YFRateLimitError:
         raise Unanswered(RATE_LIMITED, final=False) from None
     except YFTzMissingError:
-        # Yahoo does not know the symbol, or failed in a way that yfinance takes for it.
-        raise Unanswered(DELISTED, final=False) from None
+        raise Unanswered("an answer without a time zone", final=False) from None
     except YFPricesMissingError as error:
         raise _refusal(error.yahoo_reason, ticker) from None
     except Exception as error:
@@ -191,8 +201,5 @@ def _refusal(reason: str | None, ticker: Any) -> Unanswered:
 
 
 def _failure(error: Exception) -> Unanswered:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status == 404:
-        return Unanswered(DELISTED, final=False)
     words = str(error).splitlines()
     return Unanswered(f"{type(error).__name__}: {words[0] if words else ''}"[:200], final=False)
