@@ -301,6 +301,15 @@ def test_a_rate_limit_that_stays_ends_the_asking_and_names_who_was_not_asked_for
     assert servers.charts("C") == []
 
 
+def test_without_a_network_the_first_batch_ends_the_asking(yahoo):
+    servers = Servers(listings("A", "B", "C", "D"))
+    servers.always = dict.fromkeys("AB", DOWN)
+    source = yahoo(servers, batch_size=2)
+    assert list(source.bars().failed.index) == ["A", "B", "C", "D"]
+    assert servers.charts("C") == []
+    assert source.waits == [5, 10]
+
+
 def test_hidden_errors_of_yfinance_are_hidden_again_afterwards(yahoo):
     import yfinance
 

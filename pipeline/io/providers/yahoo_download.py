@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -60,18 +61,25 @@ def answers(
     *,
     pause: Callable[[float], None] = time.sleep,
 ) -> Answers:
-    """Ask for every symbol; a batch that stays rate limited ends the asking, not the run."""
+    """Ask for every symbol; a batch that stays rate limited or all dumb ends the asking."""
     found = Answers({}, {})
     for first in range(0, len(symbols), rules.batch_size):
         batch = symbols[first : first + rules.batch_size]
         _ask_for_batch(batch, ask, rules, pause, found)
-        if any(found.reasons.get(name, "").endswith(RATE_LIMITED) for name in batch):
-            rest = symbols[first + rules.batch_size :]
-            found.reasons.update(dict.fromkeys(rest, f"{NOT_DELIVERED}: {RATE_LIMITED}"))
+        ended = _reason_to_end([found.reasons.get(name, "") for name in batch])
+        if ended:
+            found.reasons.update(dict.fromkeys(symbols[first + rules.batch_size :], ended))
             break
         if len(symbols) > rules.batch_size:
             log.info("ingest: asked for %d of %d symbols", first + len(batch), len(symbols))
     return found
+
+
+def _reason_to_end(reasons: Sequence[str]) -> str | None:
+    """Why further batches would not be answered either."""
+    limited = [reason for reason in reasons if reason.endswith(RATE_LIMITED)]
+    dumb = all(reason.startswith(NOT_DELIVERED) for reason in reasons)
+    return limited[0] if limited else reasons[0] if dumb else None
 
 
 def _ask_for_batch(
@@ -201,5 +209,6 @@ def _refusal(reason: str | None, ticker: Any) -> Unanswered:
 
 
 def _failure(error: Exception) -> Unanswered:
-    words = str(error).splitlines()
-    return Unanswered(f"{type(error).__name__}: {words[0] if words else ''}"[:200], final=False)
+    # Times and links differ from one failure to the next; the same reason is counted as one.
+    words = re.split(r"\n| after |\. See ", str(error))[0]
+    return Unanswered(f"{type(error).__name__}: {words}"[:200], final=False)
