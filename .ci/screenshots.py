@@ -43,8 +43,8 @@ def main(folder: Path) -> None:
     quoted = urllib.parse.quote(json.dumps(ids))
     pages = {
         "runs": "/#/experiments/0/runs?viewStateShareKey=retrains",
-        "run": f"/#/experiments/0/runs/{ids[0]}",
-        "run_charts": f"/#/experiments/0/runs/{ids[0]}/model-metrics",
+        "run": f"/#/experiments/0/runs/{ids[-1]}",
+        "report": f"/#/experiments/0/runs/{ids[-1]}/artifacts/report.png",
         "compare": f"/#/compare-runs?runs={quoted}&experiments=%5B%220%22%5D",
         "registry": "/#/models/intraday_return",
     }
@@ -53,6 +53,8 @@ def main(folder: Path) -> None:
         [sys.executable, "-m", "pipeline.stages.ui", f"ui.port={port}"],
         cwd=ROOT,
         start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         _wait_until_up(f"http://127.0.0.1:{port}/health")
@@ -64,7 +66,7 @@ def main(folder: Path) -> None:
 
 
 def photograph(address: str, picture: Path) -> None:
-    """One page at 1400 x 1400, after its scripts had 20 virtual seconds."""
+    """One page at 1800 x 1300, after its scripts had 20 virtual seconds."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("no Chromium found: apt-get install chromium")
@@ -73,12 +75,22 @@ def photograph(address: str, picture: Path) -> None:
             [
                 chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                f"--user-data-dir={profile}", "--window-size=1400,1400", "--hide-scrollbars",
+                f"--user-data-dir={profile}", "--window-size=1800,1300", "--hide-scrollbars",
                 "--virtual-time-budget=20000", f"--screenshot={picture}", address,
             ],
             check=True, capture_output=True, timeout=WAIT_SECONDS,
         )  # fmt: skip
+    crop(picture)
     print(picture)
+
+
+def crop(picture: Path) -> None:
+    """Leave out the assistant's panel at the right, which MLflow opens by itself."""
+    from PIL import Image
+
+    with Image.open(picture) as whole:
+        part = whole.crop((0, 0, 1335, whole.height))
+    part.save(picture, optimize=True)
 
 
 def _free_port() -> int:

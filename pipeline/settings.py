@@ -270,7 +270,15 @@ class Test(Section):
     arguments: str
 
 
-class Settings(Section):
+class Named(Section):
+    """What names symbols: enough to ask the source whether it knows them."""
+
+    data: Data
+    universe: Universe
+    symbols: Symbols
+
+
+class Settings(Named):
     """The whole configuration, checked."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
@@ -278,10 +286,7 @@ class Settings(Section):
     start_date: Day
     end_date: Day
     exchange: str | None
-    symbols: Symbols
 
-    data: Data
-    universe: Universe
     store: StoreSettings
     features: Features
     cv: Cv

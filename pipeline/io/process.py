@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,20 @@ def tags() -> dict[str, str]:
         "process.pid": str(pid),
         "process.started": started(pid),
     }
+
+
+def git_state(folder: Path) -> dict[str, str]:
+    """Commit of a checkout and whether it was changed since; empty outside of one."""
+    try:
+        commit, changes = (
+            subprocess.run(
+                ["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
 
 
 def alive(identity: Mapping[str, str]) -> bool:

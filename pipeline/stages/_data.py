@@ -14,7 +14,7 @@ from pipeline.io.providers import Provider, provider
 from pipeline.io.snapshots import SnapshotStore
 from pipeline.io.store import Store
 from pipeline.schemas import SESSION, UNIVERSE_INDEX
-from pipeline.settings import Settings
+from pipeline.settings import Named, Settings
 
 if TYPE_CHECKING:
     from pipeline.learning.dataset import Dataset
@@ -34,7 +34,7 @@ def open_store(settings: Settings, *, create: bool = False) -> Iterator[Store]:
         store.close()
 
 
-def source(settings: Settings) -> Provider:
+def source(settings: Named) -> Provider:
     """The provider of bars."""
     chosen = settings.data
     options: dict[str, Any] = {}
@@ -163,7 +163,7 @@ def sessions_before(sessions: pd.DatetimeIndex, first: pd.Timestamp, count: int)
     return pd.Timestamp(sessions[max(place - count, 0)])
 
 
-def universe(settings: Settings) -> list[str] | None:
+def universe(settings: Named) -> list[str] | None:
     """Symbols of the universe's file; None for every symbol of the store."""
     path = settings.universe.path
     if path is None:
@@ -172,12 +172,12 @@ def universe(settings: Settings) -> list[str] | None:
     return _as_written(settings, listed)
 
 
-def named_symbols(settings: Settings) -> list[str] | None:
+def named_symbols(settings: Named) -> list[str] | None:
     """Symbols asked for by name; None where none is."""
     return _as_written(settings, settings.symbols) if settings.symbols else None
 
 
-def _as_written(settings: Settings, names: Iterable[str]) -> list[str]:
+def _as_written(settings: Named, names: Iterable[str]) -> list[str]:
     """The names as the store has them; Yahoo alone has a spelling of its own."""
     if settings.data.name != "yfinance":
         return list(names)
@@ -186,7 +186,7 @@ def _as_written(settings: Settings, names: Iterable[str]) -> list[str]:
     return [as_written(name, settings.data.exchange_calendar) for name in names]
 
 
-def unknown_symbols(settings: Settings) -> list[str]:
+def unknown_symbols(settings: Named) -> list[str]:
     """Faults of the symbols given by name, and of a universe of which the source has none."""
     known = set(source(settings).symbols().index)
     has = f"{settings.data.name} has {len(known)} symbols"

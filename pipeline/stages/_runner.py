@@ -26,9 +26,10 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
 
 from pipeline.errors import InvalidSettings, PipelineError
-from pipeline.settings import ROOT, Settings, invalid
+from pipeline.settings import ROOT, Named, Settings, invalid
 
 CONFIG_DIR = str(ROOT / "conf")
 FLAGS = {"-m", "--multirun", "--help", "-h", "--hydra-help", "--version", "--resolve", "-r"}
@@ -83,20 +84,9 @@ def command(stage: str, run: Stage, *, tracked: bool = True) -> None:
     arguments = translate(sys.argv[1:])
     sys.argv[1:] = arguments
 
-    expected: list[PipelineError] = []
-
-    @hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
-    def job(config: DictConfig) -> None:
-        try:
-            _execute(stage, run, check(config), tracked)
-        except PipelineError as error:
-            expected.append(error)  # raised below: Hydra would print a head line of its own
-
     try:
         try:
-            job()
-            for error in expected:
-                raise error
+            _called(arguments, lambda config: _execute(stage, run, check(config), tracked))
         except (HydraException, OmegaConfBaseException) as error:
             overrides = [word for word in arguments if not word.startswith("-")]
             _refuse(stage, _diagnosed(overrides, error), tracked)
@@ -110,19 +100,48 @@ def command(stage: str, run: Stage, *, tracked: bool = True) -> None:
         sys.exit(2)
 
 
+def _called(arguments: Sequence[str], job: Callable[[DictConfig], None]) -> None:
+    """Compose the configuration and hand it over; `hydra.main` where one of its flags is given.
+
+    Without a flag the same composition is called directly: `hydra.main` composes twice.
+    """
+    if not any(word.startswith(("-", "hydra.")) for word in arguments):
+        job(compose(arguments))
+        return
+    refused: list[PipelineError] = []
+
+    @hydra.main(version_base="1.3", config_path=CONFIG_DIR, config_name="config")
+    def main(config: DictConfig) -> None:
+        try:
+            job(config)
+        except PipelineError as error:
+            refused.append(error)  # raised below: Hydra would print a head line of its own
+
+    main()
+    for error in refused:
+        raise error
+
+
 def check(config: DictConfig) -> Settings:
     """Typed settings of a composed configuration; unknown symbols are faults like any other."""
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     content: Mapping[str, Any] = {str(key): value for key, value in plain.items()}
-    settings = Settings.from_config(content, _gate_faults(content.get("gates")))
-    if settings.symbols or settings.universe.path:
-        from pipeline.stages._data import unknown_symbols
+    faults = [*_gate_faults(content.get("gates")), *_symbol_faults(content)]
+    return Settings.from_config(content, faults)
 
-        faults = unknown_symbols(settings)
-        if faults:
-            raise invalid(faults)
-    return settings
+
+def _symbol_faults(content: Mapping[str, Any]) -> list[str]:
+    """Unknown symbols, told beside all other faults as far as those let the source be asked."""
+    if not content.get("symbols") and not (content.get("universe") or {}).get("path"):
+        return []
+    from pipeline.stages._data import unknown_symbols
+
+    try:
+        partial = {name: content[name] for name in ("data", "universe", "symbols")}
+        return unknown_symbols(Named.model_validate(partial))
+    except ValidationError:
+        return []
 
 
 def _gate_faults(config: Any) -> list[str]:
@@ -191,7 +210,7 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
         tracking.log_config(checked.model_dump(mode="json", by_alias=True))
         run(checked)
 
-    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     if sweep and tracking.PROJECT_RUN:
         with tracking.stage_run("sweep"):
             step(stage, recorded, settings)

@@ -14,6 +14,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from tqdm import tqdm
 
 from pipeline.io import tracking
 from pipeline.learning.dataset import Dataset
@@ -67,16 +68,20 @@ def searched(
     folds = prepared_folds(
         development, _build.splitter(settings), target, max_rows=settings.hpo.max_rows
     )
+    learners = _build.learners(settings)
     trials: list[Trial] = []
+    planned = sum(settings.hpo.n_trials if learner.space else 1 for learner in learners)
+    with tqdm(total=planned, desc="trials", unit="trial", disable=None) as progress:
 
-    def record(trial: Trial) -> None:
-        trials.append(trial)
-        _log_trial(trial, parent, settings.hpo.objective)
+        def record(trial: Trial) -> None:
+            trials.append(trial)
+            _log_trial(trial, parent, settings.hpo.objective)
+            progress.update()
 
-    best = [
-        _best(settings, learner, folds, journal, strategy_returns, record)
-        for learner in _build.learners(settings)
-    ]
+        best = [
+            _best(settings, learner, folds, journal, strategy_returns, record)
+            for learner in learners
+        ]
     mean, returns, fold = mean_out_of_fold(best), validated_returns(folds), fold_of_row(folds)
     slope = calibration_slope(target.scored(returns), mean, settings.model.least_slope)
     shrunk = calibrated(target.scored(returns), mean, fold, settings.model.least_slope)

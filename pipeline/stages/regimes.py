@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.market.regimes import index_moves, regimes, universe_moves
+from pipeline.market.regimes import index_moves, lookback, regimes, universe_moves
 from pipeline.schemas import UNIVERSE_INDEX
 from pipeline.settings import Settings
 from pipeline.stages import _data
@@ -41,6 +41,13 @@ def run(settings: Settings) -> None:
         log.info("regimes: no index in the store, the universe's equal-weight mean is used")
     if states["vix_level"].isna().all():
         log.info("regimes: no VIX in the store, regimes come from trend and volatility alone")
+    if "UNKNOWN" in counts:
+        log.info(
+            "regimes: %d sessions are UNKNOWN: they lack %d sessions of %s before them",
+            counts["UNKNOWN"],
+            lookback(settings.regimes.volatility_window),
+            index,
+        )
     mlflow.set_tag("regimes.index", index)
     mlflow.log_metrics(
         {"regimes/rows": written.rows, **{f"regimes/{n}": int(c) for n, c in counts.items()}}

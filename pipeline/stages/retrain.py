@@ -9,13 +9,13 @@ import mlflow
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from pipeline.io import models, registry, tracking
+from pipeline.io import models, process, registry, tracking
 from pipeline.io.store import Store
 from pipeline.learning.dataset import Dataset, digest, model_inputs
 from pipeline.learning.evaluation import baselines, out_of_sample_metrics, rank_ic
 from pipeline.learning.models import Target, assemble, fit, predictions
 from pipeline.learning.splits import Windows, refit_window, retrain_windows
-from pipeline.settings import Settings
+from pipeline.settings import ROOT, Settings
 from pipeline.stages import _build, _data, _evidence, _report, _search, _trading
 from pipeline.stages._recipe import feature_version, learned_features, recipe, recipe_hash
 from pipeline.stages._runner import command
@@ -90,8 +90,10 @@ def _prepared(settings: Settings, store: Store) -> Work:
 
 
 def _log_inputs(settings: Settings, work: Work, dataset: Dataset) -> None:
+    content = settings.model_dump(mode="json", by_alias=True)
+    content["model"].pop("learners")  # their spaces would bury what people compare: config.yaml
     tracking.log_settings(
-        settings.model_dump(mode="json", by_alias=True),
+        content,
         ("seed", "data", "universe", "features", "cv", "model", "hpo", "evaluation", "strategy",
          "backtest", "retrain"),
     )  # fmt: skip
@@ -107,6 +109,7 @@ def _log_inputs(settings: Settings, work: Work, dataset: Dataset) -> None:
     )
     mlflow.set_tags(
         {
+            **process.git_state(ROOT),
             "recipe": recipe_hash(settings),
             "feature_set": settings.features.name,
             "feature_version": feature_version(settings),
@@ -140,7 +143,9 @@ def _search_parameters(settings: Settings, store: Store, work: Work) -> _search.
             strategy_returns=lambda p: _trading.net_returns(settings, p, traded),
         )
     mlflow.log_metrics(_evidence.finite(chosen.metrics))
-    mlflow.log_dict(chosen.params, "chosen_parameters.json")
+    mlflow.log_params(
+        {f"best.{name}.{key}": v for name, best in chosen.params.items() for key, v in best.items()}
+    )
     log.info("retrain: %d trials, calibration slope %.3f", len(chosen.trials), chosen.slope)
     return chosen
 
@@ -197,11 +202,10 @@ def _registered(
     with tracking.timed("refit"):
         slope = _search.refitted_slope(settings, work.newest, chosen)
         model = _fitted(settings, chosen, work.newest, slope)
-        predicted = predictions(model, work.newest.features)
     mlflow.log_metric("refit/slope", slope)
     with tracking.timed("log_model"):
         models.log_features({f.name: f.hash for f in learned_features(settings)})
-        uri = models.log_model(model, model_inputs(work.newest.features), predicted)
+        uri = models.log_model(model, model_inputs(work.newest.features))
         tags = {
             "data_source": settings.data.name,
             "universe": settings.universe.name,

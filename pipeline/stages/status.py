@@ -84,8 +84,9 @@ def _of_store(settings: Settings, store: Store) -> Iterator[Line]:
     yield Line("set aside", True, f"{set_aside:,} bars set aside, {gaps:,} gaps recorded", "")
     for name, table in (("indicators", "indicators"), ("labels", "labels")):
         yield _share(store, name, int(counts[table]["rows"]), sessions)
-    yield _regimes(settings, store, sessions)
-    yield _features(settings, store, sessions)
+    known = _data.regimes(settings, store)
+    yield _regimes(settings, store, known)
+    yield _features(settings, store, sessions, known)
 
 
 def _share(store: Store, name: str, rows: int, sessions: pd.DatetimeIndex) -> Line:
@@ -94,19 +95,22 @@ def _share(store: Store, name: str, rows: int, sessions: pd.DatetimeIndex) -> Li
     return Line(name, not stale, text, f"mlflow run . -e {name}")
 
 
-def _regimes(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Line:
+def _regimes(settings: Settings, store: Store, known: pd.DataFrame) -> Line:
     index = _data.market_index(settings, store)
-    known = store.regimes(index)
     stale = not _data.stale_since(store, f"regimes {index}", ("bars",)).empty
     newest = known["regime"].iloc[-1] if len(known) else "none"
     text = f"{len(known)} sessions from {index}, next open: {newest}"
     return Line("regimes", not stale and len(known) > 0, text, "mlflow run . -e regimes")
 
 
-def _features(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Line:
+def _features(
+    settings: Settings, store: Store, sessions: pd.DatetimeIndex, known: pd.DataFrame
+) -> Line:
     from pipeline.stages.features import missing_sessions
 
-    following = _data.next_session(settings, sessions[-1])
+    # Regimes reach to the next session; asking the calendar for it takes a quarter of a second.
+    reaches = len(known) and known.index[-1] > sessions[-1]
+    following = known.index[-1] if reaches else _data.next_session(settings, sessions[-1])
     wanted = _data.with_next(sessions, following)
     missing = missing_sessions(settings, store, wanted)
     share = 1 - len(missing) / len(wanted)

@@ -253,3 +253,11 @@ def test_the_notebook_runs_on_these_runs(finished: Project) -> None:
         cwd=ROOT, env=finished.environment, text=True, capture_output=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("model", ["ridge", "zero"])
+def test_every_small_model_can_be_trained_logged_and_loaded(finished: Project, model: str) -> None:
+    finished.python("retrain", f"model={model}", "hpo=none", "retrain.refresh=false")
+    run = finished.newest("retrain")
+    assert run.data.params["model.name"] == model
+    assert run.info.status == "FINISHED"
