@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.io.increments import Increment, increment
 from pipeline.io.providers import DELISTED, LiveProvider, Provider
+from pipeline.io.revisions import Built
 from pipeline.io.store import Store
 from pipeline.schemas import SYMBOL
 from pipeline.settings import Settings
@@ -26,22 +27,25 @@ def run(settings: Settings) -> None:
     ranged = _data.is_ranged(settings)
     with _data.open_store(settings, create=True) as store, store.writer("ingest"):
         built = store.built("ingest")
+        wanted = _data.named_symbols(settings) or _data.universe(settings)
         unchanging = source.version is not None
-        if unchanging and not ranged and built and built.detail.get("source") == source.version:
+        known = built is not None and _is_of(built, source, wanted)
+        if unchanging and not ranged and known:
             log.info("ingest: up to date, %s", source.version)
             mlflow.log_metric("ingest/rows", 0)
             return
         listed = source.symbols()
         store.write_symbols(listed)
         _name_absent(settings, listed)
-        wanted = _data.named_symbols(settings) or _data.universe(settings)
         read = _read(settings, source, store, wanted)
         written = {
             "stocks": store.write_bars(read.stocks, read.reread),
             "indices": store.write_bars(read.indices),
         }
         if not ranged:
-            store.mark_built("ingest", store.revision(), {"source": source.version})
+            store.mark_built(
+                "ingest", store.revision(), {"source": source.version, "symbols": wanted}
+            )
     for name, rows in written.items():
         log.info(
             "ingest: %s: %d bars new, %d changed, %d as before",
@@ -60,6 +64,12 @@ def run(settings: Settings) -> None:
     )
     if not unchanging:
         _report(read)
+
+
+def _is_of(built: Built, source: Provider, wanted: list[str] | None) -> bool:
+    """Whether what was built holds all that this source has of these symbols."""
+    detail = built.detail
+    return detail.get("source") == source.version and detail.get("symbols") in (None, wanted)
 
 
 def _read(

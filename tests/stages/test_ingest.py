@@ -117,3 +117,14 @@ def test_a_universe_of_which_the_source_has_a_part_is_no_fault_but_one_without_a
     assert _data.unknown_symbols(settings) == []
     file.write_text("symbol\nNIXX\n")
     assert "none of its 1 symbols" in _data.unknown_symbols(settings)[0]
+
+
+def test_a_part_of_the_sample_in_the_store_is_not_taken_for_all_of_it(tmp_path, metrics) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("symbol\nAAPL\n")
+    where = f"store.path={tmp_path / 'sample.db'}"
+    ingest.run(check(compose([where, f"universe.path={file}"])))
+    ingest.run(check(compose([where])))
+    assert metrics["ingest/rows"] > 60_000
+    ingest.run(check(compose([where, f"universe.path={file}"])))
+    assert metrics["ingest/rows"] == 0

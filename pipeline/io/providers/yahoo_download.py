@@ -61,7 +61,7 @@ def answers(
     *,
     pause: Callable[[float], None] = time.sleep,
 ) -> Answers:
-    """Ask for every symbol; a batch that stays rate limited or all dumb ends the asking."""
+    """Ask for every symbol; a batch that stays rate limited or without any answer is the last."""
     found = Answers({}, {})
     for first in range(0, len(symbols), rules.batch_size):
         batch = symbols[first : first + rules.batch_size]
@@ -78,8 +78,8 @@ def answers(
 def _reason_to_end(reasons: Sequence[str]) -> str | None:
     """Why further batches would not be answered either."""
     limited = [reason for reason in reasons if reason.endswith(RATE_LIMITED)]
-    dumb = all(reason.startswith(NOT_DELIVERED) for reason in reasons)
-    return limited[0] if limited else reasons[0] if dumb else None
+    silent = all(reason.startswith(NOT_DELIVERED) for reason in reasons)
+    return limited[0] if limited else reasons[0] if silent else None
 
 
 def _ask_for_batch(
