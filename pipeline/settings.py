@@ -50,12 +50,30 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
+class Download(Section):
+    start: date
+    batch_size: Count
+    threads: Count
+    attempts: Count
+    backoff_seconds: Annotated[float, Field(ge=0)]
+    timeout_seconds: Annotated[float, Field(gt=0)]
+    close_delay_minutes: Annotated[int, Field(ge=0)]
+    overlap_sessions: Count
+
+
 class Data(Section):
     name: Literal["sample", "files", "yfinance"]
     path: ProjectPath | None
     index_path: ProjectPath | None
     market_index: str | None
     exchange_calendar: str
+    download: Download | None
+
+    @model_validator(mode="after")
+    def _is_downloaded_as_said(self) -> Data:
+        if (self.download is not None) != (self.name == "yfinance"):
+            raise ValueError("`download` belongs to data=yfinance, and to no other source")
+        return self
 
 
 class Universe(Section):

@@ -100,8 +100,13 @@ class Store(Revisions):
             statement = statement.filter_by(kind=kind)
         return self._frame(statement).astype("str").set_index(SYMBOL)
 
-    def write_bars(self, delivery: Delivery) -> Written:
+    def write_bars(self, delivery: Delivery, replaced: Iterable[str] = ()) -> Written:
         """Write bars, what was quarantined and what is missing; a bar that came ends its gap.
+
+        Parameters
+        ----------
+        replaced
+            Symbols of which every stored bar goes that is not delivered, with what was made of it.
 
         Raises
         ------
@@ -115,6 +120,7 @@ class Store(Revisions):
             for table, rows in left_out.items():
                 _merged(connection, table, rows.set_index(ROW))
                 connection.execute(delete(table).where(same_row(table, tables.bars)))
+            _drop_others(connection, delivery.bars, list(replaced))
             return counted(connection, tables.bars, written)
 
     def bar_panel(
@@ -145,6 +151,14 @@ class Store(Revisions):
         """Sessions on which the store has any bar of this kind."""
         with self._engine.connect() as connection:
             return sessions_of(connection, Where(kind=kind).rows(tables.bars))
+
+    def last_final_sessions(self, kind: str = "stock") -> pd.Series:
+        """By symbol, the newest session with a final bar; symbols without one are absent."""
+        bar = tables.bars.c
+        newest = select(bar.symbol, func.max(bar.session).label(SESSION)).group_by(bar.symbol)
+        of_kind = Where(kind=kind).conditions(tables.bars)
+        found = self._frame(newest.where(*of_kind, bar.final))
+        return dated(found, SESSION).astype({SYMBOL: "str"}).set_index(SYMBOL)[SESSION]
 
     def gaps(self) -> pd.DataFrame:
         """Bars the source lacks: session, symbol (``*``: all), reason."""
@@ -282,6 +296,24 @@ def _merged(connection: Connection, table: Table, rows: pd.DataFrame) -> Written
     where = Where(sessions.min(), sessions.max(), few if len(few) <= FEW_SYMBOLS else None)
     fields = [column.name for column in table.columns if not column.primary_key]
     return merge(connection, table, rows, read(connection, where.rows(table, fields)).long())
+
+
+def _drop_others(connection: Connection, bars: pd.DataFrame, symbols: list[str]) -> None:
+    """Drop all bars of these symbols but those given, and their indicators and labels."""
+    if not symbols:
+        return
+    stored = read(connection, Where(symbols=symbols).rows(tables.bars, ["close"])).long().index
+    others = stored.difference(bars.index)
+    if others.empty:
+        return
+    for session, symbol in others:
+        key = {SESSION: as_date(session), SYMBOL: symbol}
+        for table in (tables.bars, tables.indicators, tables.labels):
+            connection.execute(delete(table).filter_by(**key))
+    sessions = others.get_level_values(SESSION)
+    names = others.unique(SYMBOL)
+    dropped = Written(0, len(others), 0, len(names), sessions.min(), sessions.max())
+    counted(connection, tables.bars, dropped)
 
 
 def _check_listed(connection: Connection, bars: pd.DataFrame) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,12 @@ def open_store(settings: Settings, *, create: bool = False) -> Iterator[Store]:
 def source(settings: Named) -> Provider:
     """The provider of bars."""
     chosen = settings.data
-    return provider(chosen.name, path=chosen.path, index_path=chosen.index_path)
+    options: dict[str, Any] = {}
+    if chosen.download is not None:
+        options["universe"] = settings.universe.path
+        options["exchange_calendar"] = chosen.exchange_calendar
+        options["download"] = chosen.download
+    return provider(chosen.name, path=chosen.path, index_path=chosen.index_path, **options)
 
 
 def snapshot_store(settings: Settings) -> SnapshotStore:
@@ -137,7 +142,7 @@ def within(sessions: pd.DatetimeIndex, settings: Settings, who: str) -> pd.Datet
 def chosen_symbols(settings: Settings, store: Store, who: str) -> list[str] | None:
     """Symbols asked for by name or exchange; None for all."""
     listed = store.symbols("stock")
-    chosen = list(settings.symbols) if settings.symbols else None
+    chosen = named_symbols(settings)
     if settings.exchange is None:
         return chosen
     on_exchange = listed.index[listed["exchange"] == settings.exchange]
@@ -163,19 +168,34 @@ def universe(settings: Named) -> list[str] | None:
     path = settings.universe.path
     if path is None:
         return None
-    return pd.read_csv(path, dtype="str", keep_default_na=False)["symbol"].tolist()
+    listed = pd.read_csv(path, dtype="str", keep_default_na=False)["symbol"].tolist()
+    return _as_written(settings, listed)
+
+
+def named_symbols(settings: Named) -> list[str] | None:
+    """Symbols asked for by name; None where none is."""
+    return _as_written(settings, settings.symbols) if settings.symbols else None
+
+
+def _as_written(settings: Named, names: Iterable[str]) -> list[str]:
+    """The names as the store has them; Yahoo alone has a spelling of its own."""
+    if settings.data.name != "yfinance":
+        return list(names)
+    from pipeline.io.providers.yahoo import as_written
+
+    return [as_written(name, settings.data.exchange_calendar) for name in names]
 
 
 def unknown_symbols(settings: Named) -> list[str]:
-    """Faults of the symbols given by name or in the universe's file."""
+    """Faults of the symbols given by name, and of a universe of which the source has none."""
     known = set(source(settings).symbols().index)
-    asked = {"symbols": settings.symbols or (), "universe.path": universe(settings) or ()}
-    return [
-        f"{key}: unknown symbol {name!r}; {settings.data.name} has {len(known)} symbols"
-        for key, names in asked.items()
-        for name in names
-        if name not in known
-    ]
+    has = f"{settings.data.name} has {len(known)} symbols"
+    names = named_symbols(settings) or []
+    faults = [f"symbols: unknown symbol {name!r}; {has}" for name in names if name not in known]
+    members = universe(settings)
+    if members is not None and known.isdisjoint(members):
+        faults.append(f"universe.path: none of its {len(members)} symbols is known; {has}")
+    return faults
 
 
 def stale_since(store: Store, name: str, kinds: tuple[str, ...]) -> pd.DataFrame:

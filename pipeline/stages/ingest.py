@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from typing import cast
 
 import mlflow
+import pandas as pd
 
+from pipeline.io.increments import Increment, increment
+from pipeline.io.providers import DELISTED, LiveProvider, Provider
+from pipeline.io.revisions import Built
+from pipeline.io.store import Store
+from pipeline.schemas import SYMBOL
 from pipeline.settings import Settings
 from pipeline.stages import _data
 from pipeline.stages._runner import command
@@ -16,35 +24,104 @@ log = logging.getLogger("pipeline.ingest")
 def run(settings: Settings) -> None:
     """Write what the source has and the store lacks; bars set aside are counted and named."""
     source = _data.source(settings)
-    first, last = _data.asked_range(settings)
+    ranged = _data.is_ranged(settings)
     with _data.open_store(settings, create=True) as store, store.writer("ingest"):
         built = store.built("ingest")
-        if not _data.is_ranged(settings) and built and built.detail.get("source") == source.version:
+        wanted = _data.named_symbols(settings) or _data.universe(settings)
+        unchanging = source.version is not None
+        known = built is not None and _is_of(built, source, wanted)
+        if unchanging and not ranged and known:
             log.info("ingest: up to date, %s", source.version)
             mlflow.log_metric("ingest/rows", 0)
             return
-        store.write_symbols(source.symbols())
-        wanted = list(settings.symbols) if settings.symbols else _data.universe(settings)
-        stocks, indices = source.bars(wanted, first, last), source.index_bars(first, last)
-        written = {"stocks": store.write_bars(stocks), "indices": store.write_bars(indices)}
-        if not _data.is_ranged(settings):
-            store.mark_built("ingest", store.revision(), {"source": source.version})
+        listed = source.symbols()
+        store.write_symbols(listed)
+        _name_absent(settings, listed)
+        read = _read(settings, source, store, wanted)
+        written = {
+            "stocks": store.write_bars(read.stocks, read.reread),
+            "indices": store.write_bars(read.indices),
+        }
+        if not ranged:
+            store.mark_built(
+                "ingest", store.revision(), {"source": source.version, "symbols": wanted}
+            )
     for name, rows in written.items():
         log.info(
             "ingest: %s: %d bars new, %d changed, %d as before",
             name, rows.new, rows.changed, rows.unchanged,
         )  # fmt: skip
-    reasons = stocks.quarantine["reason"].value_counts()
+    reasons = read.stocks.quarantine["reason"].value_counts()
     for reason, count in reasons.items():
         log.info("ingest: set aside %d bars: %s", count, reason)
     mlflow.log_metrics(
         {
             "ingest/rows": sum(rows.rows for rows in written.values()),
-            "ingest/quarantined": len(stocks.quarantine),
-            "ingest/gaps": len(stocks.gaps),
+            "ingest/quarantined": len(read.stocks.quarantine),
+            "ingest/gaps": len(read.stocks.gaps),
             **{f"ingest/quarantined/{reason}": int(count) for reason, count in reasons.items()},
         }
     )
+    if not unchanging:
+        _report(read)
+
+
+def _is_of(built: Built, source: Provider, wanted: list[str] | None) -> bool:
+    """Whether what was built holds all that this source has of these symbols."""
+    detail = built.detail
+    return detail.get("source") == source.version and detail.get("symbols") in (None, wanted)
+
+
+def _read(
+    settings: Settings, source: Provider, store: Store, wanted: list[str] | None
+) -> Increment:
+    first, last = _data.asked_range(settings)
+    download = settings.data.download
+    if download is None:
+        stocks, indices = source.bars(wanted, first, last), source.index_bars(first, last)
+        return Increment(stocks, indices, len(stocks.bars.index.unique(SYMBOL)), ())
+    symbols = sorted(set(wanted or ()))
+    live = cast(LiveProvider, source)
+    return increment(live, store, symbols, download.overlap_sessions, first, last)
+
+
+def _name_absent(settings: Settings, listed: pd.DataFrame) -> None:
+    absent = sorted(set(_data.universe(settings) or ()).difference(listed.index))
+    if absent:
+        log.info("ingest: %d symbols of the universe are not in the source: %s", *named(absent))
+        mlflow.log_metric("ingest/unknown_symbols", len(absent))
+
+
+def _report(read: Increment) -> None:
+    """Say what was asked for and did not come; every symbol without an answer is named."""
+    log.info("ingest: asked for %d stocks", read.asked)
+    if read.reread:
+        found = "ingest: history re-adjusted by the source, read again as a whole: %d stocks: %s"
+        log.info(found, *named(read.reread))
+    failed = pd.concat([read.stocks.failed, read.indices.failed])
+    for reason, symbols in failed.groupby(failed):
+        log.warning("ingest: %s: %d symbols: %s", reason, *named(symbols.index, len(symbols)))
+    gaps = read.stocks.gaps[~read.stocks.gaps[SYMBOL].isin(failed.index)]
+    for reason, rows in gaps.groupby("reason"):
+        log.info("ingest: %s: %d symbols: %s", reason, *named(rows[SYMBOL].unique()))
+    mlflow.log_metrics(
+        {
+            "ingest/asked": read.asked,
+            "ingest/readjusted": len(read.reread),
+            "ingest/failed": len(failed),
+            "ingest/delisted": int((gaps["reason"] == DELISTED).sum()),
+        }
+    )
+
+
+def named(symbols: Iterable[str], most: int = 20) -> tuple[int, str]:
+    """How many, and the first of them.
+
+    >>> named(["C", "A", "B"], most=2)
+    (3, 'A, B, ...')
+    """
+    listed = sorted(symbols)
+    return len(listed), ", ".join([*listed[:most], *(["..."] if len(listed) > most else [])])
 
 
 if __name__ == "__main__":

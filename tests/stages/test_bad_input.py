@@ -109,9 +109,9 @@ def test_a_locked_store_names_who_holds_it(stocked: Project) -> None:
     assert failed(stocked, "labels") == "not ready"
 
 
-def test_a_source_that_is_not_built_yet_says_so(project: Project) -> None:
+def test_yahoo_without_a_list_of_symbols_says_how_to_give_one(project: Project) -> None:
     done = project.python("ingest", "data=yfinance", code=1)
-    assert "not built yet" in done.stderr
+    assert "universe=sp500" in done.stderr
 
 
 def test_stages_without_a_store_point_to_ingest(project: Project) -> None:

@@ -6,14 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
 from pipeline.errors import InvalidSettings
+from pipeline.schemas import SYMBOL
 
 EVERY_SYMBOL = "*"
 """Stands in a gap's symbol column where the source lacks the whole session."""
+
+NOT_DELIVERED = "not delivered"
+"""Reasons of gaps that the source may fill when it is asked again begin with this."""
+
+DELISTED = "delisted"
+"""Reason of the gap at the newest session asked for, where the source no longer has the symbol."""
 
 _CLASSES: Mapping[str, str] = {
     "sample": "sample.Sample",
@@ -40,6 +47,12 @@ class Delivery:
     bars: pd.DataFrame
     quarantine: pd.DataFrame
     gaps: pd.DataFrame
+
+    @property
+    def failed(self) -> pd.Series:
+        """Why, by symbol, the source did not answer at all."""
+        unanswered = self.gaps["reason"].str.startswith(NOT_DELIVERED)
+        return self.gaps[unanswered].set_index(SYMBOL)["reason"]
 
 
 class Provider(Protocol):
@@ -84,8 +97,28 @@ class Provider(Protocol):
         ...
 
 
-def provider(name: str, *, path: Path | None = None, index_path: Path | None = None) -> Provider:
+class LiveProvider(Provider, Protocol):
+    """A source without a version: it has to be asked again for what is new."""
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """First day it is asked for, where no other is named."""
+        ...
+
+    def newest_session(self) -> pd.Timestamp:
+        """The newest session that opened; its bar is provisional until `last_session` is here."""
+        ...
+
+
+def provider(
+    name: str, *, path: Path | None = None, index_path: Path | None = None, **options: Any
+) -> Provider:
     """The source called `name`; only its own module is imported.
+
+    Parameters
+    ----------
+    options
+        What this source alone takes.
 
     Raises
     ------
@@ -97,5 +130,6 @@ def provider(name: str, *, path: Path | None = None, index_path: Path | None = N
     if name not in _CLASSES:
         raise InvalidSettings("data", f"data.name={name!r}", f"one of {', '.join(_CLASSES)}")
     module, source = _CLASSES[name].split(".")
-    made: Provider = getattr(import_module(f"{__name__}.{module}"), source)(path, index_path)
-    return made
+    made = getattr(import_module(f"{__name__}.{module}"), source)
+    opened: Provider = made(path, index_path, **options)
+    return opened
