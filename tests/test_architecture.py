@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,16 @@ def test_nothing_is_filled_backwards() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         ]
         assert not {"bfill", "backfill", "get_dummies"} & set(calls), module
+
+
+def test_status_imports_no_learner() -> None:
+    """It has to answer in about the time MLflow takes to import."""
+    heavy = "sklearn lightgbm optuna talib matplotlib arch scipy yfinance exchange_calendars"
+    script = (
+        "import sys, pipeline.stages.status;"
+        f"print([name for name in '{heavy}'.split() if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, text=True, capture_output=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -219,6 +219,12 @@ class Store(Revisions):
         with self._engine.connect() as connection:
             return sessions_of(connection, final)
 
+    def bar_count(self, kind: str = "stock") -> int:
+        """Number of bars."""
+        rows = Where(kind=kind).rows(tables.bars).with_only_columns(func.count())
+        with self._engine.connect() as connection:
+            return int(connection.scalar(rows) or 0)
+
     def write_signals(
         self, orders: pd.DataFrame, session: Session, model_version: str | int
     ) -> None:

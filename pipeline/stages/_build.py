@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.utils import get_class
 
 from pipeline.errors import InvalidSettings
-from pipeline.learning.models import Learner
 from pipeline.learning.splits import WalkForward
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.learning.models import Learner
 
 ALLOWED = ("lightgbm.", "sklearn.", "pipeline.learning.splits.")
 
 
 def learners(settings: Settings) -> list[Learner]:
     """The model's learners: constructors with their fixed parameters, starts and spaces."""
+    from pipeline.learning.models import Learner  # brings scikit-learn, which a splitter needs not
+
     return [
         Learner(
             name=name,

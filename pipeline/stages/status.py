@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 import mlflow
 import pandas as pd
 
-from pipeline.errors import NotReady
+from pipeline.errors import NotReady, TooFewSessions
 from pipeline.io import registry, tracking
 from pipeline.io.store import Store
+from pipeline.learning.splits import retrain_windows
 from pipeline.settings import Settings
-from pipeline.stages import _data
+from pipeline.stages import _build, _data
 from pipeline.stages._runner import command
+from pipeline.stages.features import missing_sessions
 
 log = logging.getLogger("pipeline.status")
 LEAST_SESSIONS = 60
@@ -72,27 +74,42 @@ def _lines(settings: Settings) -> Iterator[Line]:
 def _of_store(settings: Settings, store: Store) -> Iterator[Line]:
     sessions = store.sessions()
     counts = store.counts()
-    bars = int(counts["bars"]["rows"])
-    text = f"{bars:,} bars, {len(sessions)} sessions" + (
-        f", {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}" if len(sessions) else ""
-    )
+    bars = store.bar_count()
+    span = f", {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}" if len(sessions) else ""
+    text = f"{bars:,} bars of {len(sessions)} sessions{span}; a retrain needs {LEAST_SESSIONS}"
     enough = len(sessions) >= LEAST_SESSIONS
     yield Line("bars", enough, text, "mlflow run . -e ingest", blocks=True)
     if sessions.empty:
         return
     set_aside, gaps = counts["quarantine"]["rows"], counts["gaps"]["rows"]
     yield Line("set aside", True, f"{set_aside:,} bars set aside, {gaps:,} gaps recorded", "")
-    for name, table in (("indicators", "indicators"), ("labels", "labels")):
-        yield _share(store, name, int(counts[table]["rows"]), sessions)
+    yield from _recent(settings, sessions)
+    yield _share(store, "indicators", int(counts["indicators"]["rows"]), bars)
     known = _data.regimes(settings, store)
     yield _regimes(settings, store, known)
-    yield _features(settings, store, sessions, known)
+    wanted = _with_next(settings, sessions, known)
+    missing = missing_sessions(settings, store, wanted)
+    share = 1 - len(missing) / len(wanted)
+    text = f"{settings.features.name}: {share:.0%} of {len(wanted)} sessions, the next included"
+    yield Line("features", missing.empty, text, "mlflow run . -e features")
+    yield _share(store, "labels", int(counts["labels"]["rows"]), bars)
+    yield _window(settings, store, missing)
 
 
-def _share(store: Store, name: str, rows: int, sessions: pd.DatetimeIndex) -> Line:
+def _share(store: Store, name: str, rows: int, bars: int) -> Line:
     stale = not _data.stale_since(store, name, ("bars",)).empty
-    text = f"{rows:,} rows" + (", bars changed since" if stale else ", up to date")
-    return Line(name, not stale, text, f"mlflow run . -e {name}")
+    share = rows / bars if bars else 0.0
+    text = f"{rows:,} of {bars:,} bars ({share:.1%})" + (", bars changed since" if stale else "")
+    return Line(name, not stale and rows > 0, text, f"mlflow run . -e {name}")
+
+
+def _recent(settings: Settings, sessions: pd.DatetimeIndex) -> Iterator[Line]:
+    """Whether a source that goes on has newer sessions; others end where they end."""
+    if settings.data.download is None:
+        return
+    newest = _data.source(settings).last_session()
+    text = f"last session {sessions[-1]:%Y-%m-%d}, the exchange's {newest:%Y-%m-%d}"
+    yield Line("recent", sessions[-1] >= newest, text, "mlflow run . -e ingest")
 
 
 def _regimes(settings: Settings, store: Store, known: pd.DataFrame) -> Line:
@@ -103,19 +120,37 @@ def _regimes(settings: Settings, store: Store, known: pd.DataFrame) -> Line:
     return Line("regimes", not stale and len(known) > 0, text, "mlflow run . -e regimes")
 
 
-def _features(
-    settings: Settings, store: Store, sessions: pd.DatetimeIndex, known: pd.DataFrame
-) -> Line:
-    from pipeline.stages.features import missing_sessions
-
+def _with_next(
+    settings: Settings, sessions: pd.DatetimeIndex, known: pd.DataFrame
+) -> pd.DatetimeIndex:
     # Regimes reach to the next session; asking the calendar for it takes a quarter of a second.
     reaches = len(known) and known.index[-1] > sessions[-1]
     following = known.index[-1] if reaches else _data.next_session(settings, sessions[-1])
-    wanted = _data.with_next(sessions, following)
-    missing = missing_sessions(settings, store, wanted)
-    share = 1 - len(missing) / len(wanted)
-    text = f"{settings.features.name}: {share:.0%} of {len(wanted)} sessions, the next included"
-    return Line("features", missing.empty, text, "mlflow run . -e features")
+    return _data.with_next(sessions, following)
+
+
+def _window(settings: Settings, store: Store, missing: pd.DatetimeIndex) -> Line:
+    """Whether the development window holds enough sessions with snapshots and labels."""
+    asked, needed = settings.retrain, _build.splitter(settings).needed_sessions
+    try:
+        windows = retrain_windows(
+            store.label_ready_sessions(),
+            window_days=asked.window_days,
+            holdout_days=asked.holdout_days,
+            embargo_sessions=settings.cv.embargo_sessions,
+            start=asked.first,
+            end=asked.last,
+        )
+    except TooFewSessions as error:
+        return Line("window", False, error.found, "mlflow run . -e labels", blocks=True)
+    whole = windows.development.union(windows.holdout)
+    have = windows.development.difference(missing)
+    text = (
+        f"{len(have)} of {len(windows.development)} sessions of development can be learned from, "
+        f"{needed} are needed; {len(whole.difference(missing))} of {len(whole)} with the holdout"
+    )
+    help_with = "features" if len(have) < len(windows.development) else "ingest"
+    return Line("window", len(have) >= needed, text, f"mlflow run . -e {help_with}", blocks=True)
 
 
 def _of_models(settings: Settings) -> Iterator[Line]:
@@ -133,6 +168,8 @@ def _of_models(settings: Settings) -> Iterator[Line]:
         text += f", {registry.history()[-1].reason}"
     elif registry.moved_by_hand():
         text += ", the alias was removed by hand"
+    if champion:
+        text += f"; trained until {champion.tags.get('trained_until')}"
     promote = "mlflow run . -e promote" if challenger else "mlflow run . -e retrain"
     yield Line("champion", champion is not None, text, promote)
 
