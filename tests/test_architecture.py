@@ -84,7 +84,7 @@ def test_nothing_is_filled_backwards() -> None:
 
 def test_status_imports_no_learner() -> None:
     """It has to answer in about the time MLflow takes to import."""
-    heavy = "sklearn lightgbm optuna talib matplotlib arch scipy yfinance exchange_calendars"
+    heavy = "sklearn lightgbm optuna talib matplotlib arch yfinance exchange_calendars"
     script = (
         "import sys, pipeline.stages.status;"
         f"print([name for name in '{heavy}'.split() if name in sys.modules])"
