@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,20 @@ def open_store(settings: Settings, *, create: bool = False) -> Iterator[Store]:
 def source(settings: Settings) -> Provider:
     """The provider of bars."""
     chosen = settings.data
-    return provider(chosen.name, path=chosen.path, index_path=chosen.index_path)
+    options: dict[str, Any] = {}
+    if chosen.name == "files":
+        from pipeline.io.providers.reading import Reading
+
+        reading = Reading(
+            columns=chosen.columns.said,
+            day_first=chosen.day_first,
+            decimal=chosen.decimal,
+            adjust_dividends=chosen.adjust_dividends,
+            exchange_calendar=chosen.exchange_calendar,
+        )
+        options = {"reading": reading, "accept": chosen.accept or ()}
+        options |= {"symbols_path": chosen.symbols_path, "splits_path": chosen.splits_path}
+    return provider(chosen.name, path=chosen.path, index_path=chosen.index_path, **options)
 
 
 def snapshot_store(settings: Settings) -> SnapshotStore:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import InvalidSettings
+from pipeline.schemas import ROW, SESSION, SYMBOL
 
 EVERY_SYMBOL = "*"
 """Stands in a gap's symbol column where the source lacks the whole session."""
@@ -35,11 +37,17 @@ class Delivery:
         Bars left out, as the source gave them: session, symbol, reason, ``schemas.BAR_FIELDS``.
     gaps
         Bars the source lacks: session, symbol (``EVERY_SYMBOL`` for a whole session), reason.
+    notes
+        How the source was read, in words.
+    set_aside
+        Files and symbols of which nothing was taken, with the reason.
     """
 
     bars: pd.DataFrame
     quarantine: pd.DataFrame
     gaps: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
 
 class Provider(Protocol):
@@ -84,8 +92,15 @@ class Provider(Protocol):
         ...
 
 
-def provider(name: str, *, path: Path | None = None, index_path: Path | None = None) -> Provider:
+def provider(
+    name: str, *, path: Path | None = None, index_path: Path | None = None, **options: Any
+) -> Provider:
     """The source called `name`; only its own module is imported.
+
+    Parameters
+    ----------
+    options
+        What this source's class takes besides the paths.
 
     Raises
     ------
@@ -97,5 +112,34 @@ def provider(name: str, *, path: Path | None = None, index_path: Path | None = N
     if name not in _CLASSES:
         raise InvalidSettings("data", f"data.name={name!r}", f"one of {', '.join(_CLASSES)}")
     module, source = _CLASSES[name].split(".")
-    made: Provider = getattr(import_module(f"{__name__}.{module}"), source)(path, index_path)
+    made: Provider = getattr(import_module(f"{__name__}.{module}"), source)(
+        path, index_path, **options
+    )
     return made
+
+
+def cut(
+    delivery: Delivery,
+    symbols: set[str] | None,
+    start: pd.Timestamp | None,
+    end: pd.Timestamp | None,
+) -> Delivery:
+    """The part of a delivery for some symbols and an inclusive range; None means no bound."""
+    if symbols is None and start is None and end is None:
+        return delivery
+
+    def part(frame: pd.DataFrame) -> pd.DataFrame:
+        sessions, names = frame[SESSION], frame[SYMBOL]
+        keep = np.ones(len(frame), dtype=bool)
+        if start is not None:
+            keep &= sessions >= start
+        if end is not None:
+            keep &= sessions <= end
+        if symbols is not None:
+            keep &= names.isin(symbols | {EVERY_SYMBOL})
+        return frame[keep].reset_index(drop=True)
+
+    bars = part(delivery.bars.reset_index()).set_index(ROW)
+    return replace(
+        delivery, bars=bars, quarantine=part(delivery.quarantine), gaps=part(delivery.gaps)
+    )
