@@ -34,14 +34,24 @@ def run(settings: Settings) -> None:
             "ingest: %s: %d bars new, %d changed, %d as before",
             name, rows.new, rows.changed, rows.unchanged,
         )  # fmt: skip
+    delivered = {"stocks": stocks, "indices": indices}
+    for note in (*stocks.notes, *indices.notes):
+        log.info("ingest: %s", note)
+    set_aside = {**stocks.set_aside, **indices.set_aside}
+    for name, why in set_aside.items():
+        log.warning("ingest: nothing taken of %s: %s", name, why)
+    for kind, delivery in delivered.items():
+        for reason, count in delivery.quarantine["reason"].value_counts().items():
+            log.info("ingest: %s: set aside %d bars: %s", kind, count, reason)
     reasons = stocks.quarantine["reason"].value_counts()
-    for reason, count in reasons.items():
-        log.info("ingest: set aside %d bars: %s", count, reason)
+    if set_aside:
+        mlflow.log_dict(set_aside, "set_aside.json")
     mlflow.log_metrics(
         {
             "ingest/rows": sum(rows.rows for rows in written.values()),
             "ingest/quarantined": len(stocks.quarantine),
             "ingest/gaps": len(stocks.gaps),
+            "ingest/set_aside": len(set_aside),
             **{f"ingest/quarantined/{reason}": int(count) for reason, count in reasons.items()},
         }
     )

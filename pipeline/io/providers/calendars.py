@@ -29,10 +29,10 @@ class Calendar:
         self.sessions = pd.DatetimeIndex(self._closes.index.as_unit("us"), name=SESSION)
         self.timezone = str(found.tz)
 
-    def closed_by(self, moment: pd.Timestamp) -> pd.Timestamp:
+    def closed_by(self, moment: pd.Timestamp) -> np.datetime64:
         """The last session that had closed by a moment in UTC (naive); NaT where none had."""
-        closed = self.sessions[(self._closes <= moment).to_numpy()]
-        return pd.Timestamp(closed[-1]) if len(closed) else pd.NaT
+        closed = self.sessions.to_numpy()[(self._closes <= moment).to_numpy()]
+        return closed[-1] if len(closed) else np.datetime64("NaT")
 
     def has(self, days: np.ndarray) -> np.ndarray:
         """Whether each day is a session."""

@@ -8,6 +8,8 @@ whole, with both readings.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,11 +25,15 @@ RULES = 1
 ROUNDING = 1e-6
 """Relative; adjusted prices are stored with seven digits, so a high may lie that far too low."""
 
+CONFLICTS = 0.01
 OTHER_DAYS = 0.1
 SESSIONS_APART = 3
-WHOLE_PRICES = 0.99
+WHOLE_PRICES = 0.5
 HIGH_PRICE = 1000
 ENOUGH_BARS = 60
+DIFFERS = "two bars of one session that differ"
+LARGE_MOVE = np.log(3.0)
+STALE_OPENS = 0.2
 US_CALENDARS = ("XNYS", "XNAS", "NYSE", "NASDAQ", "XASE", "ARCX", "BATS")
 
 
@@ -60,7 +66,7 @@ def faults(
     again, differs = _duplicates(bars)
     with np.errstate(invalid="ignore"):
         rules = {
-            "two bars of one session that differ": differs,
+            DIFFERS: differs,
             "row given twice, kept once": again,
             "forward fill: a day without session repeats the bar before": ~is_session
             & repeats(bars),
@@ -119,6 +125,7 @@ def suspects(
     symbols = given[SYMBOL]
     good = given[reasons == ""]
     found = dict(_of_other_days(symbols, reasons, calendar))
+    found |= dict(_contradicted(given, reasons))
     found |= _not_daily(good, calendar)
     if not is_index and calendar.name in US_CALENDARS:
         found |= _of_other_money(good)
@@ -140,6 +147,19 @@ def _of_other_days(
             )
 
 
+def _contradicted(given: pd.DataFrame, reasons: np.ndarray) -> Iterable[tuple[str, str]]:
+    differs = pd.Series(reasons == DIFFERS, index=given.index)
+    share = differs.groupby(given[SYMBOL], observed=True).mean()
+    for name, value in share[share > CONFLICTS].items():
+        rows = differs & (given[SYMBOL] == name)
+        files = sorted({Path(file).name for file in given["file"][rows].unique()})
+        yield (
+            str(name),
+            f"{int(rows.sum())} of its bars, {100 * value:.0f} %, are given more than once with "
+            f"other values, in {' and '.join(files)}; needed: one file of it",
+        )
+
+
 def _not_daily(good: pd.DataFrame, calendar: Calendar) -> dict[str, str]:
     place = pd.Series(calendar.sessions.searchsorted(good[SESSION].to_numpy()), index=good.index)
     apart = place.groupby(good[SYMBOL], observed=True).diff()
@@ -158,17 +178,54 @@ def _of_other_money(good: pd.DataFrame) -> dict[str, str]:
     few = good[good[SYMBOL].isin(high)]
     whole = (few[list(PRICES)] % 1 == 0).all(axis=1).groupby(few[SYMBOL], observed=True).mean()
     return {
-        str(name): f"prices around {median[name]:,.0f}, {100 * share:.0f} % of the bars without "
+        str(
+            name
+        ): f"prices around {median.loc[str(name)]:,.0f}, {100 * share:.0f} % of the bars without "
         "cents: prices in another currency, of another company with this ticker; or real "
         f"(needed: data.accept=[{name}])"
         for name, share in whole[whole >= WHOLE_PRICES].items()
     }
 
 
-def gaps(given: pd.DataFrame, good: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
+def remarks(good: pd.DataFrame, *, is_index: bool) -> list[str]:
+    """What is loaded as it stands and still deserves a word."""
+    same = (good[SYMBOL].cat.codes.diff() == 0).to_numpy()
+    previous, opens = np.asarray(np.roll(good["close"].to_numpy(), 1)), good["open"].to_numpy()
+    if is_index:
+        stale = pd.Series(same & (previous == opens)).groupby(
+            good[SYMBOL].to_numpy(), observed=True
+        )
+        share = stale.mean()
+        return [
+            f"{name}: the open is the previous close on {100 * value:.0f} % of the sessions: "
+            "no opening price"
+            for name, value in share[share > STALE_OPENS].items()
+        ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = np.where(same, np.log(opens / previous), 0.0)
+    large = np.flatnonzero(np.abs(step) > LARGE_MOVE)
+    shown = [
+        f"{good[SYMBOL].iloc[at]} {good[SESSION].iloc[at]:%Y-%m-%d} "
+        f"{previous[at]:g} to {opens[at]:g}"
+        for at in large[:10]
+    ]
+    return (
+        [
+            f"{len(large)} overnight moves by more than three times, taken as real: "
+            f"{', '.join(shown)}"
+        ]
+        if shown
+        else []
+    )
+
+
+def gaps(
+    given: pd.DataFrame, good: pd.DataFrame, calendar: Calendar, *, is_index: bool
+) -> pd.DataFrame:
     """Sessions without any good bar, and sessions inside a symbol's life without a bar of it.
 
-    A bar that was set aside was given, and is no gap of its symbol.
+    A bar that was set aside was given, and is no gap of its symbol. A session that indices lack is
+    one of each of them: stocks may have it.
     """
     if good.empty:
         return pd.DataFrame({SESSION: calendar.sessions[:0], SYMBOL: [], "reason": []})
@@ -176,7 +233,7 @@ def gaps(given: pd.DataFrame, good: pd.DataFrame, calendar: Calendar) -> pd.Data
     sessions = sessions[(sessions >= good[SESSION].min()) & (sessions <= good[SESSION].max())]
     names = given[SYMBOL].cat.categories
     has_bar = _cells(given, sessions, len(names))
-    any_good = _cells(good, sessions, len(names)).any(axis=1)
+    any_good = np.asarray(_cells(good, sessions, len(names)).any(axis=1)) | is_index
     alive = np.logical_or.accumulate(has_bar) & np.logical_or.accumulate(has_bar[::-1])[::-1]
     lacking = alive & ~has_bar & any_good[:, None]
     session, symbol = np.nonzero(lacking)
@@ -184,7 +241,7 @@ def gaps(given: pd.DataFrame, good: pd.DataFrame, calendar: Calendar) -> pd.Data
         {SESSION: sessions[session], SYMBOL: names[symbol], "reason": "bar missing"}
     )
     whole = pd.DataFrame({SESSION: sessions[~any_good], SYMBOL: EVERY_SYMBOL})
-    given_then = has_bar.any(axis=1)[~any_good]
+    given_then = np.asarray(has_bar.any(axis=1))[~any_good]
     whole["reason"] = np.where(given_then, "session set aside", "session missing")
     return pd.concat([whole, single.astype({SYMBOL: "str"})]).sort_values(ROW, ignore_index=True)
 
@@ -209,9 +266,8 @@ def long(good: pd.DataFrame) -> pd.DataFrame:
     symbol = good[SYMBOL].cat.codes.to_numpy()
     order = np.lexsort((symbol, session))
     names = pd.Index(good[SYMBOL].cat.categories.astype("str"), name=SYMBOL)
-    levels = [pd.DatetimeIndex(days, name=SESSION), names]
-    index = pd.MultiIndex(
-        levels, [session[order], symbol[order]], names=ROW, verify_integrity=False
-    )
+    levels: list[Any] = [pd.DatetimeIndex(days, name=SESSION), names]
+    codes: list[Any] = [session[order], symbol[order]]
+    index = pd.MultiIndex(levels, codes, names=ROW, verify_integrity=False)
     values = {name: good[name].to_numpy()[order] for name in (*BAR_FIELDS, "final")}
     return pd.DataFrame(values, index=index)

@@ -100,4 +100,6 @@ def layout(names: Sequence[str], found: Mapping[str, str]) -> str:
 
 
 def _say(field: str) -> str:
-    return f"python -m pipeline.stages.ingest data=files data.path=... data.columns.{field}=<column>"
+    return (
+        f"python -m pipeline.stages.ingest data=files data.path=... data.columns.{field}=<column>"
+    )

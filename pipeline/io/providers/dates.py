@@ -180,7 +180,7 @@ def _order(texts: pd.Series, day_first: bool | None, who: str) -> tuple[str, str
         raise InvalidData(
             "ingest", f"{who}: {text!r} is {shown}; no date in the file proves which",
             "which of the two numbers is the day",
-            "python -m pipeline.stages.ingest data=files data.path=... data.day_first=true (or false)",
+            "python -m pipeline.stages.ingest data=files data.path=... data.day_first=true",
         )  # fmt: skip
     first = proven[0] if proven else bool(day_first)
     how = f"proven by {proofs[first].iloc[0]}" if proven else "as data.day_first says"

@@ -93,7 +93,9 @@ def _text(file: Path, needed: tuple[str, ...]) -> pd.DataFrame:
     try:
         rows = pd.read_csv(file, dtype="str", keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, OSError) as error:
-        raise InvalidData("ingest", f"{file.name}: {error}", f"columns {', '.join(needed)}") from error
+        raise InvalidData(
+            "ingest", f"{file.name}: {error}", f"columns {', '.join(needed)}"
+        ) from error
     rows.columns = [_ALIASES.get(plain(name), plain(name)) for name in rows.columns]
     missing = [name for name in needed if name not in rows.columns]
     if missing:

@@ -13,9 +13,8 @@ A bar is final where the file was written after its session closed.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -25,7 +24,7 @@ import pandas as pd
 from pipeline.errors import InvalidData, InvalidSettings
 from pipeline.io.providers import Delivery, cut
 from pipeline.io.providers.calendars import Calendar
-from pipeline.io.providers.cleaning import RULES, faults, gaps, long, quarantine, suspects
+from pipeline.io.providers.cleaning import RULES, faults, gaps, long, quarantine, remarks, suspects
 from pipeline.io.providers.described import described, said_splits
 from pipeline.io.providers.layouts import is_prices
 from pipeline.io.providers.reading import NUMBERS, Prices, Reading, prices, share_class_by_dot
@@ -144,18 +143,18 @@ class Files:
         said = said_splits(self._paths.get("splits_path"), share_class_by_dot=by_dot)
         stocks = self._cleaned(_part(bars, ~is_index), calendar, said, is_index=False)
         indices = self._cleaned(_part(bars, is_index), calendar, [], is_index=True)
-        symbols, remarks = described(
+        symbols, said_of_symbols = described(
             {"stock": _names(stocks), "index": _names(indices)},
             [file.prices.described for file in read],
             self._paths.get("symbols_path"),
             share_class_by_dot=by_dot,
         )
-        notes = (*_reports(read), *remarks, *stocks.notes, *indices.notes)
+        notes = (*_reports(read), *said_of_symbols, *stocks.notes)
         refused = {**set_aside, **stocks.set_aside, **indices.set_aside}
         if stocks.bars.empty and indices.bars.empty:
             raise _nothing(self._paths["path"], refused, stocks.quarantine)
-        whole = Delivery(stocks.bars, stocks.quarantine, stocks.gaps, notes, refused)
-        return _Loaded(whole, indices, symbols)
+        stocks = replace(stocks, notes=notes, set_aside={**set_aside, **stocks.set_aside})
+        return _Loaded(stocks, indices, symbols)
 
     def _read(self) -> tuple[list[_File], dict[str, str]]:
         """Every file that can be read, and why the others cannot.
@@ -206,13 +205,14 @@ class Files:
             is_refused = given[SYMBOL].isin(refused).to_numpy()
             given, reasons = given[~is_refused], reasons[~is_refused]
         notes = [f"splits applied: {', '.join(map(str, applied))}"] if applied else []
+        notes += remarks(good, is_index=is_index)
         provisional = int((~good["final"]).sum())
         if provisional:
             notes.append(f"{provisional} bars are provisional: written before their session closed")
         return Delivery(
             long(good),
             quarantine(given, reasons),
-            gaps(given, good, calendar),
+            gaps(given, good, calendar, is_index=is_index),
             tuple(notes),
             refused,
         )
@@ -232,17 +232,22 @@ def _joined(read: Iterable[_File]) -> tuple[pd.DataFrame, np.ndarray]:
     read = list(read)
     names = pd.Index(sorted({name for file in read for name in file.prices.symbols}), dtype="str")
     indices = {n for f in read for n in f.prices.symbols if f.of_indices or n.startswith("^")}
-    codes = np.concatenate([names.get_indexer(f.prices.symbols)[f.prices.codes] for f in read])
+    codes = np.concatenate(
+        [names.get_indexer(pd.Index(f.prices.symbols))[f.prices.codes] for f in read]
+    )
     days = np.concatenate([file.prices.days for file in read])
     sizes = [len(file.prices.codes) for file in read]
     order = np.lexsort((days, codes))
     columns = {
         SESSION: days[order],
         SYMBOL: pd.Categorical.from_codes(codes[order], names),
-        "file": np.repeat(np.arange(len(read)), sizes)[order],
+        "file": pd.Categorical.from_codes(
+            np.repeat(np.arange(len(read)), sizes)[order],
+            pd.Index([str(file.path) for file in read]),
+        ),
     }
     for name in NUMBERS:
-        columns[name] = np.concatenate([file.prices.values[name] for file in read])[order]
+        columns[name] = np.concatenate([file.prices.numbers[name] for file in read])[order]
     return pd.DataFrame(columns), names.isin(indices)[codes[order]]
 
 
@@ -254,7 +259,7 @@ def _part(bars: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
 def _final(bars: pd.DataFrame, read: Iterable[_File], calendar: Calendar) -> np.ndarray:
     written = [pd.Timestamp(file.path.stat().st_mtime, unit="s") for file in read]
     closed = np.array([calendar.closed_by(at) for at in written], dtype="datetime64[us]")
-    return np.asarray(bars[SESSION].to_numpy() <= closed[bars["file"].to_numpy()])
+    return np.asarray(bars[SESSION].to_numpy() <= closed[bars["file"].cat.codes.to_numpy()])
 
 
 def _names(delivery: Delivery) -> list[str]:
@@ -279,6 +284,8 @@ def _nothing(
     more = len(refused) - len(shown)
     if left_out is not None and len(left_out):
         shown += [f"{n} bars: {why}" for why, n in left_out["reason"].value_counts().items()]
-    listed = "".join(f"\n    - {line}" for line in shown) + (f"\n    and {more} more" if more > 0 else "")
+    listed = "".join(f"\n    - {line}" for line in shown) + (
+        f"\n    and {more} more" if more > 0 else ""
+    )
     found = f"{where}: no bar can be loaded{listed or ': no CSV or Parquet file in it'}"
     return InvalidData("ingest", found, "daily bars that can be read in one way")

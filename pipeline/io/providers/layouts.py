@@ -178,8 +178,8 @@ def _is_stacked(header: Sequence[Sequence[str]]) -> bool:
         return False
     corners = [plain(line[0]) for line in header]
     heads = {"price", "ticker", "", "attributes", "symbols"}
-    return corners[2] in ("date", "datetime") and set(corners[:2]) <= heads and not any(
-        header[2][1:]
+    return (
+        corners[2] in ("date", "datetime") and set(corners[:2]) <= heads and not any(header[2][1:])
     )
 
 

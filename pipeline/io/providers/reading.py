@@ -52,7 +52,7 @@ class Prices:
 
     Attributes
     ----------
-    days, codes, values
+    days, codes, numbers
         By row: the day, the place of its symbol in `symbols`, and numbers by the names of
         `NUMBERS`, NaN where the file lacks them.
     symbols
@@ -64,7 +64,7 @@ class Prices:
     days: np.ndarray
     codes: np.ndarray
     symbols: list[str]
-    values: dict[str, np.ndarray]
+    numbers: dict[str, np.ndarray]
     described: pd.DataFrame
     report: str
 
@@ -94,7 +94,9 @@ def prices(file: Path, reading: Reading, *, is_index: bool) -> Prices:
     written = {name: columns[name] for name in NUMBERS if name in columns}
     values = numbers(written, reading.decimal, file.name)
     lacking = np.full(len(columns), np.nan)
-    report = ", ".join([held.layout, f"dates: {day.reading}", *how, *_remarks(day, columns, reading)])
+    report = ", ".join(
+        [held.layout, f"dates: {day.reading}", *how, *_remarks(day, columns, reading)]
+    )
     return Prices(
         day.days,
         codes,
@@ -111,7 +113,7 @@ def share_class_by_dot(reading: Reading) -> bool:
 
 
 def _symbols(file: Path, held: Table, reading: Reading) -> tuple[np.ndarray, list[str], list[str]]:
-    """Place of each row's symbol, the symbols, and a remark where they come from the file's name."""
+    """Place of each row's symbol, the symbols, and where they come from if not from a column."""
     by_dot = share_class_by_dot(reading)
     if "symbol" not in held.columns:
         name = symbol(from_file(file), share_class_by_dot=by_dot)
@@ -142,7 +144,7 @@ def _check_volume(file: Path, columns: pd.DataFrame, is_index: bool) -> None:
             "ingest",
             f"{file.name}: no column for volume, which only an index may lack",
             "a column volume, or an index given by data.index_path",
-            "python -m pipeline.stages.ingest data=files data.path=... data.columns.volume=<column>",
+            "python -m pipeline.stages.ingest data=files data.path=... data.columns.volume=Vol",
         )
 
 
