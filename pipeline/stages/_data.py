@@ -181,7 +181,7 @@ def universe(settings: Settings) -> list[str] | None:
 
 def unknown_symbols(settings: Settings) -> list[str]:
     """Faults of the symbols given by name or in the universe's file."""
-    known = set(source(settings).symbols().index)
+    known = _known_symbols(settings)
     asked = {"symbols": settings.symbols or (), "universe.path": universe(settings) or ()}
     return [
         f"{key}: unknown symbol {name!r}; {settings.data.name} has {len(known)} symbols"
@@ -189,6 +189,17 @@ def unknown_symbols(settings: Settings) -> list[str]:
         for name in names
         if name not in known
     ]
+
+
+def _known_symbols(settings: Settings) -> set[str]:
+    """From the store where it is up to date: reading all prices again takes seconds."""
+    asked = source(settings)
+    if settings.store.path.exists() and asked.version is not None:
+        with open_store(settings) as store:
+            built = store.built("ingest")
+            if built and built.detail.get("source") == asked.version:
+                return set(store.symbols().index)
+    return set(asked.symbols().index)
 
 
 def stale_since(store: Store, name: str, kinds: tuple[str, ...]) -> pd.DataFrame:

@@ -21,14 +21,18 @@ def run(settings: Settings) -> None:
         built = store.built("ingest")
         if not _data.is_ranged(settings) and built and built.detail.get("source") == source.version:
             log.info("ingest: up to date, %s", source.version)
+            if built.detail.get("set_aside"):
+                log.warning("ingest: nothing was taken of %s", ", ".join(built.detail["set_aside"]))
             mlflow.log_metric("ingest/rows", 0)
             return
         store.write_symbols(source.symbols())
         wanted = list(settings.symbols) if settings.symbols else _data.universe(settings)
         stocks, indices = source.bars(wanted, first, last), source.index_bars(first, last)
+        set_aside = {**stocks.set_aside, **indices.set_aside}
         written = {"stocks": store.write_bars(stocks), "indices": store.write_bars(indices)}
         if not _data.is_ranged(settings):
-            store.mark_built("ingest", store.revision(), {"source": source.version})
+            detail = {"source": source.version, "set_aside": sorted(set_aside)}
+            store.mark_built("ingest", store.revision(), detail)
     for name, rows in written.items():
         log.info(
             "ingest: %s: %d bars new, %d changed, %d as before",
@@ -37,7 +41,6 @@ def run(settings: Settings) -> None:
     delivered = {"stocks": stocks, "indices": indices}
     for note in (*stocks.notes, *indices.notes):
         log.info("ingest: %s", note)
-    set_aside = {**stocks.set_aside, **indices.set_aside}
     for name, why in set_aside.items():
         log.warning("ingest: nothing taken of %s: %s", name, why)
     for kind, delivery in delivered.items():
