@@ -25,6 +25,9 @@ RULES = 1
 ROUNDING = 1e-6
 """Relative; adjusted prices are stored with seven digits, so a high may lie that far too low."""
 
+FEW_ROWS = 4
+"""Fewer odd rows of a symbol are set aside alone and say nothing about the others."""
+
 CONFLICTS = 0.01
 OTHER_DAYS = 0.1
 SESSIONS_APART = 3
@@ -138,7 +141,8 @@ def _of_other_days(
     share = pd.Series(reasons == f"no session of {calendar.name}").groupby(
         symbols.to_numpy(), observed=True
     )
-    for name, value in share.mean().items():
+    odd = share.sum()
+    for name, value in share.mean()[odd >= FEW_ROWS].items():
         if value > OTHER_DAYS:
             yield (
                 str(name),
@@ -149,8 +153,9 @@ def _of_other_days(
 
 def _contradicted(given: pd.DataFrame, reasons: np.ndarray) -> Iterable[tuple[str, str]]:
     differs = pd.Series(reasons == DIFFERS, index=given.index)
-    share = differs.groupby(given[SYMBOL], observed=True).mean()
-    for name, value in share[share > CONFLICTS].items():
+    by_symbol = differs.groupby(given[SYMBOL], observed=True)
+    share, odd = by_symbol.mean(), by_symbol.sum()
+    for name, value in share[(share > CONFLICTS) & (odd >= FEW_ROWS)].items():
         rows = differs & (given[SYMBOL] == name)
         files = sorted({Path(file).name for file in given["file"][rows].unique()})
         yield (
@@ -163,7 +168,8 @@ def _contradicted(given: pd.DataFrame, reasons: np.ndarray) -> Iterable[tuple[st
 def _not_daily(good: pd.DataFrame, calendar: Calendar) -> dict[str, str]:
     place = pd.Series(calendar.sessions.searchsorted(good[SESSION].to_numpy()), index=good.index)
     apart = place.groupby(good[SYMBOL], observed=True).diff()
-    typical = apart.groupby(good[SYMBOL], observed=True).median()
+    by_symbol = apart.groupby(good[SYMBOL], observed=True)
+    typical = by_symbol.median()[by_symbol.count() >= FEW_ROWS]
     return {
         str(name): f"its bars lie {days:.0f} sessions apart: weekly or monthly bars, or a symbol "
         "that hardly trades; needed: daily bars"
