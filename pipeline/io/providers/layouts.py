@@ -115,14 +115,30 @@ def _read_csv(
     text: Sequence[str],
     form: tuple[list[str], int, str],
 ) -> pa.Table:
+    """Numbers as numbers where all of a column are plain ones, else all columns as text."""
     names, skip, separator = form
+    kinds = {name: pa.string() if name in text else pa.float64() for name in wanted}
+    try:
+        return _converted(file, kinds, (names, skip, separator))
+    except pa.ArrowInvalid as error:
+        if "conversion error" not in str(error):
+            raise
+        return _converted(file, dict.fromkeys(wanted, pa.string()), (names, skip, separator))
+
+
+def _converted(
+    file: Path, kinds: Mapping[str, pa.DataType], form: tuple[list[str], int, str]
+) -> pa.Table:
+    """Types are not inferred: that looks at the first block of a long file alone."""
+    names, skip, separator = form
+    repeated = pa.dictionary(pa.int32(), pa.string())
     return pyarrow.csv.read_csv(
         file,
         pyarrow.csv.ReadOptions(column_names=names, skip_rows=skip),
         pyarrow.csv.ParseOptions(delimiter=separator),
         pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(text, pa.dictionary(pa.int32(), pa.string())),
-            include_columns=list(dict.fromkeys(wanted)),
+            column_types={n: repeated if k == pa.string() else k for n, k in kinds.items()},
+            include_columns=list(kinds),
             null_values=["", "NaN", "nan", "null", "NULL", "None", "N/A", "NA", "#N/A"],
             strings_can_be_null=False,
             timestamp_parsers=["never: dates are read elsewhere"],
