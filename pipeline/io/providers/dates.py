@@ -21,6 +21,7 @@ _TIME = (
     r"(?:,?[T ]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.]\d+)?)?(?: ?[AaPp][Mm])?)"
     r" ?(?P<zone>Z|UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2})?)?$"
 )
+_MIDNIGHT = r"[T ]00:00(?::00(?:\.0+)?)?$"
 _ISO = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
 _COMPACT = r"(?:19|20)\d{6}"
 _NUMERIC = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}"
@@ -119,12 +120,15 @@ def _in_zone(written: pd.Series, moments: pd.Series, timezone: str, who: str) ->
 
 
 def _written(texts: pd.Series, day_first: bool | None, timezone: str, who: str) -> Dates:
+    if texts.str.contains(_MIDNIGHT).all():
+        texts = texts.str.replace(_MIDNIGHT, "", regex=True)
+    if not texts.str.contains(":", regex=False).any():
+        day, reading = _days(texts, day_first, who)
+        return Dates(day.to_numpy(), False, reading)
     parts = texts.str.extract(_TIME)
     if parts["day"].isna().any():
         raise _no_date(texts[parts["day"].isna()].iloc[0], who)
     day, reading = _days(parts["day"].str.strip(), day_first, who)
-    if parts["time"].isna().all():
-        return Dates(day.to_numpy(), False, reading)
     clock = pd.to_datetime("2000-01-01 " + parts["time"].fillna("00:00"), format="mixed")
     moments = day + (clock - pd.Timestamp("2000-01-01"))
     zones = parts["zone"].fillna("")
