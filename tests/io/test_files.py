@@ -6,6 +6,8 @@ import os
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.errors import InvalidData, InvalidSettings
 from pipeline.io.store import Store
@@ -106,3 +108,55 @@ def test_what_was_delivered_goes_into_a_store_and_comes_back(folder, tmp_path):
     assert panel.symbols.tolist() == ["ABC", "BRK-B"]
     assert store.write_bars(files(folder).bars()).rows == 0
     store.close()
+
+
+@pytest.fixture
+def panel(tmp_path):
+    """The same ten bars as one long Parquet file, one long CSV, and a folder of one per symbol."""
+    parts = {"ABC": rows(), "XYZ": rows(first=20)}
+    lines = [f"{line},{name}" for name, part in parts.items() for line in part]
+    long = write(tmp_path / "long.csv", f"{HEADER},symbol", *lines)
+    pd.read_csv(long).to_parquet(tmp_path / "long.parquet")
+    for name, part in parts.items():
+        write(tmp_path / "folder" / f"{name}.csv", HEADER, *part)
+    return [tmp_path / "long.parquet", long, tmp_path / "folder"]
+
+
+def test_long_files_and_a_file_a_symbol_deliver_the_same(panel):
+    first, *others = (files(path).bars().bars for path in panel)
+    assert len(first) == 10
+    for other in others:
+        pd.testing.assert_frame_equal(first, other)
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.permutations([*rows(), "2021-03-13,1,2,1,2,5", "2021-03-15,1,1.5,1,2,5", rows()[1]]))
+def test_the_order_of_rows_does_not_matter(tmp_path, lines):
+    delivery = files(write(tmp_path / "ABC.csv", HEADER, *lines)).bars()
+    assert delivery.bars["close"].tolist() == [10.5, 11.5, 12.5, 13.5, 14.5]
+    assert delivery.quarantine["reason"].tolist() == [
+        "row given twice, kept once", "no session of XNYS", "high below another price"
+    ]  # fmt: skip
+    assert delivery.bars.index.is_monotonic_increasing
+
+
+def test_text_far_down_in_a_column_of_numbers_is_read_like_the_rest(tmp_path):
+    days = pd.bdate_range("1990-01-01", "2020-12-31").strftime("%Y-%m-%d")
+    lines = [
+        f"{day},10.123456789012,11.123456789012,9.123456789012,10.5123456,1000" for day in days
+    ]
+    lines += ['2021-03-08,10,11,9,10.5,"1,234,567"']
+    assert sum(map(len, lines)) > 2**19, "longer than the block that types would be guessed from"
+    delivery = files(write(tmp_path / "ABC.csv", HEADER, *lines)).bars()
+    assert delivery.bars["volume"].iloc[-1] == 1_234_567
+    assert delivery.bars["open"].iloc[0] == 10.123456789012
+
+
+def test_bars_before_the_first_year_of_a_calendar_are_refused(tmp_path):
+    file = write(tmp_path / "ABC.csv", HEADER, *rows(["1950-03-08"]))
+    with pytest.raises(InvalidData, match="XKRX, 1950"):
+        files(file, exchange_calendar="XKRX").bars()
+    with pytest.raises(InvalidSettings, match="exchange_calendar='NIX'"):
+        files(file, exchange_calendar="NIX").bars()

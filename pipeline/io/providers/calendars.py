@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import InvalidSettings
+from pipeline.errors import InvalidData, InvalidSettings
 from pipeline.schemas import SESSION
 
 
@@ -22,12 +22,12 @@ class Calendar:
 
     def __init__(self, name: str, first: pd.Timestamp, last: pd.Timestamp) -> None:
         self.name = name
+        self.last = last
         found = _calendar(name, first.year, last.year)
         closes = found.closes.dt.tz_localize(None)
         within = (closes.index >= first) & (closes.index <= last)
         self._closes = closes[within]
         self.sessions = pd.DatetimeIndex(self._closes.index.as_unit("us"), name=SESSION)
-        self.timezone = str(found.tz)
 
     def closed_by(self, moment: pd.Timestamp) -> np.datetime64:
         """The last session that had closed by a moment in UTC (naive); NaT where none had."""
@@ -57,3 +57,5 @@ def _calendar(name: str, first_year: int, last_year: int):  # type: ignore[no-un
     except InvalidCalendarName as error:
         given = f"data.exchange_calendar={name!r}"
         raise InvalidSettings("data", given, "a name of exchange_calendars, as XNYS") from error
+    except ValueError as error:  # some calendars begin late
+        raise InvalidData("ingest", f"{name}, {first_year}: {error}", "later bars alone") from error

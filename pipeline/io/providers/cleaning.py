@@ -43,7 +43,6 @@ US_CALENDARS = ("XNYS", "XNAS", "NYSE", "NASDAQ", "XASE", "ARCX", "BATS")
 def faults(
     bars: pd.DataFrame,
     calendar: Calendar,
-    today: pd.Timestamp,
     *,
     is_index: bool,
     adjusts: bool,
@@ -54,8 +53,8 @@ def faults(
     ----------
     bars
         Sorted by symbol and session: session, symbol, ``schemas.BAR_FIELDS``, adjusted_close.
-    today
-        At the exchange; no later bar can be known.
+    calendar
+        Up to today: no later bar can be known.
     is_index
         Whether the bars are of indices, which may lack volume.
     adjusts
@@ -71,10 +70,10 @@ def faults(
         rules = {
             DIFFERS: differs,
             "row given twice, kept once": again,
+            "dated in the future": bars[SESSION].to_numpy() > np.datetime64(calendar.last),
             "forward fill: a day without session repeats the bar before": ~is_session
             & repeats(bars),
             f"no session of {calendar.name}": ~is_session,
-            "dated in the future": bars[SESSION].to_numpy() > np.datetime64(today),
             "empty row": missing.all(axis=1),
             "price missing": missing.any(axis=1),
             "volume missing": np.isnan(volume) & (not is_index),

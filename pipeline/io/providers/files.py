@@ -23,7 +23,7 @@ import pandas as pd
 
 from pipeline.errors import InvalidData, InvalidSettings
 from pipeline.io.providers import Delivery, cut
-from pipeline.io.providers.calendars import Calendar
+from pipeline.io.providers.calendars import Calendar, timezone
 from pipeline.io.providers.cleaning import RULES, faults, gaps, long, quarantine, remarks, suspects
 from pipeline.io.providers.described import described, said_splits
 from pipeline.io.providers.layouts import is_prices
@@ -137,7 +137,9 @@ class Files:
     def _loaded(self) -> _Loaded:
         read, set_aside = self._read()
         bars, is_index = _joined(read)
-        calendar = Calendar(self.exchange_calendar, bars[SESSION].min(), bars[SESSION].max())
+        today = pd.Timestamp.now(timezone(self.exchange_calendar)).tz_localize(None).normalize()
+        first, last = bars[SESSION].min(), min(bars[SESSION].max(), today)
+        calendar = Calendar(self.exchange_calendar, min(first, last), last)
         bars["final"] = _final(bars, read, calendar)
         by_dot = share_class_by_dot(self._reading)
         said = said_splits(self._paths.get("splits_path"), share_class_by_dot=by_dot)
@@ -188,9 +190,8 @@ class Files:
         self, given: pd.DataFrame, calendar: Calendar, said: Iterable[Event], *, is_index: bool
     ) -> Delivery:
         """Bars without those that break a rule, adjusted, without symbols that are suspect."""
-        today = pd.Timestamp.now(calendar.timezone).tz_localize(None).normalize()
         adjusts = self._reading.adjust_dividends and not is_index
-        reasons = faults(given, calendar, today, is_index=is_index, adjusts=adjusts)
+        reasons = faults(given, calendar, is_index=is_index, adjusts=adjusts)
         good = given[reasons == ""]
         found = [] if is_index else events(given, said)
         good, applied = apply(good, found)
