@@ -53,6 +53,11 @@ def test_a_path_that_leads_nowhere_is_named_with_its_key(tmp_path):
         files(path, tmp_path / "nowhere")
 
 
+def test_one_path_for_stocks_and_indices_is_refused(folder):
+    with pytest.raises(InvalidSettings, match=r"is data\.path"):
+        files(folder, folder)
+
+
 def test_symbols_are_described_by_their_table(folder):
     source = files(folder, symbols_path=folder / "symbols.csv")
     listed = source.symbols()

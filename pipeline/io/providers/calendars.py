@@ -10,6 +10,8 @@ import pandas as pd
 from pipeline.errors import InvalidData, InvalidSettings
 from pipeline.schemas import SESSION
 
+US_CALENDARS = ("XNYS", "XNAS", "NYSE", "NASDAQ", "XASE", "ARCX", "BATS")
+
 
 class Calendar:
     """The sessions of one exchange from a day to another.

@@ -3,9 +3,9 @@
 A path is a file or a folder; each file holds one symbol or many (`layouts`, `columns`), and is read
 only where it can mean one thing (`dates`, `numbers`, `names`). One that cannot is set aside with
 its reason while the others of the folder load; where nothing is left, it is an error. Bars that
-break a rule, and symbols whose prices can be read in two ways, are set aside too (`cleaning`,
-`splits`). Prices are adjusted for splits that a file or ``data.splits_path`` names and its prices
-show; for dividends by ``data.adjust_dividends`` alone.
+break a rule (`cleaning`), and symbols whose prices can be read in two ways (`suspicion`, `splits`),
+are set aside too. Prices are adjusted for splits that a file names and its prices show, and for
+those of ``data.splits_path``; for dividends by ``data.adjust_dividends`` alone.
 
 A bar is final where the file was written after its session closed.
 """
@@ -18,29 +18,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from pipeline.errors import InvalidData, InvalidSettings
 from pipeline.io.providers import Delivery, cut
 from pipeline.io.providers.calendars import Calendar, timezone
-from pipeline.io.providers.cleaning import RULES, faults, gaps, long, quarantine, remarks, suspects
+from pipeline.io.providers.cleaning import RULES, faults, gaps, long, quarantine
 from pipeline.io.providers.described import described, said_splits
+from pipeline.io.providers.gathering import PriceFile, final, joined, part, reports
 from pipeline.io.providers.layouts import is_prices
-from pipeline.io.providers.reading import NUMBERS, Prices, Reading, prices, share_class_by_dot
+from pipeline.io.providers.reading import Reading, prices, share_class_by_dot
 from pipeline.io.providers.splits import PRICES, Event, apply, events, seams
+from pipeline.io.providers.suspicion import remarks, suspects
 from pipeline.schemas import SESSION, SYMBOL
 
 SHOWN = 5
-
-
-@dataclass(frozen=True)
-class _File:
-    """One file that could be read."""
-
-    path: Path
-    prices: Prices
-    of_indices: bool
 
 
 @dataclass(frozen=True)
@@ -95,6 +87,9 @@ class Files:
         for key, where in given.items():
             if where is not None and not where.exists():
                 raise InvalidSettings("data", f"data.{key}={where} does not exist", "a path")
+        if index_path == path:
+            found = f"data.index_path={index_path} is data.path"
+            raise InvalidSettings("data", found, "indices in files of their own")
         self._paths = {key: where for key, where in given.items() if where is not None}
         self._accept = tuple(accept)
         self._reading = reading or Reading()
@@ -136,29 +131,29 @@ class Files:
     @cached_property
     def _loaded(self) -> _Loaded:
         read, set_aside = self._read()
-        bars, is_index = _joined(read)
+        bars, is_index = joined(read)
         today = pd.Timestamp.now(timezone(self.exchange_calendar)).tz_localize(None).normalize()
         first, last = bars[SESSION].min(), min(bars[SESSION].max(), today)
         calendar = Calendar(self.exchange_calendar, min(first, last), last)
-        bars["final"] = _final(bars, read, calendar)
+        bars["final"] = final(bars, read, calendar)
         by_dot = share_class_by_dot(self._reading)
         said = said_splits(self._paths.get("splits_path"), share_class_by_dot=by_dot)
-        stocks = self._cleaned(_part(bars, ~is_index), calendar, said, is_index=False)
-        indices = self._cleaned(_part(bars, is_index), calendar, [], is_index=True)
+        stocks = self._cleaned(part(bars, ~is_index), calendar, said, is_index=False)
+        indices = self._cleaned(part(bars, is_index), calendar, [], is_index=True)
         symbols, said_of_symbols = described(
             {"stock": _names(stocks), "index": _names(indices)},
             [file.prices.described for file in read],
             self._paths.get("symbols_path"),
             share_class_by_dot=by_dot,
         )
-        notes = (*_reports(read), *said_of_symbols, *stocks.notes)
+        notes = (*reports(read), *said_of_symbols, *stocks.notes)
         refused = {**set_aside, **stocks.set_aside, **indices.set_aside}
         if stocks.bars.empty and indices.bars.empty:
             raise _nothing(self._paths["path"], refused, stocks.quarantine)
         stocks = replace(stocks, notes=notes, set_aside={**set_aside, **stocks.set_aside})
         return _Loaded(stocks, indices, symbols)
 
-    def _read(self) -> tuple[list[_File], dict[str, str]]:
+    def _read(self) -> tuple[list[PriceFile], dict[str, str]]:
         """Every file that can be read, and why the others cannot.
 
         Raises
@@ -171,7 +166,7 @@ class Files:
             for file in self._listed(key):
                 try:
                     held = prices(file, self._reading, is_index=key == "index_path")
-                    kept.append(_File(file, held, key == "index_path"))
+                    kept.append(PriceFile(file, held, key == "index_path"))
                 except InvalidData as error:
                     if file in self._paths.values():  # given by its own name
                         raise
@@ -225,57 +220,8 @@ def _files(where: Path, others: Iterable[Path]) -> list[Path]:
     return sorted(f for f in where.iterdir() if f.is_file() and is_prices(f) and f not in others)
 
 
-def _joined(read: Iterable[_File]) -> tuple[pd.DataFrame, np.ndarray]:
-    """Rows of all files sorted by symbol and session; whether each is of an index.
-
-    A symbol is an index where its file was given as one, or by its caret.
-    """
-    read = list(read)
-    names = pd.Index(sorted({name for file in read for name in file.prices.symbols}), dtype="str")
-    indices = {n for f in read for n in f.prices.symbols if f.of_indices or n.startswith("^")}
-    codes = np.concatenate(
-        [names.get_indexer(pd.Index(f.prices.symbols))[f.prices.codes] for f in read]
-    )
-    days = np.concatenate([file.prices.days for file in read])
-    sizes = [len(file.prices.codes) for file in read]
-    order = np.lexsort((days, codes))
-    columns = {
-        SESSION: days[order],
-        SYMBOL: pd.Categorical.from_codes(codes[order], names),
-        "file": pd.Categorical.from_codes(
-            np.repeat(np.arange(len(read)), sizes)[order],
-            pd.Index([str(file.path) for file in read]),
-        ),
-    }
-    for name in NUMBERS:
-        columns[name] = np.concatenate([file.prices.numbers[name] for file in read])[order]
-    return pd.DataFrame(columns), names.isin(indices)[codes[order]]
-
-
-def _part(bars: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    part = bars if rows.all() else bars[rows].reset_index(drop=True)
-    return part.assign(symbol=part[SYMBOL].cat.remove_unused_categories())
-
-
-def _final(bars: pd.DataFrame, read: Iterable[_File], calendar: Calendar) -> np.ndarray:
-    written = [pd.Timestamp(file.path.stat().st_mtime, unit="s") for file in read]
-    closed = np.array([calendar.closed_by(at) for at in written], dtype="datetime64[us]")
-    return np.asarray(bars[SESSION].to_numpy() <= closed[bars["file"].cat.codes.to_numpy()])
-
-
 def _names(delivery: Delivery) -> list[str]:
     return [str(name) for name in delivery.bars.index.unique(SYMBOL)]
-
-
-def _reports(read: Iterable[_File]) -> list[str]:
-    """How the files were read, alike ones in one line."""
-    alike: dict[str, list[str]] = {}
-    for file in read:
-        alike.setdefault(file.prices.report, []).append(file.path.name)
-    return [
-        f"{files[0] if len(files) == 1 else f'{len(files)} files'}: {report}"
-        for report, files in alike.items()
-    ]
 
 
 def _nothing(

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import InvalidData
-from pipeline.io.providers.calendars import timezone
-from pipeline.io.providers.cleaning import US_CALENDARS
+from pipeline.io.providers.calendars import US_CALENDARS, timezone
 from pipeline.io.providers.dates import Dates, dates
 from pipeline.io.providers.layouts import Table, table
 from pipeline.io.providers.names import from_file, symbol
