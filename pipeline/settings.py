@@ -61,16 +61,48 @@ class Download(Section):
     overlap_sessions: Count
 
 
+class Columns(Section):
+    """Column of the user's files by field; None: recognised by its name."""
+
+    date: str | None
+    symbol: str | None
+    open: str | None
+    high: str | None
+    low: str | None
+    close: str | None
+    volume: str | None
+    adjusted_close: str | None
+    split: str | None
+
+    @property
+    def said(self) -> dict[str, str]:
+        """Those that are given."""
+        return {name: column for name, column in self if column is not None}
+
+
 class Data(Section):
     name: Literal["sample", "files", "yfinance"]
     path: ProjectPath | None
     index_path: ProjectPath | None
+    symbols_path: ProjectPath | None
+    splits_path: ProjectPath | None
     market_index: str | None
     exchange_calendar: str
     download: Download | None
+    columns: Columns
+    day_first: bool | None
+    decimal: Literal[".", ","] | None
+    adjust_dividends: bool
+    accept: Symbols
 
     @model_validator(mode="after")
-    def _is_downloaded_as_said(self) -> Data:
+    def _files_alone_are_read(self) -> Data:
+        if self.name != "files":
+            own = ("symbols_path", "splits_path", "day_first", "decimal", "adjust_dividends")
+            given = [f"data.{name}" for name in (*own, "accept") if getattr(self, name)]
+            given += [f"data.columns.{name}" for name in self.columns.said]
+            if given:
+                raise ValueError(f"{', '.join(given)}: only with data=files")
         if (self.download is not None) != (self.name == "yfinance"):
             raise ValueError("`download` belongs to data=yfinance, and to no other source")
         return self
@@ -275,6 +307,7 @@ class Named(Section):
 
     data: Data
     universe: Universe
+    store: StoreSettings
     symbols: Symbols
 
 
@@ -287,7 +320,6 @@ class Settings(Named):
     end_date: Day
     exchange: str | None
 
-    store: StoreSettings
     features: Features
     cv: Cv
     model: Model

@@ -10,7 +10,7 @@ the bar is written like any other. What changed only before the overlap is not s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -153,8 +153,10 @@ def _replaced(
 def _without(delivery: Delivery, symbols: Iterable[str]) -> Delivery:
     gone = list(symbols)
     bars = delivery.bars[~delivery.bars.index.get_level_values(SYMBOL).isin(gone)]
-    rest = (rows[~rows[SYMBOL].isin(gone)] for rows in (delivery.quarantine, delivery.gaps))
-    return Delivery(bars, *rest)
+    quarantine, gaps = (
+        rows[~rows[SYMBOL].isin(gone)] for rows in (delivery.quarantine, delivery.gaps)
+    )
+    return replace(delivery, bars=bars, quarantine=quarantine, gaps=gaps)
 
 
 def _require_answers(stocks: Delivery, asked: int) -> None:

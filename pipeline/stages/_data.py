@@ -24,7 +24,7 @@ DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
 
 
 @contextlib.contextmanager
-def open_store(settings: Settings, *, create: bool = False) -> Iterator[Store]:
+def open_store(settings: Named, *, create: bool = False) -> Iterator[Store]:
     """The store of the chosen source."""
     chosen = settings.store
     store = Store.open(chosen.path, create=create, lock_timeout=chosen.lock_timeout_seconds)
@@ -42,6 +42,18 @@ def source(settings: Named) -> Provider:
         options["universe"] = settings.universe.path
         options["exchange_calendar"] = chosen.exchange_calendar
         options["download"] = chosen.download
+    if chosen.name == "files":
+        from pipeline.io.providers.reading import Reading
+
+        reading = Reading(
+            columns=chosen.columns.said,
+            day_first=chosen.day_first,
+            decimal=chosen.decimal,
+            adjust_dividends=chosen.adjust_dividends,
+            exchange_calendar=chosen.exchange_calendar,
+        )
+        options = {"reading": reading, "accept": chosen.accept or ()}
+        options |= {"symbols_path": chosen.symbols_path, "splits_path": chosen.splits_path}
     return provider(chosen.name, path=chosen.path, index_path=chosen.index_path, **options)
 
 
@@ -188,7 +200,7 @@ def _as_written(settings: Named, names: Iterable[str]) -> list[str]:
 
 def unknown_symbols(settings: Named) -> list[str]:
     """Faults of the symbols given by name, and of a universe of which the source has none."""
-    known = set(source(settings).symbols().index)
+    known = _known_symbols(settings)
     has = f"{settings.data.name} has {len(known)} symbols"
     names = named_symbols(settings) or []
     faults = [f"symbols: unknown symbol {name!r}; {has}" for name in names if name not in known]
@@ -196,6 +208,17 @@ def unknown_symbols(settings: Named) -> list[str]:
     if members is not None and known.isdisjoint(members):
         faults.append(f"universe.path: none of its {len(members)} symbols is known; {has}")
     return faults
+
+
+def _known_symbols(settings: Named) -> set[str]:
+    """From the store where it is up to date: reading all prices again takes seconds."""
+    asked = source(settings)
+    if settings.store.path.exists() and asked.version is not None:
+        with open_store(settings) as store:
+            built = store.built("ingest")
+            if built and built.detail.get("source") == asked.version:
+                return set(store.symbols().index)
+    return set(asked.symbols().index)
 
 
 def stale_since(store: Store, name: str, kinds: tuple[str, ...]) -> pd.DataFrame:

@@ -142,7 +142,7 @@ def _symbol_faults(content: Mapping[str, Any]) -> list[str]:
     from pipeline.stages._data import unknown_symbols
 
     try:
-        partial = {name: content[name] for name in ("data", "universe", "symbols")}
+        partial = {name: content[name] for name in ("data", "universe", "store", "symbols")}
         return unknown_symbols(Named.model_validate(partial))
     except ValidationError:
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import mlflow
@@ -32,33 +32,35 @@ def run(settings: Settings) -> None:
         known = built is not None and _is_of(built, source, wanted)
         if unchanging and not ranged and known:
             log.info("ingest: up to date, %s", source.version)
+            if built and built.detail.get("set_aside"):
+                log.warning("ingest: nothing was taken of %s", ", ".join(built.detail["set_aside"]))
             mlflow.log_metric("ingest/rows", 0)
             return
         listed = source.symbols()
         store.write_symbols(listed)
         _name_absent(settings, listed)
         read = _read(settings, source, store, wanted)
+        set_aside = {**read.stocks.set_aside, **read.indices.set_aside}
         written = {
             "stocks": store.write_bars(read.stocks, read.reread),
             "indices": store.write_bars(read.indices),
         }
         if not ranged:
-            store.mark_built(
-                "ingest", store.revision(), {"source": source.version, "symbols": wanted}
-            )
+            detail = {"source": source.version, "symbols": wanted, "set_aside": sorted(set_aside)}
+            store.mark_built("ingest", store.revision(), detail)
     for name, rows in written.items():
         log.info(
             "ingest: %s: %d bars new, %d changed, %d as before",
             name, rows.new, rows.changed, rows.unchanged,
         )  # fmt: skip
+    _report_delivery(read, set_aside)
     reasons = read.stocks.quarantine["reason"].value_counts()
-    for reason, count in reasons.items():
-        log.info("ingest: set aside %d bars: %s", count, reason)
     mlflow.log_metrics(
         {
             "ingest/rows": sum(rows.rows for rows in written.values()),
             "ingest/quarantined": len(read.stocks.quarantine),
             "ingest/gaps": len(read.stocks.gaps),
+            "ingest/set_aside": len(set_aside),
             **{f"ingest/quarantined/{reason}": int(count) for reason, count in reasons.items()},
         }
     )
@@ -90,6 +92,19 @@ def _name_absent(settings: Settings, listed: pd.DataFrame) -> None:
     if absent:
         log.info("ingest: %d symbols of the universe are not in the source: %s", *named(absent))
         mlflow.log_metric("ingest/unknown_symbols", len(absent))
+
+
+def _report_delivery(read: Increment, set_aside: Mapping[str, str]) -> None:
+    """Say how the source was read and what was left out of it, by reason."""
+    for note in (*read.stocks.notes, *read.indices.notes):
+        log.info("ingest: %s", note)
+    for name, why in set_aside.items():
+        log.warning("ingest: nothing taken of %s: %s", name, why)
+    for kind, delivery in (("stocks", read.stocks), ("indices", read.indices)):
+        for reason, count in delivery.quarantine["reason"].value_counts().items():
+            log.info("ingest: %s: set aside %d bars: %s", kind, count, reason)
+    if set_aside:
+        mlflow.log_dict(dict(set_aside), "set_aside.json")
 
 
 def _report(read: Increment) -> None:

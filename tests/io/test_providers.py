@@ -11,14 +11,14 @@ def test_a_source_is_found_by_its_name():
     assert isinstance(provider("sample"), Sample)
 
 
-def test_a_source_that_is_not_built_says_what_to_use_instead():
-    with pytest.raises(NotReady, match="data=sample"):
-        provider("files")
-
-
 def test_yahoo_without_a_list_of_symbols_says_how_to_give_one():
     with pytest.raises(NotReady, match="universe=sp500"):
         provider("yfinance")
+
+
+def test_files_need_a_path():
+    with pytest.raises(InvalidSettings, match=r"without data\.path"):
+        provider("files")
 
 
 def test_an_unknown_source_is_answered_with_the_known_ones():

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import InvalidSettings
-from pipeline.schemas import SYMBOL
+from pipeline.schemas import ROW, SESSION, SYMBOL
 
 EVERY_SYMBOL = "*"
 """Stands in a gap's symbol column where the source lacks the whole session."""
@@ -42,11 +43,17 @@ class Delivery:
         Bars left out, as the source gave them: session, symbol, reason, ``schemas.BAR_FIELDS``.
     gaps
         Bars the source lacks: session, symbol (``EVERY_SYMBOL`` for a whole session), reason.
+    notes
+        How the source was read, in words.
+    set_aside
+        Files and symbols of which nothing was taken, with the reason.
     """
 
     bars: pd.DataFrame
     quarantine: pd.DataFrame
     gaps: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> pd.Series:
@@ -118,14 +125,14 @@ def provider(
     Parameters
     ----------
     options
-        What this source alone takes.
+        What this source's class takes besides the paths.
 
     Raises
     ------
     InvalidSettings
         No source has this name.
     NotReady
-        The source is not built yet.
+        The source needs something else first, such as a list of symbols.
     """
     if name not in _CLASSES:
         raise InvalidSettings("data", f"data.name={name!r}", f"one of {', '.join(_CLASSES)}")
@@ -133,3 +140,30 @@ def provider(
     made = getattr(import_module(f"{__name__}.{module}"), source)
     opened: Provider = made(path, index_path, **options)
     return opened
+
+
+def cut(
+    delivery: Delivery,
+    symbols: set[str] | None,
+    start: pd.Timestamp | None,
+    end: pd.Timestamp | None,
+) -> Delivery:
+    """The part of a delivery for some symbols and an inclusive range; None means no bound."""
+    if symbols is None and start is None and end is None:
+        return delivery
+
+    def part(frame: pd.DataFrame) -> pd.DataFrame:
+        sessions, names = frame[SESSION], frame[SYMBOL]
+        keep = np.ones(len(frame), dtype=bool)
+        if start is not None:
+            keep &= sessions >= start
+        if end is not None:
+            keep &= sessions <= end
+        if symbols is not None:
+            keep &= names.isin(symbols | {EVERY_SYMBOL})
+        return frame[keep].reset_index(drop=True)
+
+    bars = part(delivery.bars.reset_index()).set_index(ROW)
+    return replace(
+        delivery, bars=bars, quarantine=part(delivery.quarantine), gaps=part(delivery.gaps)
+    )

@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import InvalidSettings, NotReady
-from pipeline.io.providers import EVERY_SYMBOL, Delivery
+from pipeline.io.providers import EVERY_SYMBOL, Delivery, cut
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION, SYMBOL
 
 PRICES = ["open", "high", "low", "close"]
@@ -111,13 +111,13 @@ class Sample:
         end: pd.Timestamp | None = None,
     ) -> Delivery:
         """Bars of stocks, split-adjusted, volume in shares."""
-        return _cut(self._stocks, None if symbols is None else set(symbols), start, end)
+        return cut(self._stocks, None if symbols is None else set(symbols), start, end)
 
     def index_bars(
         self, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None
     ) -> Delivery:
         """Bars of ^GSPC and ^IXIC from 1999 to the stocks' last session; there is no ^VIX."""
-        return _cut(self._indices, None, start, end)
+        return cut(self._indices, None, start, end)
 
     def last_session(self) -> pd.Timestamp:
         """2010-08-20, the last session of the stocks."""
@@ -193,27 +193,6 @@ def _gaps(given: pd.DataFrame, good: pd.Index) -> pd.DataFrame:
     )
     parts = [whole, single.assign(reason="bar missing")]
     return pd.concat(parts).sort_values(ROW, ignore_index=True)
-
-
-def _cut(
-    delivery: Delivery,
-    symbols: set[str] | None,
-    start: pd.Timestamp | None,
-    end: pd.Timestamp | None,
-) -> Delivery:
-    def part(frame: pd.DataFrame) -> pd.DataFrame:
-        sessions, names = frame[SESSION], frame[SYMBOL]
-        keep = np.ones(len(frame), dtype=bool)
-        if start is not None:
-            keep &= sessions >= start
-        if end is not None:
-            keep &= sessions <= end
-        if symbols is not None:
-            keep &= names.isin(symbols | {EVERY_SYMBOL})
-        return frame[keep].reset_index(drop=True)
-
-    bars = part(delivery.bars.reset_index()).set_index(ROW)
-    return Delivery(bars, part(delivery.quarantine), part(delivery.gaps))
 
 
 def _stock_bars() -> pd.DataFrame:
