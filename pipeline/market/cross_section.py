@@ -6,11 +6,15 @@ whichever other sessions are calculated with it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pipeline.market.windows import Array, ratio
+
+CELLS_AT_ONCE = 1 << 16
+"""Session-symbol cells per step: a few arrays of them fit into a processor's own cache."""
 
 
 def universe_mean(values: Array) -> Array:
@@ -21,8 +25,12 @@ def universe_mean(values: Array) -> Array:
 
 
 def ranks(values: Array) -> Array:
-    """Rank of each symbol within its session, in (0, 1]; equal values share their mean rank."""
-    return pd.DataFrame(values).rank(axis=1, pct=True).to_numpy(np.float64)
+    """Rank of each symbol within its session, in (0, 1]; equal values share their mean rank.
+
+    >>> ranks(np.array([[3.0, 1.0, 3.0, np.nan]]))
+    array([[0.83333333, 0.33333333, 0.83333333,        nan]])
+    """
+    return _by_sessions(_ranks, values)
 
 
 def peers_mean(values: Array, groups: npt.NDArray[np.int64]) -> Array:
@@ -41,6 +49,44 @@ def peers_mean(values: Array, groups: npt.NDArray[np.int64]) -> Array:
         Sessions x symbols; NaN for an unknown group and where no other symbol of the group
         has a value.
     """
+    return _by_sessions(lambda part: _peers_mean(part, groups), values)
+
+
+def sector_relative(values: Array, groups: npt.NDArray[np.int64]) -> Array:
+    """Distance from the mean of the other symbols of the group; the unknown are one group.
+
+    Without any sector it is the distance from all other symbols.
+    """
+    return values - peers_mean(values, np.where(groups < 0, groups.max(initial=-1) + 1, groups))
+
+
+def _by_sessions(reduction: Callable[[Array], Array], values: Array) -> Array:
+    """The reduction of a few sessions at a time, which the processor's cache can hold."""
+    step = max(1, CELLS_AT_ONCE // max(values.shape[1], 1))
+    result = np.empty_like(values)
+    for start in range(0, len(values), step):
+        result[start : start + step] = reduction(values[start : start + step])
+    return result
+
+
+def _ranks(values: Array) -> Array:
+    order = np.argsort(values, axis=1)
+    ordered = np.take_along_axis(values, order, axis=1)
+    place = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    differs = ordered[:, 1:] != ordered[:, :-1]
+    first, last = np.zeros_like(place), np.full_like(place, values.shape[1] - 1)
+    first[:, 1:] = np.where(differs, place[:, 1:], 0)
+    last[:, :-1] = np.where(differs, place[:, :-1], values.shape[1] - 1)
+    np.maximum.accumulate(first, axis=1, out=first)
+    np.minimum.accumulate(last[:, ::-1], axis=1, out=last[:, ::-1])
+    ranked = np.empty_like(values)
+    np.put_along_axis(ranked, order, (first + last) / 2 + 1, axis=1)
+    missing = np.isnan(values)
+    ranked[missing] = np.nan
+    return ranked / (values.shape[1] - missing.sum(axis=1, keepdims=True))
+
+
+def _peers_mean(values: Array, groups: npt.NDArray[np.int64]) -> Array:
     present = ~np.isnan(values)
     own = np.where(present, values, 0.0)
     others_sum = _group_sums(own, groups) - own

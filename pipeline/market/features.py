@@ -14,10 +14,14 @@ from pipeline.errors import InvalidData
 from pipeline.market.cross_section import universe_mean
 from pipeline.market.definitions import Feature, Known
 from pipeline.market.features_classic import classic
+from pipeline.market.features_extended import extended
 from pipeline.market.windows import array, change
 from pipeline.schemas import ROW, STATIC, BarPanel, Panel
 
-FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {"classic": tuple(classic)}
+FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {
+    "classic": tuple(classic),
+    "extended": tuple(extended),
+}
 
 Mask = npt.NDArray[np.bool_]
 
@@ -38,6 +42,8 @@ class FeatureInputs:
         Result of `pipeline.market.regimes.regimes`, by the session at whose open it is known.
     symbols
         Index symbol; columns exchange and sector, where known.
+    short_sessions
+        Sessions that close early by the exchange's calendar; None where that is not known.
     """
 
     bars: BarPanel
@@ -45,6 +51,7 @@ class FeatureInputs:
     market: pd.DataFrame | None
     regimes: pd.DataFrame
     symbols: pd.DataFrame
+    short_sessions: pd.DatetimeIndex | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,7 @@ def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
         symbols=inputs.symbols.reindex(index=names, columns=list(STATIC)),
         sessions=sessions,
         targets=targets,
+        short_sessions=inputs.short_sessions,
     )
 
 
