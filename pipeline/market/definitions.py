@@ -22,7 +22,7 @@ from pipeline.market.windows import Array
 Kind = Literal["symbol", "session", "static"]
 Values = npt.NDArray[Any]
 Calculation = Callable[..., Values]
-Series = Callable[..., Array]
+Series = Callable[..., Values]
 """Calculation from `Known` (and parameters) that several features share."""
 
 KEPT_AT_MOST = 48
@@ -71,7 +71,7 @@ class Known:
     sessions: pd.DatetimeIndex
     targets: pd.DatetimeIndex
     short_sessions: pd.DatetimeIndex | None = None
-    kept: OrderedDict[Any, Array] = field(default_factory=OrderedDict, repr=False, compare=False)
+    kept: OrderedDict[Any, Values] = field(default_factory=OrderedDict, repr=False, compare=False)
 
 
 def kept(series: Series) -> Series:
@@ -81,7 +81,7 @@ def kept(series: Series) -> Series:
     """
 
     @wraps(series)
-    def remembered(known: Known, *parameters: Any) -> Array:
+    def remembered(known: Known, *parameters: Any) -> Values:
         key = (series, *parameters)
         if key not in known.kept:
             values = series(known, *parameters)

@@ -134,7 +134,7 @@ def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
     else:
         market_return = change(array(inputs.market["close"].reindex(sessions)), 1)
     return Known(
-        **prices,
+        **prices,  # type: ignore[arg-type]
         indicators={
             name: array(frame.reindex(index=sessions, columns=names))
             for name, frame in inputs.indicators.items()

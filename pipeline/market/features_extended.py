@@ -18,17 +18,13 @@ from pipeline.market import (
 from pipeline.market.definitions import Definitions
 from pipeline.market.features_classic import classic
 
-CLASSIC = frozenset(
-    """
-    return_1 return_5 return_20 overnight_1 overnight_5 intraday_1 intraday_5
-    range_position_1 range_position_20 rsi macd_histogram atr obv_slope_20
-    relative_volume_5 relative_volume_20 relative_sector_1 relative_sector_5
-    market_return_1 market_return_5 market_volatility_20
-    regime_bull_trending regime_bear_trending regime_high_vol regime_low_vol regime_ranging
-    trend_strength volatility_percentile vix_level
-    weekday days_since_previous month_position turn_of_month exchange sector
-    """.split()
-)
+CLASSIC = (
+    "return_1", "overnight_1", "overnight_5", "intraday_1", "range_position_1", "rsi", "atr",
+    "relative_volume_5", "relative_sector_1", "market_return_1", "market_return_5",
+    "market_volatility_20", "regime_bull_trending", "regime_bear_trending", "regime_high_vol",
+    "regime_low_vol", "trend_strength", "volatility_percentile", "vix_level", "weekday",
+    "days_since_previous", "month_position", "turn_of_month", "exchange", "sector",
+)  # fmt: skip
 
 extended = Definitions(
     *(feature for feature in classic if feature.name in CLASSIC),

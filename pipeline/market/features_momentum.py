@@ -22,9 +22,9 @@ def return_standing(known: Known, n: int) -> Array:
     return standing(known, history.mean(known, n, returns))
 
 
-@feature("momentum_{n}", n=(63, 126, 252), lookback=lambda n: n + 1, source=JEGADEESH)
+@feature("momentum_{n}", n=(126, 252), lookback=lambda n: n + 1, source=JEGADEESH)
 def momentum(known: Known, n: int) -> Array:
-    """standing of the mean return over {n} without the last 21, over volatility"""
+    """standing of the mean return over {n} without the last 21"""
     before = n - 21
     return standing(known, past(history.mean(known, before, returns), 21))
 
@@ -41,10 +41,10 @@ def distance_from_high(known: Known, n: int) -> Array:
     return ratio(np.log(ratio(known.close, history.peak(known, n, high))), volatility(known))
 
 
-@feature("range_position_{n}", n=(63, 252), lookback=lambda n: n, source=HIGH)
-def range_position(known: Known, n: int) -> Array:
-    """(close(s) - lowest low) / (highest high - lowest low) over {n}"""
-    top, bottom = history.peak(known, n, high), -history.peak(known, n, lowness)
+@feature("range_position_252", lookback=252, source=HIGH)
+def range_position(known: Known) -> Array:
+    """(close(s) - lowest low) / (highest high - lowest low) over 252"""
+    top, bottom = history.peak(known, 252, high), -history.peak(known, 252, lowness)
     return ratio(known.close - bottom, top - bottom)
 
 
@@ -72,27 +72,10 @@ def location(known: Known) -> Array:
     return ratio(known.close - known.low, known.high - known.low)
 
 
-@feature("give_back_{n}", n=(1, 5), lookback=64, source="own definition")
-def give_back(known: Known, n: int) -> Array:
-    """mean over {n} of high / close - 1, over volatility"""
-    return ratio(history.mean(known, n, given_back), volatility(known))
-
-
-def given_back(known: Known) -> Array:
-    """What was lost from the high to the close."""
-    return ratio(known.high, known.close) - 1
-
-
-@feature("upper_shadow_5", lookback=5, source="own definition")
-def upper_shadow(known: Known) -> Array:
-    """mean over 5 of (high - higher of open and close) / (high - low)"""
-    return history.mean(known, 5, shadow)
-
-
-def shadow(known: Known) -> Array:
-    """Share of the session's range above open and close."""
-    body = np.maximum(known.open, known.close)
-    return ratio(known.high - body, known.high - known.low)
+@feature("give_back", lookback=64, source="own definition")
+def give_back(known: Known) -> Array:
+    """(high / close - 1) of s / volatility over 63"""
+    return ratio(ratio(known.high, known.close) - 1, volatility(known))
 
 
 @feature("range_shock", lookback=63, source="own definition")

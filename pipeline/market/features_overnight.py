@@ -43,10 +43,11 @@ def intraday_rank(known: Known, n: int) -> Array:
     return history.mean(known, n, intraday_ranks)
 
 
-@feature("tug_of_war_{n}", n=(63, 252), lookback=lambda n: max(n, 63) + 1, source=LOU)
+@feature("tug_of_war_{n}", n=(63, 252), lookback=lambda n: n + 1, source=LOU)
 def tug_of_war(known: Known, n: int) -> Array:
-    """standing of mean overnight - mean intraday return over {n}"""
-    return standing(known, history.mean(known, n, overnight) - history.mean(known, n, intraday))
+    """rank of overnight_rank_{n} - intraday_rank_{n}, net of the sector's mean"""
+    lead = history.mean(known, n, overnight_ranks) - history.mean(known, n, intraday_ranks)
+    return ranks(over_sector(known, lead))
 
 
 @feature("overnight_residual_1", lookback=253, source=LOU)
@@ -68,7 +69,7 @@ def intraday_standing(known: Known, n: int) -> Array:
     return standing(known, history.mean(known, n, intraday))
 
 
-@feature("overnight_share_{n}", n=(21, 252), lookback=lambda n: n + 1, source=LOU)
+@feature("overnight_share_{n}", n=(21,), lookback=lambda n: n + 1, source=LOU)
 def overnight_share(known: Known, n: int) -> Array:
     """mean square of overnight / (of overnight + of intraday returns) over {n}"""
     night = history.mean(known, n, history.square, overnight)
@@ -77,7 +78,7 @@ def overnight_share(known: Known, n: int) -> Array:
 
 @feature(
     "overnight_intraday_correlation_{n}",
-    n=(63, 252),
+    n=(252,),
     lookback=lambda n: n + 1,
     source="Berkman, Koch, Tuttle & Zhang (2012), Paying attention",
 )
@@ -105,12 +106,6 @@ def gap_outdid(known: Known) -> Array:
     """1 where the open moved further from the close before than the session from its open."""
     night, day = overnight(known), intraday(known)
     return np.where(np.isnan(night + day), np.nan, np.abs(night) > np.abs(day))
-
-
-@feature("gap_fade_252", lookback=253, source="own definition")
-def gap_fade(known: Known) -> Array:
-    """slope of intraday on overnight return over 252"""
-    return history.slope(known, 252, intraday, overnight)
 
 
 @feature("since_gap", lookback=126, source="own definition")

@@ -28,7 +28,7 @@ FRAZZINI = "Frazzini & Pedersen (2014), Betting against beta"
 FOUR_LN_2 = 2.772588722239781
 
 
-@feature("realised_volatility_{n}", n=(5, 21, 63, 252), lookback=lambda n: n + 1, source=ANDERSEN)
+@feature("realised_volatility_{n}", n=(21, 63, 252), lookback=lambda n: n + 1, source=ANDERSEN)
 def realised_volatility(known: Known, n: int) -> Array:
     """root mean square of close-to-close returns over {n}"""
     return history.root_mean_square(known, n, returns)
@@ -65,11 +65,11 @@ def range_over_moves(known: Known) -> Array:
     return ratio(parkinson(known, 21), history.root_mean_square(known, 21, intraday))
 
 
-@feature("downside_share_{n}", n=(63, 252), lookback=lambda n: n + 1, source="Ang, Chen & Xing (2006)")
-def downside_share(known: Known, n: int) -> Array:
-    """mean square of negative returns / mean square of all over {n}"""
-    falling = history.mean(known, n, history.square, falls)
-    return ratio(falling, history.mean(known, n, history.square, returns))
+@feature("downside_share_63", lookback=64, source="Ang, Chen & Xing (2006)")
+def downside_share(known: Known) -> Array:
+    """mean square of negative returns / mean square of all over 63"""
+    falling = history.mean(known, 63, history.square, falls)
+    return ratio(falling, history.mean(known, 63, history.square, returns))
 
 
 @kept
@@ -111,7 +111,7 @@ def market_correlation(known: Known) -> Array:
     return history.correlation(known, 63, returns, market)
 
 
-@feature("idiosyncratic_volatility_{n}", n=(21, 63, 252), lookback=lambda n: n + 1, source=ANG)
+@feature("idiosyncratic_volatility_{n}", n=(21, 252), lookback=lambda n: n + 1, source=ANG)
 def idiosyncratic_volatility(known: Known, n: int) -> Array:
     """sd of what the market leaves unexplained of the return over {n}"""
     return history.residual_deviation(known, n, returns, market)

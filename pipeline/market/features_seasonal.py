@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pipeline.market import history
 from pipeline.market.definitions import Definitions, Known, Series, kept
-from pipeline.market.series import intraday_over_market, overnight_over_market
+from pipeline.market.series import intraday_over_market, intraday_ranks, overnight_ranks
 from pipeline.market.windows import Array, past
 
 definitions = Definitions()
@@ -28,20 +28,26 @@ LEAST_WEEKS = 8
     source=KELOHARJU,
 )
 def weekday_intraday(known: Known, weeks: int) -> Array:
-    """mean intraday return over the market's on t's weekday, {weeks} weeks before t"""
-    return weekday_mean(known, weeks, intraday_over_market)
+    """mean session rank of the intraday return on t's weekday in the {weeks} weeks before t"""
+    return weekday_mean(known, weeks, intraday_ranks)
 
 
-@feature("weekday_overnight_{weeks}", weeks=(52,), lookback=lambda weeks: 5 * weeks + 1, source=KELOHARJU)
-def weekday_overnight(known: Known, weeks: int) -> Array:
-    """mean overnight return over the market's on t's weekday, {weeks} weeks before t"""
-    return weekday_mean(known, weeks, overnight_over_market)
+@feature("weekday_overnight_52", lookback=261, source=KELOHARJU)
+def weekday_overnight(known: Known) -> Array:
+    """mean session rank of the overnight return on t's weekday in the 52 weeks before t"""
+    return weekday_mean(known, 52, overnight_ranks)
 
 
-@feature("intraday_ago_{n}", n=(5, 21, 63), lookback=lambda n: n, source=HESTON)
-def intraday_ago(known: Known, n: int) -> Array:
-    """intraday return over the market's of the session {n} before t"""
-    return past(intraday_over_market(known), n - 1)
+@feature("intraday_ago_63", lookback=63, source=HESTON)
+def intraday_ago(known: Known) -> Array:
+    """intraday return over the market's of the session 63 before t"""
+    return past(intraday_over_market(known), 62)
+
+
+@feature("intraday_quarter_ago", lookback=65, source=HESTON)
+def intraday_quarter_ago(known: Known) -> Array:
+    """mean intraday return over the market's of the sessions 61 to 65 before t"""
+    return past(history.mean(known, 5, intraday_over_market), 60)
 
 
 @feature("intraday_quarters_ago", lookback=252, source=HESTON)

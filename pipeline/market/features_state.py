@@ -108,15 +108,15 @@ def closes(known: Known) -> Array:
     return known.close
 
 
-@feature(
-    "market_correlation_mean_63", lookback=64, source="Pollet & Wilson (2010)", kind="session"
-)
+@feature("market_correlation_mean_63", lookback=64, source="Pollet & Wilson (2010)", kind="session")
 def mean_market_correlation(known: Known) -> Array:
     """mean over the symbols of their correlation with the market over 63"""
     return universe_mean(history.correlation(known, 63, returns, market))
 
 
-@feature("vix_change_{n}", n=(1, 5), lookback=lambda n: n + 1, source="Whaley (2000)", kind="session")
+@feature(
+    "vix_change_{n}", n=(1, 5), lookback=lambda n: n + 1, source="Whaley (2000)", kind="session"
+)
 def vix_change(known: Known, n: int) -> Array:
     """change of ln(VIX) over {n}"""
     level = np.log(known.regimes["vix_level"].to_numpy(np.float64))

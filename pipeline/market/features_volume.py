@@ -31,10 +31,10 @@ def dollar_volume_standing(known: Known) -> Array:
     return ranks(over_sector(known, np.log(np.where(level > 0, level, np.nan))))
 
 
-@feature("dollar_volume_shock_{n}", n=(1, 5, 21), lookback=252, source=GERVAIS)
-def dollar_volume_shock(known: Known, n: int) -> Array:
-    """mean dollar volume over {n} / over 252"""
-    recent = history.mean(known, n, dollar_volume)
+@feature("dollar_volume_shock_5", lookback=252, source=GERVAIS)
+def dollar_volume_shock(known: Known) -> Array:
+    """mean dollar volume over 5 / over 252"""
+    recent = history.mean(known, 5, dollar_volume)
     return ratio(recent, history.mean(known, 252, dollar_volume))
 
 
@@ -48,12 +48,6 @@ def volume_shock_rank(known: Known, n: int) -> Array:
 def amihud_rank(known: Known, n: int) -> Array:
     """rank in the session of mean |return| / dollar volume over {n}"""
     return ranks(history.mean(known, n, illiquidity))
-
-
-@feature("amihud_shock_21", lookback=253, source=AMIHUD)
-def amihud_shock(known: Known) -> Array:
-    """mean |return| / dollar volume over 21 / over 252"""
-    return ratio(history.mean(known, 21, illiquidity), history.mean(known, 252, illiquidity))
 
 
 @feature("up_volume_share_21", lookback=22, source="Granville (1963)")

@@ -29,8 +29,9 @@ def least(n: int) -> int:
 @kept
 def filled(known: Known, series: Series, *parameters: Any) -> Array:
     """The series with 0 where it has no value."""
-    values = series(known, *parameters)
-    return np.where(np.isnan(values), 0.0, values)
+    values = np.array(series(known, *parameters))
+    values[np.isnan(values)] = 0.0
+    return values
 
 
 @kept
@@ -102,8 +103,8 @@ def counts(known: Known, n: int, series: Series, *parameters: Any) -> Array:
 def mean(known: Known, n: int, series: Series, *parameters: Any) -> Array:
     """Mean of the values among the last `n` sessions; NaN where they are fewer than `least`."""
     number = counts(known, n, series, *parameters)
-    sums = totals(known, n, series, *parameters)
-    return np.where(number < least(n), np.nan, sums / np.maximum(number, 1))
+    number[number < least(n)] = np.nan
+    return np.divide(totals(known, n, series, *parameters), number, out=number)
 
 
 def peak(known: Known, n: int, series: Series, *parameters: Any) -> Array:
@@ -115,7 +116,8 @@ def peak(known: Known, n: int, series: Series, *parameters: Any) -> Array:
         rows = highest[: max(len(highest) - further, 0)].copy()
         np.fmax(highest[further:], rows, out=highest[further:])
         reach += further
-    return np.where(counts(known, n, series, *parameters) < least(n), np.nan, highest)
+    highest[counts(known, n, series, *parameters) < least(n)] = np.nan
+    return highest
 
 
 @kept
@@ -127,7 +129,8 @@ def square(known: Known, series: Series) -> Array:
 
 def root_mean_square(known: Known, n: int, series: Series) -> Array:
     """Root of the mean square over `n`: a standard deviation around 0."""
-    return np.sqrt(mean(known, n, square, series))
+    squares = mean(known, n, square, series)
+    return np.sqrt(squares, out=squares)
 
 
 # Two series side by side: both count only where both have a value
@@ -142,7 +145,9 @@ def product(known: Known, one: Series, other: Series) -> Array:
 @kept
 def paired(known: Known, one: Series, other: Series) -> Array:
     """Value of `one` where `other` has one too."""
-    return np.where(np.isnan(other(known)), np.nan, one(known))
+    values = one(known).copy()
+    values[np.isnan(other(known))] = np.nan
+    return values
 
 
 @kept
@@ -155,16 +160,18 @@ def paired_square(known: Known, one: Series, other: Series) -> Array:
 @kept
 def covariance(known: Known, n: int, one: Series, other: Series) -> Array:
     """Mean product of the distances from their means over `n`."""
-    return mean(known, n, product, one, other) - mean(known, n, paired, one, other) * mean(
-        known, n, paired, other, one
-    )
+    means = mean(known, n, paired, one, other)
+    means *= mean(known, n, paired, other, one)
+    return np.subtract(mean(known, n, product, one, other), means, out=means)
 
 
 @kept
 def variance(known: Known, n: int, one: Series, other: Series) -> Array:
     """Mean squared distance from its mean over `n`, of `one` where `other` has a value too."""
     squares = mean(known, n, paired_square, one, other)
-    return np.maximum(squares - mean(known, n, paired, one, other) ** 2, 0.0)
+    means = mean(known, n, paired, one, other)
+    squares -= np.square(means, out=means)
+    return np.maximum(squares, 0.0, out=squares)
 
 
 def slope(known: Known, n: int, one: Series, other: Series) -> Array:
@@ -174,8 +181,8 @@ def slope(known: Known, n: int, one: Series, other: Series) -> Array:
 
 def correlation(known: Known, n: int, one: Series, other: Series) -> Array:
     """Correlation over `n`."""
-    spread = np.sqrt(variance(known, n, one, other) * variance(known, n, other, one))
-    return ratio(covariance(known, n, one, other), spread)
+    spread = variance(known, n, one, other) * variance(known, n, other, one)
+    return ratio(covariance(known, n, one, other), np.sqrt(spread, out=spread))
 
 
 def residual_deviation(known: Known, n: int, one: Series, other: Series) -> Array:

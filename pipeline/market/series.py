@@ -6,11 +6,10 @@ All are sessions x symbols, NaN where a bar is missing.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.market import history
 from pipeline.market.cross_section import ranks, sector_relative, universe_mean
-from pipeline.market.definitions import Known, kept
+from pipeline.market.definitions import Known, Values, kept
 from pipeline.market.windows import Array, change, past, ratio
 
 
@@ -48,13 +47,6 @@ def intraday_ranks(known: Known) -> Array:
 def intraday_over_market(known: Known) -> Array:
     """Intraday return - mean of all symbols."""
     values = intraday(known)
-    return values - universe_mean(values)[:, None]
-
-
-@kept
-def overnight_over_market(known: Known) -> Array:
-    """Overnight return - mean of all symbols."""
-    values = overnight(known)
     return values - universe_mean(values)[:, None]
 
 
@@ -106,7 +98,7 @@ def volatility(known: Known) -> Array:
 
 
 @kept
-def sectors(known: Known) -> npt.NDArray[np.int64]:
+def sectors(known: Known) -> Values:
     """Code of each symbol's sector, -1 where unknown; shape ``(symbols,)``."""
     return known.symbols["sector"].factorize()[0].astype(np.int64)
 

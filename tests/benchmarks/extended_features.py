@@ -107,7 +107,9 @@ def coefficients(inputs: FeatureInputs) -> pd.DataFrame:
     """Spearman correlation of each symbol feature with the label, sessions x features."""
     bars = inputs.bars
     known = known_before(inputs, bars.sessions)
-    outcome = intraday(known_before(inputs, bars.sessions.append(bars.sessions[-1:] + pd.offsets.BDay())))
+    outcome = intraday(
+        known_before(inputs, bars.sessions.append(bars.sessions[-1:] + pd.offsets.BDay()))
+    )
     label = ranks(np.ascontiguousarray(outcome[1:]))
     return pd.DataFrame(
         {
