@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from pipeline.market.windows import Array, ratio
 
+Codes = npt.NDArray[np.int64]
+Members = tuple[Codes, Codes, Codes]
+
 CELLS_AT_ONCE = 1 << 16
 """Session-symbol cells per step: a few arrays of them fit into a processor's own cache."""
 
@@ -33,7 +36,7 @@ def ranks(values: Array) -> Array:
     return _by_sessions(_ranks, values)
 
 
-def peers_mean(values: Array, groups: npt.NDArray[np.int64]) -> Array:
+def peers_mean(values: Array, groups: Codes) -> Array:
     """Mean of the *other* symbols of the same group in the same session.
 
     Parameters
@@ -49,10 +52,13 @@ def peers_mean(values: Array, groups: npt.NDArray[np.int64]) -> Array:
         Sessions x symbols; NaN for an unknown group and where no other symbol of the group
         has a value.
     """
-    return _by_sessions(lambda part: _peers_mean(part, groups), values)
+    if not groups.size:
+        return values.copy()
+    members = _members(groups)
+    return _by_sessions(lambda part: _peers_mean(part, groups, members), values)
 
 
-def sector_relative(values: Array, groups: npt.NDArray[np.int64]) -> Array:
+def sector_relative(values: Array, groups: Codes) -> Array:
     """Distance from the mean of the other symbols of the group; the unknown are one group.
 
     Without any sector it is the distance from all other symbols.
@@ -86,20 +92,25 @@ def _ranks(values: Array) -> Array:
     return ranked / (values.shape[1] - missing.sum(axis=1, keepdims=True))
 
 
-def _peers_mean(values: Array, groups: npt.NDArray[np.int64]) -> Array:
+def _peers_mean(values: Array, groups: Codes, members: Members) -> Array:
     present = ~np.isnan(values)
     own = np.where(present, values, 0.0)
-    others_sum = _group_sums(own, groups) - own
-    others = _group_sums(present.astype(np.float64), groups) - present
-    return np.where(groups < 0, np.nan, ratio(others_sum, others))
+    others_sum = _group_sums(own, *members) - own
+    others = _group_sums(present.astype(np.float64), *members) - present
+    means = ratio(others_sum, others)
+    means[:, groups < 0] = np.nan
+    return means
 
 
-def _group_sums(values: Array, groups: npt.NDArray[np.int64]) -> Array:
-    if not groups.size:
-        return values
+def _members(groups: Codes) -> Members:
+    """Order of the symbols by group, where each group starts in it, and the group of each."""
     order = np.argsort(groups, kind="stable")
     _, starts, group_of = np.unique(groups[order], return_index=True, return_inverse=True)
-    sums = np.add.reduceat(np.ascontiguousarray(values[:, order]), starts, axis=1)
+    return order, starts, group_of
+
+
+def _group_sums(values: Array, order: Codes, starts: Codes, group_of: Codes) -> Array:
+    sums = np.add.reduceat(np.take(values, order, axis=1), starts, axis=1)
     spread = np.empty_like(values)
     spread[:, order] = sums[:, group_of]
     return spread

@@ -37,37 +37,40 @@ def filled(known: Known, series: Series, *parameters: Any) -> Array:
 @kept
 def totals(known: Known, n: int, series: Series, *parameters: Any) -> Array:
     """Sum of the values there are among the last `n` sessions."""
-    part, times, rest = parts(n)
-    if part == 0:
-        return filled(known, series, *parameters).copy()
-    base = totals(known, part, series, *parameters)
-    sums = repeated(base, part, times)
-    if rest:
-        add_earlier(sums, filled(known, series, *parameters), n - 1)
-    return sums
-
-
-def parts(n: int) -> tuple[int, int, int]:
-    """A part, how many times it is taken, and what is left over: n = part * times + rest."""
     if n == 1:
-        return 0, 0, 1
+        return filled(known, series, *parameters)
+    part = largest_part(n)
+    base = totals(known, part, series, *parameters)
+    if part == n - 1:
+        return together(base, filled(known, series, *parameters), part)
+    return repeated(base, part, n // part)
+
+
+def largest_part(n: int) -> int:
+    """Rows of the windows that a window of `n` rows is put together from.
+
+    Half or a third of them; of a number that neither divides, all but one.
+    """
     for times in (2, 3):
         if n % times == 0:
-            return n // times, times, 0
-    return (n - 1), 1, 1
+            return n // times
+    return n - 1
 
 
 def repeated(base: Array, part: int, times: int) -> Array:
     """Sum of `times` neighbouring windows of `part` rows, from the sums of one."""
-    sums = base.copy()
-    for k in range(1, times):
-        add_earlier(sums, base, k * part)
+    sums = together(base, base, part)
+    for k in range(2, times):
+        sums[k * part :] += base[: max(len(base) - k * part, 0)]
     return sums
 
 
-def add_earlier(sums: Array, values: Array, n: int) -> None:
-    """Add what was `n` rows earlier, in place; before the first row there is nothing to add."""
-    sums[n:] += values[: max(len(values) - n, 0)]
+def together(latest: Array, earlier: Array, n: int) -> Array:
+    """Sum of each value and one `n` rows earlier; before the first row there is nothing to add."""
+    sums = np.empty_like(latest)
+    sums[:n] = latest[:n]
+    np.add(latest[n:], earlier[: max(len(earlier) - n, 0)], out=sums[n:])
+    return sums
 
 
 def windowed(values: Array, n: int, step: int = 1) -> Array:
@@ -76,13 +79,13 @@ def windowed(values: Array, n: int, step: int = 1) -> Array:
     >>> windowed(np.array([1.0, 2.0, 4.0, 8.0]), 3)
     array([ 1.,  3.,  7., 14.])
     """
-    part, times, rest = parts(n)
-    if part == 0:
-        return values.copy()
-    sums = repeated(windowed(values, part, step), part * step, times)
-    if rest:
-        add_earlier(sums, values, (n - 1) * step)
-    return sums
+    if n == 1:
+        return values
+    part = largest_part(n)
+    base = windowed(values, part, step)
+    if part == n - 1:
+        return together(base, values, part * step)
+    return repeated(base, part * step, n // part)
 
 
 @kept
@@ -95,8 +98,9 @@ def counts_to_date(known: Known, series: Series, *parameters: Any) -> Array:
 def counts(known: Known, n: int, series: Series, *parameters: Any) -> Array:
     """Number of values among the last `n` sessions."""
     to_date = counts_to_date(known, series, *parameters)
-    recent = to_date.copy()
-    recent[n:] -= to_date[: max(len(to_date) - n, 0)]
+    recent = np.empty_like(to_date)
+    recent[:n] = to_date[:n]
+    np.subtract(to_date[n:], to_date[: max(len(to_date) - n, 0)], out=recent[n:])
     return recent
 
 

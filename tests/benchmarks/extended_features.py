@@ -54,8 +54,12 @@ def resized(inputs: FeatureInputs, sessions: int, symbols: int) -> FeatureInputs
     names = [f"S{k:04d}" for k in range(symbols)]
     taken = np.arange(symbols) % len(inputs.bars.symbols)
 
+    # Copies are told apart, since equal values are sorted at another speed.
+    rng = np.random.default_rng(0)
+
     def part(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame.iloc[-sessions:, taken].set_axis(names, axis=1)
+        noise = 1 + 1e-6 * rng.normal(size=(sessions, symbols))
+        return frame.iloc[-sessions:, taken].set_axis(names, axis=1) * noise
 
     return FeatureInputs(
         bars=BarPanel(*(part(getattr(inputs.bars, f)) for f in BAR_FIELDS)),
