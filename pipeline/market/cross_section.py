@@ -13,6 +13,11 @@ import numpy.typing as npt
 
 from pipeline.market.windows import Array, ratio
 
+COLUMNS = (1 << 16) - 1
+"""The last bits of a value that is ranked hold its column."""
+
+LARGEST = (1 << 63) - 1
+
 Codes = npt.NDArray[np.int64]
 Members = tuple[Codes, Codes, Codes]
 
@@ -30,9 +35,18 @@ def universe_mean(values: Array) -> Array:
 def ranks(values: Array) -> Array:
     """Rank of each symbol within its session, in (0, 1]; equal values share their mean rank.
 
+    Equal are values with the same leading 37 binary digits, about 11 decimal ones.
+
+    Raises
+    ------
+    ValueError
+        More than 65,536 symbols.
+
     >>> ranks(np.array([[3.0, 1.0, 3.0, np.nan]]))
     array([[0.83333333, 0.33333333, 0.83333333,        nan]])
     """
+    if values.shape[1] > COLUMNS + 1:
+        raise ValueError(f"{values.shape[1]} symbols to rank, at most {COLUMNS + 1} are possible")
     return _by_sessions(_ranks, values)
 
 
@@ -76,20 +90,40 @@ def _by_sessions(reduction: Callable[[Array], Array], values: Array) -> Array:
 
 
 def _ranks(values: Array) -> Array:
-    order = np.argsort(values, axis=1)
-    ordered = np.take_along_axis(values, order, axis=1)
-    place = np.broadcast_to(np.arange(values.shape[1]), values.shape)
-    differs = ordered[:, 1:] != ordered[:, :-1]
-    first, last = np.zeros_like(place), np.full_like(place, values.shape[1] - 1)
-    first[:, 1:] = np.where(differs, place[:, 1:], 0)
-    last[:, :-1] = np.where(differs, place[:, :-1], values.shape[1] - 1)
-    np.maximum.accumulate(first, axis=1, out=first)
-    np.minimum.accumulate(last[:, ::-1], axis=1, out=last[:, ::-1])
-    ranked = np.empty_like(values)
-    np.put_along_axis(ranked, order, (first + last) / 2 + 1, axis=1)
+    """Sorts whole numbers that hold a value's leading bits and, behind them, its column."""
     missing = np.isnan(values)
+    # Adding 0 makes -0 the same number as 0. As whole numbers, floats of one sign are in order.
+    bits = (values + 0.0).view(np.int64)
+    bits ^= (bits >> 63) & LARGEST
+    bits[missing] = LARGEST
+    bits &= ~COLUMNS
+    bits |= np.arange(values.shape[1])
+    bits.sort(axis=1)
+    columns = bits & COLUMNS
+    bits >>= COLUMNS.bit_length()
+    places = _places(bits[:, 1:] != bits[:, :-1])
+    columns += np.arange(len(values))[:, None] * values.shape[1]
+    ranked = np.empty_like(values)
+    ranked.ravel()[columns] = places
     ranked[missing] = np.nan
-    return ranked / (values.shape[1] - missing.sum(axis=1, keepdims=True))
+    ranked /= values.shape[1] - missing.sum(axis=1, keepdims=True)
+    return ranked
+
+
+def _places(differs: npt.NDArray[np.bool_]) -> Array:
+    """Place of each sorted value, from 1; of a run of equal ones the mean place."""
+    last = differs.shape[1]
+    place = np.arange(last + 1)
+    if differs.all():
+        return np.broadcast_to(place + 1.0, (len(differs), last + 1))
+    starts, ends = np.zeros((2, len(differs), last + 1), dtype=np.int32)
+    np.multiply(differs, place[1:], out=starts[:, 1:], casting="unsafe")
+    ends[:, :-1] = np.where(differs, place[:-1], last)
+    ends[:, -1] = last
+    np.maximum.accumulate(starts, axis=1, out=starts)
+    np.minimum.accumulate(ends[:, ::-1], axis=1, out=ends[:, ::-1])
+    starts += ends
+    return starts / 2 + 1
 
 
 def _peers_mean(values: Array, groups: Codes, members: Members) -> Array:
