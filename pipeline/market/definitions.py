@@ -126,6 +126,13 @@ class Feature:
     calculation: Calculation
     parameters: tuple[tuple[str, int | str], ...] = ()
 
+    @property
+    def known_at(self) -> str:
+        """From when on a value for t is known."""
+        if self.kind == "static":
+            return "day of the symbol table"
+        return "close of t-1" if self.lookback else "before the open of t"
+
     def __call__(self, known: Known) -> Values:
         """Values of the shape that the kind says."""
         return self.calculation(known, **dict(self.parameters))
