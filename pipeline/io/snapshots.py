@@ -176,7 +176,8 @@ class SnapshotStore:
 
 def _write_atomically(path: Path, rows: pd.DataFrame, origin: Origin) -> None:
     texts = rows.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in rows.dtypes]]
-    rows = rows.astype(dict.fromkeys(texts, "str"))  # a column without any text is text as well
+    # A column without any text is text as well.
+    rows = rows.assign(**{name: rows[name].astype("str") for name in texts})
     table = pa.Table.from_pandas(rows.reset_index(), preserve_index=False)
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(vars(origin))})
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")

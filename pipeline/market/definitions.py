@@ -6,9 +6,10 @@ import ast
 import hashlib
 import inspect
 import textwrap
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property, wraps
 from itertools import product
 from types import FunctionType, ModuleType
 from typing import Any, Literal
@@ -21,6 +22,12 @@ from pipeline.market.windows import Array
 Kind = Literal["symbol", "session", "static"]
 Values = npt.NDArray[Any]
 Calculation = Callable[..., Values]
+Series = Callable[..., Values]
+"""Calculation from `Known` (and parameters) that several features share."""
+
+KEPT_AT_MOST = 48
+"""Shared intermediate results in memory at a time, each as large as one field of the bars: with
+a hundred float32 features about as much as the result itself."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,10 @@ class Known:
         Columns exchange and sector, one row per symbol, as of the day the table was made.
     sessions, targets
         The sessions s and t.
+    short_sessions
+        Sessions known in advance to close early; None where nobody knows.
+    kept
+        Results of `kept` series, the least recently used first.
     """
 
     open: Array
@@ -59,6 +70,29 @@ class Known:
     symbols: pd.DataFrame
     sessions: pd.DatetimeIndex
     targets: pd.DatetimeIndex
+    short_sessions: pd.DatetimeIndex | None = None
+    kept: OrderedDict[Any, Values] = field(default_factory=OrderedDict, repr=False, compare=False)
+
+
+def kept(series: Series) -> Series:
+    """Calculate a series shared by several features once, and keep it while it is in use.
+
+    What is dropped is calculated anew, to the same bits. Results are read-only.
+    """
+
+    @wraps(series)
+    def remembered(known: Known, *parameters: Any) -> Values:
+        key = (series, *parameters)
+        if key not in known.kept:
+            values = series(known, *parameters)
+            values.flags.writeable = False
+            known.kept[key] = values
+            while len(known.kept) > KEPT_AT_MOST:
+                known.kept.popitem(last=False)
+        known.kept.move_to_end(key)
+        return known.kept[key]
+
+    return remembered
 
 
 @dataclass(frozen=True)
@@ -92,6 +126,13 @@ class Feature:
     calculation: Calculation
     parameters: tuple[tuple[str, int | str], ...] = ()
 
+    @property
+    def known_at(self) -> str:
+        """From when on a value for t is known."""
+        if self.kind == "static":
+            return "day of the symbol table"
+        return "close of t-1" if self.lookback else "before the open of t"
+
     def __call__(self, known: Known) -> Values:
         """Values of the shape that the kind says."""
         return self.calculation(known, **dict(self.parameters))
@@ -111,7 +152,9 @@ class Definitions:
     """Features in the order in which they were defined, each name once."""
 
     def __init__(self, *inherited: Feature) -> None:
-        self._features = {feature.name: feature for feature in inherited}
+        self._features: dict[str, Feature] = {}
+        for feature in inherited:
+            self._add(feature)
 
     def __iter__(self) -> Iterator[Feature]:
         return iter(self._features.values())
@@ -170,7 +213,7 @@ def _code(function: FunctionType) -> frozenset[str]:
     constants: set[str] = set()
     waiting = [function]
     while waiting:
-        current = waiting.pop()
+        current = inspect.unwrap(waiting.pop())
         if current in found:
             continue
         definition = _bare_definition(current)

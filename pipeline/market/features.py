@@ -7,19 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pipeline.errors import InvalidData
 from pipeline.market.cross_section import universe_mean
 from pipeline.market.definitions import Feature, Known
 from pipeline.market.features_classic import classic
+from pipeline.market.features_extended import extended
+from pipeline.market.selection import LIQUIDITY_SESSIONS, Mask, selection
 from pipeline.market.windows import array, change
 from pipeline.schemas import ROW, STATIC, BarPanel, Panel
 
-FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {"classic": tuple(classic)}
-
-Mask = npt.NDArray[np.bool_]
+FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {
+    "classic": tuple(classic),
+    "extended": tuple(extended),
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class FeatureInputs:
         Result of `pipeline.market.regimes.regimes`, by the session at whose open it is known.
     symbols
         Index symbol; columns exchange and sector, where known.
+    short_sessions
+        Sessions that close early by the exchange's calendar; None where that is not known.
     """
 
     bars: BarPanel
@@ -45,6 +49,7 @@ class FeatureInputs:
     market: pd.DataFrame | None
     regimes: pd.DataFrame
     symbols: pd.DataFrame
+    short_sessions: pd.DatetimeIndex | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class Snapshots:
         the static ones as strings.
     left_out
         ``no_session_before``: the first session there is; ``no_bars``: not listed yet or long
-        gone; ``no_bar_before``: none on t-1; ``short_history``: too few bars before t.
+        gone; ``no_bar_before``: none on t-1; ``short_history``: too few bars before t;
+        ``low_price`` and ``low_dollar_volume``: below the least asked for.
     """
 
     rows: pd.DataFrame
@@ -72,6 +78,8 @@ def snapshots(
     *,
     next_session: pd.Timestamp | None = None,
     min_history: int = 40,
+    min_price: float = 0.0,
+    min_dollar_volume: float = 0.0,
 ) -> Snapshots:
     """Feature rows of the sessions asked for, each from bars up to the session before.
 
@@ -85,6 +93,8 @@ def snapshots(
         Sessions t of the panel, `next_session` included.
     next_session
         The session after the panel's last one.
+    min_price, min_dollar_volume
+        Least close of t-1, and least mean dollar volume of the 20 sessions before t.
 
     Raises
     ------
@@ -103,14 +113,20 @@ def snapshots(
     start = max(0, positions.min(initial=len(calendar)) - warm_up(features, min_history))
     known = known_before(inputs, calendar[start : positions.max(initial=start) + 1])
     asked = np.isin(np.arange(len(known.targets)), positions - start - 1)
-    usable, left_out = _usable(~np.isnan(known.close), asked, min_history)
+    usable, left_out = selection(
+        known,
+        asked,
+        min_history=min_history,
+        min_price=min_price,
+        min_dollar_volume=min_dollar_volume,
+    )
     first = int((positions == 0).sum()) * len(known.symbols)
     return Snapshots(_rows(features, known, usable), {"no_session_before": first, **left_out})
 
 
 def warm_up(features: Iterable[Feature], min_history: int = 40) -> int:
     """Sessions to load before the first one asked for."""
-    return max([2 * min_history, *(feature.lookback for feature in features)])
+    return max([2 * min_history, LIQUIDITY_SESSIONS, *(feature.lookback for feature in features)])
 
 
 def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
@@ -127,7 +143,7 @@ def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
     else:
         market_return = change(array(inputs.market["close"].reindex(sessions)), 1)
     return Known(
-        **prices,
+        **prices,  # type: ignore[arg-type]
         indicators={
             name: array(frame.reindex(index=sessions, columns=names))
             for name, frame in inputs.indicators.items()
@@ -137,6 +153,7 @@ def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
         symbols=inputs.symbols.reindex(index=names, columns=list(STATIC)),
         sessions=sessions,
         targets=targets,
+        short_sessions=inputs.short_sessions,
     )
 
 
@@ -147,9 +164,9 @@ def feature_set_hash(features: Iterable[Feature]) -> str:
 
 
 def catalogue(features: Iterable[Feature]) -> pd.DataFrame:
-    """Name, kind, look-back in sessions, formula and source of each feature."""
-    columns = ["name", "kind", "lookback", "formula", "source"]
-    return pd.DataFrame([{c: getattr(f, c) for c in columns} for f in features], columns=columns)
+    """Name, kind, look-back in sessions, formula, source and time it is known, of each feature."""
+    columns = ["name", "kind", "lookback", "formula", "source", "known_at"]
+    return pd.DataFrame([[getattr(f, c) for c in columns] for f in features], columns=columns)
 
 
 def _calendar(sessions: pd.DatetimeIndex, next_session: pd.Timestamp | None) -> pd.DatetimeIndex:
@@ -162,21 +179,6 @@ def _calendar(sessions: pd.DatetimeIndex, next_session: pd.Timestamp | None) -> 
             f"a session after {sessions[-1].date()}",
         )
     return pd.DatetimeIndex([*sessions, next_session], dtype=sessions.dtype)
-
-
-def _usable(has_bar: Mask, asked: Mask, min_history: int) -> tuple[Mask, dict[str, int]]:
-    """Rows that get a snapshot, and the number of the others by reason."""
-    bars = has_bar.cumsum(axis=0)
-    recent = bars.copy()
-    recent[2 * min_history :] -= bars[: max(len(bars) - 2 * min_history, 0)]
-    listed, enough = recent > 0, recent >= min_history
-    reasons = {
-        "no_bars": ~listed,
-        "no_bar_before": listed & ~has_bar,
-        "short_history": has_bar & ~enough,
-    }
-    left_out = {reason: int(rows[asked].sum()) for reason, rows in reasons.items()}
-    return has_bar & enough & asked[:, None], left_out
 
 
 def _rows(features: Sequence[Feature], known: Known, usable: Mask) -> pd.DataFrame:

@@ -95,7 +95,9 @@ def time_correlation(values: Array, n: int) -> Array:
 def ratio(numerator: Array, denominator: Array) -> Array:
     """Quotient, NaN where the denominator is zero: an undefined value is missing, not infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(denominator == 0, np.nan, numerator / denominator)
+        quotient = np.asarray(numerator / denominator)
+    quotient[np.broadcast_to(denominator == 0, quotient.shape)] = np.nan
+    return quotient
 
 
 def _latest(values: Array, n: int) -> list[Array]:

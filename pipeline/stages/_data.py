@@ -79,15 +79,25 @@ def refresh(settings: Settings) -> None:
 
 def next_session(settings: Settings, last: pd.Timestamp) -> pd.Timestamp:
     """The exchange's session after `last`."""
-    import exchange_calendars
-
-    start = last - pd.Timedelta(days=30)
-    end = last + pd.Timedelta(days=30)
-    calendar = exchange_calendars.get_calendar(
-        settings.data.exchange_calendar, start=start, end=end
-    )
+    calendar = _exchange_calendar(settings, last, last)
     later = calendar.sessions[calendar.sessions > last]
     return pd.Timestamp(later[0]).as_unit("us")
+
+
+def short_sessions(settings: Settings, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Sessions that close early, between the first and the last of those given."""
+    calendar = _exchange_calendar(settings, sessions[0], sessions[-1])
+    return pd.DatetimeIndex(calendar.early_closes).as_unit("us")
+
+
+def _exchange_calendar(settings: Settings, first: pd.Timestamp, last: pd.Timestamp) -> Any:
+    """The exchange's calendar, a month wider on both sides."""
+    import exchange_calendars
+
+    month = pd.Timedelta(days=30)
+    return exchange_calendars.get_calendar(
+        settings.data.exchange_calendar, start=first - month, end=last + month
+    )
 
 
 def with_next(sessions: pd.DatetimeIndex, following: pd.Timestamp) -> pd.DatetimeIndex:

@@ -101,6 +101,7 @@ def _built(
         market=listed.close[[index]].set_axis(["close"], axis=1) if index in listed.close else None,
         regimes=_data.regimes(settings, store),
         symbols=store.symbols("stock"),
+        short_sessions=_data.short_sessions(settings, wanted),
     )
     return snapshots(
         features,

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.market.cross_section import peers_mean, ranks, universe_mean
+from pipeline.market.cross_section import peers_mean, ranks, sector_relative, universe_mean
 
 NAN = np.nan
 GROUPS = np.array([0, 1, 0, -1, 0, 1, 2, -1])
@@ -21,6 +22,37 @@ def test_the_universe_mean_leaves_missing_symbols_out() -> None:
     values = np.array([[1.0, NAN, 5.0], [NAN, NAN, NAN]])
 
     np.testing.assert_array_equal(universe_mean(values), [3.0, NAN])
+
+
+def test_the_unknown_are_one_group_and_so_is_everybody_without_sectors() -> None:
+    values = np.array([[1.0, 3.0, 5.0, 9.0]])
+
+    known_and_not = sector_relative(values, np.array([0, 0, -1, -1]))
+    none_known = sector_relative(values, np.full(4, -1))
+
+    np.testing.assert_allclose(known_and_not, [[-2, 2, -4, 4]])
+    np.testing.assert_allclose(none_known, [[1 - 17 / 3, 3 - 5, 5 - 13 / 3, 9 - 3]])
+
+
+def test_values_apart_by_rounding_alone_share_their_rank() -> None:
+    values = np.array([[0.1 + 0.2, 0.3, -0.0, 0.0, np.inf, -np.inf]])
+
+    np.testing.assert_allclose(ranks(values) * 6, [[4.5, 4.5, 2.5, 2.5, 6, 1]])
+
+
+def test_more_symbols_than_can_be_ranked_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 65536"):
+        ranks(np.zeros((1, 65537)))
+
+
+@given(values=panels)
+@settings(max_examples=50)
+def test_ranks_are_those_of_pandas(values) -> None:
+    coarse = values.round(3)
+
+    expected = pd.DataFrame(coarse).rank(axis=1, pct=True).to_numpy()
+
+    np.testing.assert_array_equal(ranks(coarse), expected)
 
 
 def test_ranks_are_fractions_of_the_symbols_present_and_ties_share_theirs() -> None:

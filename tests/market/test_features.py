@@ -309,6 +309,8 @@ def test_rows_left_out_are_counted_by_reason(make_bars, make_inputs) -> None:
         "no_bars": 1,
         "no_bar_before": 1,
         "short_history": 1,
+        "low_price": 0,
+        "low_dollar_volume": 0,
     }
 
 

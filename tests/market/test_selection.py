@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.market.features import FEATURE_SETS, FeatureInputs, known_before, snapshots
+from pipeline.market.selection import selection
+from pipeline.schemas import BarPanel
+
+LIMITS = {"min_history": 10, "min_price": 40.0, "min_dollar_volume": 1.5e6}
+ONE = FEATURE_SETS["classic"][:1]
+
+
+def test_a_row_is_left_out_for_the_first_reason_that_holds(make_bars, make_inputs) -> None:
+    bars = make_bars(0, sessions=60, symbols=6)
+    for frame in (bars.open, bars.high, bars.low, bars.close):
+        frame.iloc[:] = 10.0
+    bars.volume.iloc[:] = 100.0
+    for frame in (bars.open, bars.high, bars.low, bars.close, bars.volume):
+        frame.iloc[:, 0] = np.nan  # never listed
+        frame.iloc[-1, 1] = np.nan  # halted
+        frame.iloc[:-5, 2] = np.nan  # new
+    bars.close.iloc[-1, 3] = 4.99
+    bars.volume.iloc[-20:, 4] = 49.0
+    known = known_before(make_inputs(bars), pd.DatetimeIndex([*bars.sessions, "2020-06-01"]))
+    asked = np.arange(60) == 59
+
+    rows, left_out = selection(known, asked, min_history=10, min_price=5.0, min_dollar_volume=500.0)
+
+    assert np.argwhere(rows).tolist() == [[59, 5]]
+    assert left_out == {
+        "no_bars": 1, "no_bar_before": 1, "short_history": 1, "low_price": 1,
+        "low_dollar_volume": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("volume", "kept"), [(50.0, 1), (49.9, 0)])
+def test_the_least_itself_is_enough(make_bars, make_inputs, volume, kept) -> None:
+    bars = make_bars(1, sessions=50, symbols=1)
+    bars.close.iloc[:], bars.volume.iloc[:] = 10.0, volume
+    known = known_before(make_inputs(bars), bars.sessions)
+
+    rows, _ = selection(known, np.arange(49) == 48, min_price=10.0, min_dollar_volume=500.0)
+
+    assert rows.sum() == kept
+
+
+@given(seed=st.integers(0, 1000), cut=st.integers(30, 99))
+@settings(max_examples=20, deadline=None)
+def test_what_comes_later_selects_nobody(make_bars, make_inputs, seed, cut) -> None:
+    bars = make_bars(seed, sessions=100, missing=0.05)
+    inputs = make_inputs(bars)
+    session = bars.sessions[cut : cut + 1]
+    evening = cut_at(inputs, bars.sessions[:cut])
+
+    early = snapshots(ONE, evening, session, next_session=session[0], **LIMITS)
+
+    later = snapshots(ONE, inputs, session, **LIMITS)
+    assert early.left_out == later.left_out
+    assert early.rows.index.equals(later.rows.index)
+
+
+def cut_at(inputs: FeatureInputs, sessions: pd.DatetimeIndex) -> FeatureInputs:
+    bars: BarPanel = inputs.bars.loc(sessions)
+    indicators = {name: frame.loc[sessions] for name, frame in inputs.indicators.items()}
+    return replace(inputs, bars=bars, indicators=indicators)
