@@ -1,7 +1,8 @@
 """Reductions over the symbols of one session (axis 1), missing symbols left out.
 
-Arrays are C-contiguous with symbols sorted, so that a session's result has the same bits
-whichever other sessions are calculated with it.
+A session's result has the same bits whichever other sessions are calculated with it, and whichever
+symbols are listed that have no value in it: ranks compare, and sums are made of whole numbers,
+which add up alike in any order. So a new symbol changes nothing before its first session.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ LARGEST = (1 << 63) - 1
 Codes = npt.NDArray[np.int64]
 Members = tuple[Codes, Codes, Codes]
 
+GRID = 2.0**44
+"""Parts of 1 that are summed as whole numbers: 6e-14, far below what a return is known to."""
+
 CELLS_AT_ONCE = 1 << 16
 """Session-symbol cells per step: a few arrays of them fit into a processor's own cache."""
 
@@ -28,8 +32,17 @@ CELLS_AT_ONCE = 1 << 16
 def universe_mean(values: Array) -> Array:
     """Equal-weight mean of each session, shape ``(sessions,)``; NaN where no symbol has a value."""
     present = ~np.isnan(values)
-    sums = np.where(present, values, 0.0).sum(axis=1)
+    sums = _whole(values, present).sum(axis=1) / GRID
     return ratio(sums, present.sum(axis=1).astype(np.float64))
+
+
+def _whole(values: Array, present: npt.NDArray[np.bool_]) -> Codes:
+    """Values in whole parts of the grid, 0 where missing."""
+    largest = LARGEST / GRID / max(values.shape[1], 1)
+    if np.abs(values).max(initial=0.0, where=present) > largest:
+        raise ValueError(f"a value to be averaged exceeds {largest:g}: not a ratio")
+    scaled = np.multiply(values, GRID, out=np.zeros_like(values), where=present)
+    return np.rint(scaled, out=scaled).astype(np.int64)
 
 
 def ranks(values: Array) -> Array:
@@ -128,10 +141,10 @@ def _places(differs: npt.NDArray[np.bool_]) -> Array:
 
 def _peers_mean(values: Array, groups: Codes, members: Members) -> Array:
     present = ~np.isnan(values)
-    own = np.where(present, values, 0.0)
-    others_sum = _group_sums(own, *members) - own
-    others = _group_sums(present.astype(np.float64), *members) - present
-    means = ratio(others_sum, others)
+    own = _whole(values, present)
+    others_sum = (_group_sums(own, *members) - own) / GRID
+    others = _group_sums(present.astype(np.int64), *members) - present
+    means = ratio(others_sum, others.astype(np.float64))
     means[:, groups < 0] = np.nan
     return means
 
@@ -143,7 +156,7 @@ def _members(groups: Codes) -> Members:
     return order, starts, group_of
 
 
-def _group_sums(values: Array, order: Codes, starts: Codes, group_of: Codes) -> Array:
+def _group_sums(values: Codes, order: Codes, starts: Codes, group_of: Codes) -> Codes:
     sums = np.add.reduceat(np.take(values, order, axis=1), starts, axis=1)
     spread = np.empty_like(values)
     spread[:, order] = sums[:, group_of]

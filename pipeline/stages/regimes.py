@@ -25,12 +25,15 @@ def run(settings: Settings) -> None:
         revision = store.revision()
         index = _data.market_index(settings, store)
         partial = _data.is_ranged(settings) or settings.regimes.days is not None
-        if not partial and _data.stale_since(store, f"regimes {index}", ("bars",)).empty:
+        changes = _data.stale_since(store, f"regimes {index}", ("bars",))
+        if not partial and changes.empty:
             log.info("regimes: up to date, from %s", index)
             mlflow.log_metric("regimes/rows", 0)
             return
         following = _data.next_session(settings, sessions[-1])
         wanted = _wanted(settings, _data.with_next(sessions, following))
+        if not partial:
+            wanted = wanted[wanted >= changes["first_session"].min()]
         states = _states(settings, store, index, wanted)
         written = store.write_regimes(states, index)
         if not partial:
@@ -62,10 +65,13 @@ def _wanted(settings: Settings, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
 
 
 def _states(settings: Settings, store: Store, index: str, wanted: pd.DatetimeIndex) -> pd.DataFrame:
+    kind = "stock" if index == UNIVERSE_INDEX else "index"
+    back = lookback(settings.regimes.volatility_window) + 1
+    start = _data.sessions_before(store.sessions(kind), wanted[0], back)
+    listed = store.bar_panel(start=start, kind=kind)
     if index == UNIVERSE_INDEX:
-        moves, vix = universe_moves(store.bar_panel()), None
+        moves, vix = universe_moves(listed), None
     else:
-        listed = store.bar_panel(kind="index")
         prices = {name: getattr(listed, name)[index] for name in ("high", "low", "close")}
         moves = index_moves(pd.DataFrame(prices))
         vix = listed.close.get(VIX)

@@ -84,3 +84,22 @@ def test_a_session_has_the_same_bits_alone_as_among_others(reduction, values) ->
 
     for k in range(len(values)):
         np.testing.assert_array_equal(reduction(values[k : k + 1])[0], together[k])
+
+
+def test_a_listed_symbol_without_values_moves_no_bit_of_the_others() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(0, 0.02, (40, 300))
+    groups = rng.integers(0, 7, 300)
+    wider = np.insert(values, [3, 150, 299], np.nan, axis=1)
+    wider_groups = np.insert(groups, [3, 150, 299], [0, 1, 2])
+    kept = ~np.isnan(wider[0])
+
+    assert (universe_mean(wider) == universe_mean(values)).all()
+    assert (ranks(wider)[:, kept] == ranks(values)).all()
+    peers = peers_mean(values, groups)
+    np.testing.assert_array_equal(peers_mean(wider, wider_groups)[:, kept], peers)
+
+
+def test_what_is_too_large_for_a_ratio_is_not_summed() -> None:
+    with pytest.raises(ValueError, match="not a ratio"):
+        universe_mean(np.array([[1e7]]))

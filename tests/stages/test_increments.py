@@ -22,7 +22,7 @@ from pipeline.stages import _data, features, indicators, labels, regimes
 from pipeline.stages._runner import check, compose, step
 
 SESSIONS = 130
-SYMBOLS = ("AA", "BB", "CC", "DD", "EE")
+SYMBOLS = tuple("ABCDEFGHIJKL")
 STAGES = {
     "indicators": indicators.run,
     "regimes": regimes.run,
