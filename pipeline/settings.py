@@ -129,6 +129,8 @@ class Features(Section):
     list: bool
     overwrite: bool
     min_history: Annotated[int, Field(ge=40)]
+    min_price: Annotated[float, Field(ge=0)]
+    min_dollar_volume: Annotated[float, Field(ge=0)]
     session_wide_from_sessions: Count
 
 

@@ -48,7 +48,7 @@ def recipe(settings: Settings) -> dict[str, Any]:
     content = settings.model_dump(mode="json", by_alias=True)
     return {
         "features": {f.name: f.hash for f in learned_features(settings)},
-        "min_history": settings.features.min_history,
+        "rows": row_selection(settings),
         "model": content["model"],
         "hpo": content["hpo"],
         "cv": content["cv"],
@@ -64,9 +64,19 @@ def recipe_hash(settings: Settings) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
+def row_selection(settings: Settings) -> dict[str, Any]:
+    """Which symbols get a row in a session, by what is known before it opens."""
+    return settings.features.model_dump(include={"min_history", "min_price", "min_dollar_volume"})
+
+
 def feature_version(settings: Settings) -> str:
-    """Hash of the whole feature set: the folder of its snapshots."""
-    return feature_set_hash(feature_set(settings))
+    """12 hex digits over all features of the set and the selection of rows.
+
+    It names the folder of the snapshots: neither two definitions nor two selections ever mix.
+    """
+    selection = json.dumps(row_selection(settings), sort_keys=True)
+    content = f"{feature_set_hash(feature_set(settings))} {selection}"
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def rules(settings: Settings) -> Rules:

@@ -11,7 +11,7 @@ from pipeline.io.store import Store
 from pipeline.market.features import FeatureInputs, Snapshots, catalogue, snapshots, warm_up
 from pipeline.settings import Settings
 from pipeline.stages import _data
-from pipeline.stages._recipe import feature_set
+from pipeline.stages._recipe import feature_set, row_selection
 from pipeline.stages._runner import command
 
 log = logging.getLogger("pipeline.features")
@@ -108,7 +108,7 @@ def _built(
         inputs,
         wanted,
         next_session=following if wanted[-1] == following else None,
-        min_history=settings.features.min_history,
+        **row_selection(settings),
     )
 
 
