@@ -50,7 +50,11 @@ def register(model_uri: str, run_id: str, tags: Mapping[str, str]) -> int:
         if "RESOURCE_ALREADY_EXISTS" not in str(getattr(error, "error_code", error)):
             raise
     version = client.create_model_version(
-        MODEL_NAME, source=model_uri, run_id=run_id, tags=dict(tags)
+        MODEL_NAME,
+        source=model_uri,
+        run_id=run_id,
+        tags=dict(tags),
+        model_id=model_uri.removeprefix("models:/"),  # a server wants it said
     )
     client.set_registered_model_alias(MODEL_NAME, CHALLENGER, version.version)
     return int(version.version)

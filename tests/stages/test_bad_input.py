@@ -120,7 +120,7 @@ def test_stages_without_a_store_point_to_ingest(project: Project) -> None:
     assert "ingest" in done.stderr
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3, 0.8])
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.3])
 def test_a_killed_stage_run_again_ends_in_the_same_state(
     project: Project, finished: Project, delay: float
 ) -> None:
@@ -131,7 +131,7 @@ def test_a_killed_stage_run_again_ends_in_the_same_state(
         time.sleep(0.01)
     time.sleep(delay)
     doomed.send_signal(signal.SIGKILL)
-    doomed.wait()
+    was_killed = doomed.wait() == -signal.SIGKILL  # a quick machine may be done by then
     project.python("ingest")
     again, before = (Store.open(p.folder / "sample.db") for p in (project, finished))
     for name in ("open", "high", "low", "close", "volume"):
@@ -140,7 +140,9 @@ def test_a_killed_stage_run_again_ends_in_the_same_state(
     pd.testing.assert_frame_equal(again.quarantine(), before.quarantine())
     again.close()
     before.close()
-    assert "closed 1 runs of dead processes as KILLED" in project.python("status", code=None).stdout
+    said = project.python("status", code=None).stdout
+    assert ("closed 1 runs of dead processes as KILLED" in said) == was_killed
+    assert was_killed or delay > 0
 
 
 def test_a_killed_retrain_goes_on_and_ends_with_the_same_predictions(
