@@ -18,7 +18,7 @@ from pipeline.settings import Named, Settings
 
 if TYPE_CHECKING:
     from pipeline.learning.dataset import Dataset
-    from pipeline.learning.splits import WalkForward
+    from pipeline.learning.splits import WalkForward, Windows
 
 DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
 
@@ -248,6 +248,21 @@ def market_index(settings: Settings, store: Store) -> str:
 def regimes(settings: Settings, store: Store) -> pd.DataFrame:
     """Stored regimes by session at whose open they are known."""
     return store.regimes(market_index(settings, store))
+
+
+def windows(settings: Settings, label_ready: pd.DatetimeIndex) -> Windows:
+    """Development and holdout sessions of the retrain asked for."""
+    from pipeline.learning.splits import retrain_windows
+
+    asked = settings.retrain
+    return retrain_windows(
+        label_ready,
+        window_days=asked.window_days,
+        holdout_days=asked.holdout_days,
+        embargo_sessions=settings.cv.embargo_sessions,
+        start=asked.first,
+        end=asked.last,
+    )
 
 
 def snapshots(settings: Settings, sessions: pd.DatetimeIndex) -> pd.DataFrame:

@@ -6,7 +6,6 @@ import hashlib
 import json
 
 import mlflow
-import numpy as np
 import pandas as pd
 from mlflow.entities import Run
 
@@ -124,8 +123,3 @@ def newest_evidence(settings: Settings, recipe: str, own: Run) -> Run:
 def log_looks(looks: list[str]) -> None:
     """Ids of the earlier looks, so that a reproduction can deflate by the same count."""
     mlflow.log_text(json.dumps(looks), "looks.json")
-
-
-def finite(metrics: dict[str, float]) -> dict[str, float]:
-    """Metrics as plain floats; NaN stays NaN, which MLflow stores."""
-    return {name: float(np.float64(value)) for name, value in metrics.items()}

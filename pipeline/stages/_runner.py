@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from pipeline.errors import InvalidSettings, PipelineError
+from pipeline.errors import InvalidSettings, PipelineError, Refused
 from pipeline.settings import ROOT, Named, Settings, invalid
 
 CONFIG_DIR = str(ROOT / "conf")
@@ -226,3 +226,11 @@ def step(stage: str, run: Stage, settings: Settings) -> None:
 
     with tracking.stage_run(stage):
         run(settings)
+
+
+def ask(stage: str, run: Stage, settings: Settings) -> None:
+    """Run a stage as a step whose refusal is an answer, not a failure of the routine around it."""
+    try:
+        step(stage, run, settings)
+    except Refused as answer:
+        log.info("%s", answer)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
-from pipeline.errors import Refused
 from pipeline.settings import Settings
 from pipeline.stages import _data, signals
-from pipeline.stages._runner import command, step
-
-log = logging.getLogger("pipeline.daily")
+from pipeline.stages._runner import ask, command
 
 
 def run(settings: Settings) -> None:
@@ -18,10 +13,7 @@ def run(settings: Settings) -> None:
     Without a champion there are no signals: an answer, not a failure.
     """
     _data.refresh(settings)
-    try:
-        step("signals", signals.run, settings)
-    except Refused as answer:
-        log.info("%s", answer)
+    ask("signals", signals.run, settings)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
-from pipeline.errors import Refused
 from pipeline.settings import Settings
 from pipeline.stages import _data, backtest, retrain, signals
-from pipeline.stages._runner import command, step
-
-log = logging.getLogger("pipeline.main")
+from pipeline.stages._runner import ask, command, step
 
 
 def run(settings: Settings) -> None:
@@ -20,10 +15,7 @@ def run(settings: Settings) -> None:
     _data.refresh(settings)
     step("retrain", retrain.run, settings.without_refresh())
     step("backtest", backtest.run, settings)
-    try:
-        step("signals", signals.run, settings)
-    except Refused as answer:
-        log.info("%s", answer)
+    ask("signals", signals.run, settings)
 
 
 if __name__ == "__main__":

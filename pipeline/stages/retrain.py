@@ -14,7 +14,7 @@ from pipeline.io.store import Store
 from pipeline.learning.dataset import Dataset, digest, model_inputs
 from pipeline.learning.evaluation import baselines, out_of_sample_metrics, rank_ic
 from pipeline.learning.models import Target, assemble, fit, predictions
-from pipeline.learning.splits import Windows, refit_window, retrain_windows
+from pipeline.learning.splits import Windows, refit_window
 from pipeline.settings import ROOT, Settings
 from pipeline.stages import _build, _data, _evidence, _report, _search, _trading
 from pipeline.stages._recipe import feature_version, learned_features, recipe, recipe_hash
@@ -64,14 +64,7 @@ class Work:
 def _prepared(settings: Settings, store: Store) -> Work:
     asked = settings.retrain
     ready = store.label_ready_sessions()
-    windows = retrain_windows(
-        ready,
-        window_days=asked.window_days,
-        holdout_days=asked.holdout_days,
-        embargo_sessions=settings.cv.embargo_sessions,
-        start=asked.first,
-        end=asked.last,
-    )
+    windows = _data.windows(settings, ready)
     newest = refit_window(ready, asked.window_days, asked.last)
     sessions = windows.development.union(windows.holdout).union(newest)
     dataset = _data.dataset(settings, store, sessions)
@@ -142,7 +135,7 @@ def _search_parameters(settings: Settings, store: Store, work: Work) -> _search.
             journal=_journal(settings, work),
             strategy_returns=lambda p: _trading.net_returns(settings, p, traded),
         )
-    mlflow.log_metrics(_evidence.finite(chosen.metrics))
+    mlflow.log_metrics(chosen.metrics)
     mlflow.log_params(
         {f"best.{name}.{key}": v for name, best in chosen.params.items() for key, v in best.items()}
     )
@@ -181,7 +174,7 @@ def _evaluated(
     looks = _evidence.earlier_looks(settings, predicted, work.holdout.sessions)
     metrics |= _evidence.luck(result.net_returns, len(looks) + 1, settings.seed)
     answers = _evidence.gate_answers(settings, metrics)
-    mlflow.log_metrics(_evidence.finite(metrics))
+    mlflow.log_metrics(metrics)
     mlflow.set_tags(
         {
             _evidence.PREDICTIONS_TAG: _evidence.predictions_digest(predicted),

@@ -13,7 +13,6 @@ import pandas as pd
 from pipeline.errors import NotReady, TooFewSessions
 from pipeline.io import registry, tracking
 from pipeline.io.store import Store
-from pipeline.learning.splits import retrain_windows
 from pipeline.settings import Settings
 from pipeline.stages import _build, _data
 from pipeline.stages._runner import command
@@ -131,16 +130,9 @@ def _with_next(
 
 def _window(settings: Settings, store: Store, missing: pd.DatetimeIndex) -> Line:
     """Whether the development window holds enough sessions with snapshots and labels."""
-    asked, needed = settings.retrain, _build.splitter(settings).needed_sessions
+    needed = _build.splitter(settings).needed_sessions
     try:
-        windows = retrain_windows(
-            store.label_ready_sessions(),
-            window_days=asked.window_days,
-            holdout_days=asked.holdout_days,
-            embargo_sessions=settings.cv.embargo_sessions,
-            start=asked.first,
-            end=asked.last,
-        )
+        windows = _data.windows(settings, store.label_ready_sessions())
     except TooFewSessions as error:
         return Line("window", False, error.found, "mlflow run . -e labels", blocks=True)
     whole = windows.development.union(windows.holdout)
