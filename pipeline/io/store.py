@@ -20,7 +20,7 @@ from pipeline.io.bulk import Written, merge, read, stacked
 from pipeline.io.database import connected, identity, located, writing
 from pipeline.io.lock import writer_lock
 from pipeline.io.providers import Delivery
-from pipeline.io.queries import Session, Where, as_date, dated, extent, same_row, sessions_of
+from pipeline.io.queries import STOCK, Session, Where, as_date, dated, extent, same_row, sessions_of
 from pipeline.io.revisions import Revisions, counted
 from pipeline.schemas import BAR_FIELDS, INDICATORS, LABELS, ROW, SESSION, SYMBOL, BarPanel, Panel
 
@@ -150,7 +150,7 @@ class Store(Revisions):
     def sessions(self, kind: str = "stock") -> pd.DatetimeIndex:
         """Sessions on which the store has any bar of this kind."""
         with self._engine.connect() as connection:
-            return sessions_of(connection, Where(kind=kind).rows(tables.bars))
+            return sessions_of(connection, Where(kind=kind))
 
     def last_final_sessions(self, kind: str = "stock") -> pd.Series:
         """By symbol, the newest session with a final bar; symbols without one are absent."""
@@ -215,9 +215,8 @@ class Store(Revisions):
 
     def label_ready_sessions(self) -> pd.DatetimeIndex:
         """Sessions on which the final bar of at least one stock exists."""
-        final = Where(kind="stock").rows(tables.bars).where(tables.bars.c.final)
         with self._engine.connect() as connection:
-            return sessions_of(connection, final)
+            return sessions_of(connection, Where(kind=STOCK), tables.bars.c.final)
 
     def bar_count(self, kind: str = "stock") -> int:
         """Number of bars."""

@@ -12,7 +12,7 @@ from pipeline.learning.models import predictions
 from pipeline.schemas import SESSION
 from pipeline.settings import Settings
 from pipeline.stages import _data
-from pipeline.stages._recipe import feature_set
+from pipeline.stages._recipe import feature_hashes
 
 RETRAIN = "mlflow run . -e retrain && mlflow run . -e promote"
 
@@ -34,7 +34,7 @@ def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[st
             f"mlflow run . -e {who} -P overrides=data={source}",
         )
     used = models.features_of(version)
-    current = {feature.name: feature.hash for feature in feature_set(settings)}
+    current = feature_hashes(settings)
     changed = [name for name, known in used.items() if current.get(name) != known]
     if changed:
         raise Refused(

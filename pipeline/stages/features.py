@@ -11,7 +11,7 @@ from pipeline.io.store import Store
 from pipeline.market.features import FeatureInputs, Snapshots, catalogue, snapshots, warm_up
 from pipeline.settings import Settings
 from pipeline.stages import _data
-from pipeline.stages._recipe import feature_set, row_selection
+from pipeline.stages._recipe import feature_hashes, feature_set, row_selection
 from pipeline.stages._runner import command
 
 log = logging.getLogger("pipeline.features")
@@ -40,7 +40,7 @@ def run(settings: Settings) -> None:
             sessions=wanted,
             revision=revision,
             store_id=store.store_id,
-            feature_hashes={f.name: f.hash for f in feature_set(settings)},
+            feature_hashes=feature_hashes(settings),
             whole=symbols is None,
         )
     log.info(

@@ -17,7 +17,7 @@ from pipeline.learning.models import Target, assemble, fit, predictions
 from pipeline.learning.splits import Windows, refit_window
 from pipeline.settings import ROOT, Settings
 from pipeline.stages import _build, _data, _evidence, _report, _search, _trading
-from pipeline.stages._recipe import feature_version, learned_features, recipe, recipe_hash
+from pipeline.stages._recipe import feature_version, learned_hashes, recipe, recipe_hash
 from pipeline.stages._runner import command
 from pipeline.trading.promotion import verdict
 
@@ -197,7 +197,7 @@ def _registered(
         model = _fitted(settings, chosen, work.newest, slope)
     mlflow.log_metric("refit/slope", slope)
     with tracking.timed("log_model"):
-        models.log_features({f.name: f.hash for f in learned_features(settings)})
+        models.log_features(learned_hashes(settings))
         uri = models.log_model(model, model_inputs(work.newest.features))
         tags = {
             "data_source": settings.data.name,
