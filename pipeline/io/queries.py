@@ -63,17 +63,17 @@ def sessions_of(
     every bar.
     """
     bars, session = tables.bars, tables.bars.c.session
-    in_range = replace(where, kind=None).conditions(bars)
+    in_range = Where(where.start, where.end).conditions(bars)
     walk = select(func.min(session).label(SESSION)).where(*in_range).cte("walk", recursive=True)
     following = select(func.min(session)).where(session > walk.c.session, *in_range)
     walk = walk.union_all(
         select(following.correlate(walk).scalar_subquery()).where(walk.c.session.is_not(None))
     )
     any_bar = select(bars.c.symbol).where(session == walk.c.session, *conditions)
-    of_kind = Where(kind=where.kind).conditions(bars)  # quick where they are few
-    if where.kind == STOCK:  # then one of the first bars of a session is a stock's
-        of_kind = [tables.symbols.c.kind == STOCK, tables.symbols.c.symbol == bars.c.symbol]
-    found = select(walk.c.session).where(any_bar.where(*of_kind).correlate(walk).exists())
+    wanted = replace(where, start=None, end=None).conditions(bars)  # quick where few symbols are
+    if where.kind == STOCK and where.symbols is None:  # one of a session's first bars is a stock's
+        wanted = [tables.symbols.c.kind == STOCK, tables.symbols.c.symbol == bars.c.symbol]
+    found = select(walk.c.session).where(any_bar.where(*wanted).correlate(walk).exists())
     listed = connection.scalars(found.order_by(walk.c.session)).all()
     return pd.DatetimeIndex(pd.to_datetime(listed), name=SESSION).as_unit("us")
 

@@ -147,10 +147,12 @@ class Store(Revisions):
         """Wide bool: the bar exists and was read after its session closed. Axes as `bar_panel`."""
         return self._wide(tables.bars, ["final"], start, end, symbols, kind)["final"] == 1
 
-    def sessions(self, kind: str = "stock") -> pd.DatetimeIndex:
-        """Sessions on which the store has any bar of this kind."""
+    def sessions(
+        self, kind: str = "stock", symbols: Iterable[str] | None = None
+    ) -> pd.DatetimeIndex:
+        """Sessions on which the store has any bar of this kind, by default of any symbol."""
         with self._engine.connect() as connection:
-            return sessions_of(connection, Where(kind=kind))
+            return sessions_of(connection, Where(kind=kind, symbols=symbols))
 
     def last_final_sessions(self, kind: str = "stock") -> pd.Series:
         """By symbol, the newest session with a final bar; symbols without one are absent."""
@@ -190,10 +192,35 @@ class Store(Revisions):
         lacking = first.where(*stocks, ~same_row(tables.bars, tables.indicators))
         return dated(self._frame(lacking), SESSION).set_index(SYMBOL)[SESSION]
 
-    def write_regimes(self, states: pd.DataFrame, index_symbol: str) -> Written:
-        """Index session; columns ``tables.REGIME_FLOATS`` and regime."""
+    def write_regimes(
+        self,
+        states: pd.DataFrame,
+        index_symbol: str,
+        *,
+        whole: bool = False,
+        switched: bool = False,
+    ) -> Written:
+        """Index session; columns ``tables.REGIME_FLOATS`` and regime.
+
+        Parameters
+        ----------
+        whole
+            States of later sessions than the first one that are not given go.
+        switched
+            Another index's states were used before: all of these count as changed.
+        """
+        table, key = tables.regimes, tables.regimes.c
         keyed = pd.concat({index_symbol: states}, names=[SYMBOL]).swaplevel().rename_axis(ROW)
-        return self._write(tables.regimes, keyed)
+        with writing(self._engine) as connection:
+            if whole:
+                days = [as_date(session) for session in states.index]
+                later = delete(table).where(key.symbol == index_symbol, key.session >= days[0])
+                connection.execute(later.where(key.session.not_in(days)))
+            written = _merged(connection, table, keyed)
+            if switched:
+                first, last = states.index[0], states.index[-1]
+                written = Written(0, len(states), 0, 1, first, last)
+            return counted(connection, table, written)
 
     def regimes(self, index_symbol: str) -> pd.DataFrame:
         """States known at the open of each session, as given to `write_regimes`."""

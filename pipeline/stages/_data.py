@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from pipeline.errors import NotReady, TooFewSessions
 from pipeline.io.providers import Provider, provider
 from pipeline.io.snapshots import SnapshotStore
 from pipeline.io.store import Store
-from pipeline.schemas import SESSION, UNIVERSE_INDEX
+from pipeline.schemas import SESSION
 from pipeline.settings import Named, Settings
 
 if TYPE_CHECKING:
@@ -231,23 +231,20 @@ def _known_symbols(settings: Named) -> set[str]:
     return set(asked.symbols().index)
 
 
-def stale_since(store: Store, name: str, kinds: tuple[str, ...]) -> pd.DataFrame:
-    """Changes of these tables since a result was last built; empty where it is current."""
+def stale_since(
+    store: Store, name: str, kinds: tuple[str, ...], made_by: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Changes of these tables since a result was last built; empty where it is current.
+
+    Parameters
+    ----------
+    made_by
+        What the result is made by now; where it was made by something else, all changes count.
+    """
     built = store.built(name)
-    changes = store.changes(since_revision=built.revision if built else 0)
+    current = built is not None and (made_by is None or dict(built.detail) == made_by)
+    changes = store.changes(since_revision=built.revision if built and current else 0)
     return changes[changes["kind"].isin(kinds)]
-
-
-def market_index(settings: Settings, store: Store) -> str:
-    """The index regimes come from: the configured one where the store has it, else the universe."""
-    wanted = settings.data.market_index
-    has_it = wanted is not None and wanted in store.symbols("index").index
-    return str(wanted) if has_it else UNIVERSE_INDEX
-
-
-def regimes(settings: Settings, store: Store) -> pd.DataFrame:
-    """Stored regimes by session at whose open they are known."""
-    return store.regimes(market_index(settings, store))
 
 
 def windows(settings: Settings, label_ready: pd.DatetimeIndex) -> Windows:

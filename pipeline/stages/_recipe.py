@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.errors import InvalidSettings
 from pipeline.market.definitions import Feature
 from pipeline.market.features import FEATURE_SETS, feature_set_hash
+from pipeline.market.fingerprints import MAKERS, fingerprint
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.settings import Settings
 from pipeline.trading.strategy import Rules
@@ -36,6 +37,17 @@ def regime_rules(settings: Settings) -> str:
     """12 hex digits over the limits by which regimes are told."""
     limits = settings.regimes.model_dump_json(exclude={"days"})
     return hashlib.sha256(limits.encode()).hexdigest()[:12]
+
+
+def indicators_made_by() -> dict[str, str]:
+    """What indicators are made by: another code makes all of them anew."""
+    return {"code": fingerprint(MAKERS["indicators"])}
+
+
+def regimes_made_by(settings: Settings, index: str) -> dict[str, str]:
+    """What regimes are made by: code, limits and index."""
+    code = fingerprint(MAKERS["regimes"])
+    return {"code": code, "rules": regime_rules(settings), "index": index}
 
 
 def learned_features(settings: Settings) -> tuple[Feature, ...]:

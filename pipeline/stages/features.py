@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.io.store import Store
 from pipeline.market.features import FeatureInputs, Snapshots, catalogue, snapshots, warm_up
 from pipeline.settings import Settings
-from pipeline.stages import _data
+from pipeline.stages import _data, _index
 from pipeline.stages._recipe import feature_hashes, feature_set, row_selection
 from pipeline.stages._runner import command
 
@@ -94,12 +94,12 @@ def _built(
     start = _data.sessions_before(sessions, wanted[0], back + 1)
     end = min(wanted[-1], sessions[-1])
     listed = store.bar_panel(start=start, end=end, kind="index")
-    index = _data.market_index(settings, store)
+    index = _index.market_index(settings, store).symbol
     inputs = FeatureInputs(
         bars=store.bar_panel(start=start, end=end),
         indicators=store.indicator_panel(start=start, end=end),
         market=listed.close[[index]].set_axis(["close"], axis=1) if index in listed.close else None,
-        regimes=_data.regimes(settings, store),
+        regimes=store.regimes(index),
         symbols=store.symbols("stock"),
         short_sessions=_data.short_sessions(settings, wanted),
     )

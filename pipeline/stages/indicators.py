@@ -11,6 +11,7 @@ from pipeline.io.store import Store
 from pipeline.market.indicators import WARM_UP, indicators
 from pipeline.settings import Settings
 from pipeline.stages import _data
+from pipeline.stages._recipe import indicators_made_by
 from pipeline.stages._runner import command
 
 log = logging.getLogger("pipeline.indicators")
@@ -28,7 +29,7 @@ def run(settings: Settings) -> None:
             return
         written = store.write_indicators(*_calculated(store, sessions, wanted, settings))
         if not _data.is_ranged(settings):
-            store.mark_built("indicators", revision)
+            store.mark_built("indicators", revision, indicators_made_by())
     log.info(
         "indicators: %d rows written from %s to %s",
         written.rows, f"{wanted[0]:%Y-%m-%d}", f"{wanted[-1]:%Y-%m-%d}",
@@ -41,7 +42,7 @@ def _wanted(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> pd.
         return _data.within(sessions, settings, "indicators")
     if settings.indicators.force:
         return sessions
-    changes = _data.stale_since(store, "indicators", ("bars",))
+    changes = _data.stale_since(store, "indicators", ("bars",), indicators_made_by())
     return sessions[sessions >= changes["first_session"].min()]
 
 

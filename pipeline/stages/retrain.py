@@ -16,7 +16,7 @@ from pipeline.learning.evaluation import baselines, out_of_sample_metrics, rank_
 from pipeline.learning.models import Target, assemble, fit, predictions
 from pipeline.learning.splits import Windows, refit_window
 from pipeline.settings import ROOT, Settings
-from pipeline.stages import _build, _data, _evidence, _report, _search, _trading
+from pipeline.stages import _build, _data, _evidence, _index, _report, _search, _trading
 from pipeline.stages._recipe import feature_version, learned_hashes, recipe, recipe_hash
 from pipeline.stages._runner import command
 from pipeline.trading.promotion import verdict
@@ -34,7 +34,7 @@ def run(settings: Settings) -> None:
         log.info("retrain: %s", work.sentence)
         chosen = _search_parameters(settings, store, work)
         result = _evaluated(settings, store, work, chosen)
-        version = _registered(settings, work, chosen, result)
+        version = _registered(settings, store, work, chosen, result)
     _report.write(settings, work, result, chosen, version)
     _search.forget(_journal(settings, work))
 
@@ -189,7 +189,7 @@ def _evaluated(
 
 
 def _registered(
-    settings: Settings, work: Work, chosen: _search.Chosen, result: _report.Result
+    settings: Settings, store: Store, work: Work, chosen: _search.Chosen, result: _report.Result
 ) -> int:
     """Refit on the newest window, log, register and move `challenger`."""
     with tracking.timed("refit"):
@@ -204,6 +204,7 @@ def _registered(
             "universe": settings.universe.name,
             "recipe": recipe_hash(settings),
             "feature_set": settings.features.name,
+            "market_index": _index.market_index(settings, store).symbol,
             "trained_until": f"{work.newest.sessions[-1]:%Y-%m-%d}",
             "verdict": verdict(result.answers),
             **_evidence.gate_tags(result.answers),
