@@ -69,6 +69,12 @@ class Revisions:
             found = pd.read_sql(newer.order_by("revision"), connection, index_col="revision")
         return dated(found, "first_session", "last_session")
 
+    def causes(self, since_revision: int = 0) -> pd.DataFrame:
+        """Whose past changed: columns revision, symbol, what, first_session and bars (count)."""
+        newer = select(tables.bar_changes).where(tables.bar_changes.c.revision > since_revision)
+        with self._engine.connect() as connection:
+            return dated(pd.read_sql(newer, connection), "first_session")
+
     def mark_built(self, name: str, revision: int, detail: Mapping[str, Any] | None = None) -> None:
         """Note that the result `name` stands as of `revision`; `detail` is kept as JSON."""
         row = {"name": name, "revision": revision, "detail": dict(detail or {})}
@@ -83,8 +89,16 @@ class Revisions:
         return None if row is None else Built(row.name, row.revision, row.detail)
 
 
-def counted(connection: Connection, table: Table, written: Written) -> Written:
-    """Count up the revision, unless nothing changed."""
+def counted(
+    connection: Connection, table: Table, written: Written, causes: pd.DataFrame | None = None
+) -> Written:
+    """Count up the revision, unless nothing changed.
+
+    Parameters
+    ----------
+    causes
+        Index symbol; columns first_session, bars, what: whose past it changed.
+    """
     if written.rows:
         change = {
             "kind": table.name,
@@ -93,5 +107,11 @@ def counted(connection: Connection, table: Table, written: Written) -> Written:
             "symbols": written.symbols,
             "at": datetime.now(UTC).replace(tzinfo=None),
         }
-        connection.execute(insert(tables.changes), change)
+        numbered = insert(tables.changes).returning(tables.changes.c.revision)
+        revision = connection.scalar(numbered, change)
+        if causes is not None and len(causes):
+            days = causes["first_session"].dt.date
+            listed = causes.assign(revision=revision, first_session=days).reset_index()
+            rows: list[dict[str, Any]] = listed.to_dict("records")  # type: ignore[assignment]
+            connection.execute(insert(tables.bar_changes), rows)
     return written

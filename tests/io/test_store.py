@@ -170,7 +170,6 @@ def test_an_empty_store_answers_with_empty_panels(store):
     assert store.indicator_panel()["rsi_14"].empty
     assert store.labels().empty
     assert store.labels().index.names == ROW
-    assert store.missing_indicators().empty
 
 
 def test_a_bar_that_comes_later_leaves_quarantine_and_gaps(store):
@@ -182,15 +181,6 @@ def test_a_bar_that_comes_later_leaves_quarantine_and_gaps(store):
     store.write_bars(delivered([[1, 2]]))
 
     assert store.quarantine().empty
-
-
-def test_missing_indicators_are_those_of_bars_without_any(store):
-    store.write_bars(delivered([[1, 1], [2, 2], [3, 3]]))
-    store.write_indicators(dict.fromkeys(INDICATORS, wide([[1, 1], [2, NAN]])))
-
-    missing = store.missing_indicators()
-
-    assert missing.to_dict() == {"A": pd.Timestamp("2010-01-06"), "B": pd.Timestamp("2010-01-05")}
 
 
 def test_a_mask_limits_which_indicators_are_written(store):

@@ -151,7 +151,10 @@ class Files:
         if stocks.bars.empty and indices.bars.empty:
             raise _nothing(self._paths["path"], refused, stocks.quarantine)
         stocks = replace(stocks, notes=notes, set_aside={**set_aside, **stocks.set_aside})
-        return _Loaded(stocks, indices, symbols)
+        all_read = not set_aside
+        return _Loaded(
+            replace(stocks, all_read=all_read), replace(indices, all_read=all_read), symbols
+        )
 
     def _read(self) -> tuple[list[PriceFile], dict[str, str]]:
         """Every file that can be read, and why the others cannot.
