@@ -36,6 +36,7 @@ class Store(Revisions):
         self.store_id = store_id
         self._engine = engine
         self._lock_timeout = lock_timeout
+        self._sessions: dict[Any, pd.DatetimeIndex] = {}
 
     @classmethod
     def open(cls, where: str | Path, *, create: bool = True, lock_timeout: float = 10.0) -> Store:
@@ -173,8 +174,13 @@ class Store(Revisions):
         self, kind: str = "stock", symbols: Iterable[str] | None = None
     ) -> pd.DatetimeIndex:
         """Sessions on which the store has any bar of this kind, by default of any symbol."""
-        with self._engine.connect() as connection:
-            return sessions_of(connection, Where(kind=kind, symbols=symbols))
+        names = None if symbols is None else tuple(symbols)
+        asked = (kind, names, self.revision())
+        if asked not in self._sessions:
+            with self._engine.connect() as connection:
+                found = sessions_of(connection, Where(kind=kind, symbols=names))
+            self._sessions[asked] = found
+        return self._sessions[asked]
 
     def last_final_sessions(self, kind: str = "stock") -> pd.Series:
         """By symbol, the newest session with a final bar; symbols without one are absent."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import NotReady, TooFewSessions
+from pipeline.io import calendar
 from pipeline.io.providers import Provider, provider
 from pipeline.io.snapshots import SnapshotStore
 from pipeline.io.store import Store
@@ -79,25 +80,12 @@ def refresh(settings: Settings) -> None:
 
 def next_session(settings: Settings, last: pd.Timestamp) -> pd.Timestamp:
     """The exchange's session after `last`."""
-    calendar = _exchange_calendar(settings, last, last)
-    later = calendar.sessions[calendar.sessions > last]
-    return pd.Timestamp(later[0]).as_unit("us")
+    return calendar.next_session(settings.data.exchange_calendar, last)
 
 
 def short_sessions(settings: Settings, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Sessions that close early, between the first and the last of those given."""
-    calendar = _exchange_calendar(settings, sessions[0], sessions[-1])
-    return pd.DatetimeIndex(calendar.early_closes).as_unit("us")
-
-
-def _exchange_calendar(settings: Settings, first: pd.Timestamp, last: pd.Timestamp) -> Any:
-    """The exchange's calendar, a month wider on both sides."""
-    import exchange_calendars
-
-    month = pd.Timedelta(days=30)
-    return exchange_calendars.get_calendar(
-        settings.data.exchange_calendar, start=first - month, end=last + month
-    )
+    return calendar.Calendar(settings.data.exchange_calendar, sessions[0], sessions[-1]).short()
 
 
 def with_next(sessions: pd.DatetimeIndex, following: pd.Timestamp) -> pd.DatetimeIndex:

@@ -53,8 +53,9 @@ def market_index(settings: Settings, store: Store) -> MarketIndex:
         return MarketIndex(str(wanted), "as data.market_index says")
     if wanted is not None:
         return MarketIndex(UNIVERSE_INDEX, f"data.market_index={wanted} is not in the store")
-    shares = {name: _share(store, name) for name in PREFERRED if name in held}
-    for name, share in shares.items():
+    shares: dict[str, float] = {}
+    for name in (name for name in PREFERRED if name in held):
+        shares[name] = share = _share(store, name)
         if share >= LEAST_SHARE:
             rule = f"the first of {', '.join(PREFERRED)} with bars on {LEAST_SHARE:.0%} of the"
             why = f"{rule} stocks' sessions, it has {share:.1%}; another by data.market_index"

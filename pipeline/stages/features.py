@@ -11,7 +11,7 @@ from pipeline.io.store import Store
 from pipeline.market.features import FeatureInputs, Snapshots, catalogue, snapshots, warm_up
 from pipeline.settings import Settings
 from pipeline.stages import _data, _index
-from pipeline.stages._recipe import feature_hashes, feature_set, row_selection
+from pipeline.stages._recipe import feature_set, row_selection
 from pipeline.stages._runner import command
 
 log = logging.getLogger("pipeline.features")
@@ -40,7 +40,6 @@ def run(settings: Settings) -> None:
             sessions=wanted,
             revision=revision,
             store_id=store.store_id,
-            feature_hashes=feature_hashes(settings),
             whole=symbols is None,
         )
     log.info(
@@ -95,9 +94,11 @@ def _built(
     end = min(wanted[-1], sessions[-1])
     listed = store.bar_panel(start=start, end=end, kind="index")
     index = _index.market_index(settings, store).symbol
+    read_back = max((f.lookback for f in features if "indicators" in f.reads), default=0)
+    first_read = _data.sessions_before(sessions, wanted[0], read_back + 1)
     inputs = FeatureInputs(
         bars=store.bar_panel(start=start, end=end),
-        indicators=store.indicator_panel(start=start, end=end),
+        indicators=store.indicator_panel(start=first_read, end=end),
         market=listed.close[[index]].set_axis(["close"], axis=1) if index in listed.close else None,
         regimes=store.regimes(index),
         symbols=store.symbols("stock"),

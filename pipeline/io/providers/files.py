@@ -21,8 +21,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.errors import InvalidData, InvalidSettings
+from pipeline.io.calendar import Calendar, timezone
 from pipeline.io.providers import Delivery, cut
-from pipeline.io.providers.calendars import Calendar, timezone
 from pipeline.io.providers.cleaning import RULES, faults, gaps, long, quarantine
 from pipeline.io.providers.described import described, said_splits
 from pipeline.io.providers.gathering import PriceFile, final, joined, part, reports
