@@ -80,12 +80,18 @@ class Store(Revisions):
         return writer_lock(file, stage, self._lock_timeout)
 
     def write_symbols(self, listed: pd.DataFrame) -> Written:
-        """Index symbol; columns exchange, sector, name, kind. Symbols not listed stay."""
+        """Index symbol; columns exchange, sector, name, kind. Symbols not listed stay.
+
+        Only another description of a symbol counts as a change: what a new one changes, its bars
+        tell.
+        """
         with writing(self._engine) as connection:
             stored = pd.read_sql(select(tables.symbols), connection, index_col=SYMBOL)
             found = compared(tables.symbols, listed, stored)
             upsert(connection, tables.symbols, found)
-            return counted(connection, tables.symbols, found.written)
+            if found.is_changed.any():
+                counted(connection, tables.symbols, found.written)
+            return found.written
 
     def symbols(self, kind: str | None = None) -> pd.DataFrame:
         """Index symbol, sorted; columns exchange, sector, name (missing: NaN), kind.

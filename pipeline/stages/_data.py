@@ -196,6 +196,16 @@ def _as_written(settings: Named, names: Iterable[str]) -> list[str]:
     return [as_written(name, settings.data.exchange_calendar) for name in names]
 
 
+def named(symbols: Iterable[str], most: int = 20) -> tuple[int, str]:
+    """How many, and the first of them.
+
+    >>> named(["C", "A", "B"], most=2)
+    (3, 'A, B, ...')
+    """
+    listed = sorted(symbols)
+    return len(listed), ", ".join([*listed[:most], *(["..."] if len(listed) > most else [])])
+
+
 def unknown_symbols(settings: Named) -> list[str]:
     """Faults of the symbols given by name, and of a universe of which the source has none."""
     known = _known_symbols(settings)

@@ -110,7 +110,9 @@ def _written(store: Store, part: News, reread: Iterable[str]) -> Written:
 def _name_absent(settings: Settings, listed: pd.DataFrame) -> None:
     absent = sorted(set(_data.universe(settings) or ()).difference(listed.index))
     if absent:
-        log.info("ingest: %d symbols of the universe are not in the source: %s", *named(absent))
+        log.info(
+            "ingest: %d symbols of the universe are not in the source: %s", *_data.named(absent)
+        )
         mlflow.log_metric("ingest/unknown_symbols", len(absent))
 
 
@@ -138,7 +140,7 @@ def _report_gone(kind: str, part: News) -> None:
             log.warning(
                 "ingest: %s: %d bars %s, from %s to %s: %d symbols: %s",
                 kind, len(bars), what, f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}",
-                *named(bars.index.unique(SYMBOL)),
+                *_data.named(bars.index.unique(SYMBOL)),
             )  # fmt: skip
 
 
@@ -147,13 +149,13 @@ def _report(read: Increment) -> None:
     log.info("ingest: asked for %d stocks", read.asked)
     if read.reread:
         found = "ingest: history re-adjusted by the source, read again as a whole: %d stocks: %s"
-        log.info(found, *named(read.reread))
+        log.info(found, *_data.named(read.reread))
     failed = pd.concat([read.stocks.failed, read.indices.failed])
     for reason, symbols in failed.groupby(failed):
-        log.warning("ingest: %s: %d symbols: %s", reason, *named(symbols.index, len(symbols)))
+        log.warning("ingest: %s: %d symbols: %s", reason, *_data.named(symbols.index, len(symbols)))
     gaps = read.stocks.gaps[~read.stocks.gaps[SYMBOL].isin(failed.index)]
     for reason, rows in gaps.groupby("reason"):
-        log.info("ingest: %s: %d symbols: %s", reason, *named(rows[SYMBOL].unique()))
+        log.info("ingest: %s: %d symbols: %s", reason, *_data.named(rows[SYMBOL].unique()))
     mlflow.log_metrics(
         {
             "ingest/asked": read.asked,
@@ -162,16 +164,6 @@ def _report(read: Increment) -> None:
             "ingest/delisted": int((gaps["reason"] == DELISTED).sum()),
         }
     )
-
-
-def named(symbols: Iterable[str], most: int = 20) -> tuple[int, str]:
-    """How many, and the first of them.
-
-    >>> named(["C", "A", "B"], most=2)
-    (3, 'A, B, ...')
-    """
-    listed = sorted(symbols)
-    return len(listed), ", ".join([*listed[:most], *(["..."] if len(listed) > most else [])])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pipeline.io.store import Store
 from pipeline.market.regimes import index_moves, lookback, regimes, universe_moves
 from pipeline.settings import Settings
 from pipeline.stages import _data, _index
+from pipeline.stages._past import reasons
 from pipeline.stages._recipe import regimes_made_by
 from pipeline.stages._runner import command
 
@@ -37,10 +38,13 @@ def run(settings: Settings) -> None:
         states = _states(settings, store, index, wanted)
         before = store.built("regimes")
         switched = before is not None and before.detail.get("index") != index.symbol
+        why = [] if before is None else reasons(store, before.revision, _made_of(store, index))
         written = store.write_regimes(states, index.symbol, whole=not partial, switched=switched)
         if not partial:
             store.mark_built("regimes", revision, made_by)
     _report(settings, index, states)
+    for reason in why:
+        log.info("regimes: rebuilt from %s on: %s", f"{wanted[0]:%Y-%m-%d}", reason)
     counts = states["regime"].value_counts()
     mlflow.set_tag("regimes.index", index.symbol)
     mlflow.log_metrics(
@@ -69,6 +73,12 @@ def _states(
         moves = index_moves(pd.DataFrame(prices))
     vix = indices.close.get(_index.VIX)
     return regimes(moves, wanted, vix, **settings.regimes.model_dump(exclude={"days"}))
+
+
+def _made_of(store: Store, index: _index.MarketIndex) -> list[str]:
+    """Symbols whose bars decide regimes."""
+    own = store.symbols("stock").index if index.is_universe else [index.symbol]
+    return [*own, _index.VIX]
 
 
 def _report(settings: Settings, index: _index.MarketIndex, states: pd.DataFrame) -> None:
