@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,9 @@ log = logging.getLogger("pipeline.retrain")
 
 PREDICTION = "prediction"
 BASELINES = ["zero", "mean", "ridge"]
+
+
+Parameters = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -84,17 +87,19 @@ def out_of_sample(
     return OutOfSample(pd.concat(parts), searches, table)
 
 
-def fitted(settings: Settings, chosen: _search.Chosen, dataset: Dataset, slope: float) -> Pipeline:
-    """The chosen learners as one pipeline, fitted on all rows of the dataset.
+def fitted(settings: Settings, params: Parameters, dataset: Dataset, slope: float) -> Pipeline:
+    """The learners with these parameters as one pipeline, fitted on all rows of the dataset.
 
     Parameters
     ----------
+    params
+        By learner.
     slope
         Calibration slope of their mean, in returns; see `models.calibration_slope`.
     """
     target = Target(**settings.model.target.model_dump())
     learners = [
-        (learner.name, learner.estimator(chosen.params[learner.name], seed=settings.seed))
+        (learner.name, learner.estimator(params[learner.name], seed=settings.seed))
         for learner in _build.learners(settings)
     ]
     pipeline = assemble(
@@ -199,7 +204,7 @@ def _predicted(
 def _part(settings: Settings, dataset: Dataset, step: Step, chosen: _search.Chosen) -> pd.DataFrame:
     development = dataset.at(step.development)
     slope = chosen.slope if step.search else _search.refitted_slope(settings, development, chosen)
-    model = fitted(settings, chosen, development, slope)
+    model = fitted(settings, chosen.params, development, slope)
     features = _data.snapshots(settings, step.predicted)
     target = Target(**settings.model.target.model_dump())
     part = baselines(development, features, target)
@@ -207,7 +212,7 @@ def _part(settings: Settings, dataset: Dataset, step: Step, chosen: _search.Chos
     if step.search:
         for share in settings.evaluation.learning_curve:
             recent = development.sessions[-round(share * len(development.sessions)) :]
-            shorter = fitted(settings, chosen, dataset.at(recent), slope)
+            shorter = fitted(settings, chosen.params, dataset.at(recent), slope)
             part[f"window_{round(100 * share)}"] = predictions(shorter, features)
     part.attrs["step"] = {
         "search": step.search,
