@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import (
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -291,6 +290,11 @@ class Promote(Section):
         return self
 
 
+class Reproduce(Section):
+    run_id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None
+    data: Literal["logged", "current"]
+
+
 class Signals(Section):
     bankroll: Annotated[float, Field(gt=0)]
 
@@ -321,7 +325,7 @@ class Settings(Named):
     """The whole configuration, checked."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    day: Day = Field(validation_alias=AliasChoices("date"))
+    day: Day = Field(alias="date")
     start_date: Day
     end_date: Day
     exchange: str | None
@@ -341,6 +345,7 @@ class Settings(Named):
     regimes: Regimes
     retrain: Retrain
     promote: Promote
+    reproduce: Reproduce
     signals: Signals
     status: Status
     ui: Ui
