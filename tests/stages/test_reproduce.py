@@ -44,23 +44,7 @@ def test_changed_data_is_named_and_stops_it_unless_allowed(
     run_id = retrained.newest("retrain").info.run_id
     asked = f"reproduce.run_id={run_id}"
     selection = "universe.path=" + str(project.folder / "few.csv")
-    names = "AAPL IBM MSFT GE XOM KO PEP WMT JNJ PG CVX T VZ INTC CSCO".split()
-        "AAPL",
-        "IBM",
-        "MSFT",
-        "GE",
-        "XOM",
-        "KO",
-        "PEP",
-        "WMT",
-        "JNJ",
-        "PG",
-        "CVX",
-        "T",
-        "VZ",
-        "INTC",
-        "CSCO",
-    ]
+    names = ["AAPL", "IBM", "MSFT", "GE", "XOM", "KO", "PEP", "WMT", "JNJ", "PG", "CVX", "T"]
     (project.folder / "few.csv").write_text("symbol\n" + "\n".join(names))
     project.python("retrain", "experiment=quick", "seed=12", selection)
     (project.folder / "few.csv").write_text("symbol\n" + "\n".join(names[:-1]))
