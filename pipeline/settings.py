@@ -93,6 +93,7 @@ class Data(Section):
     decimal: Literal[".", ","] | None
     adjust_dividends: bool
     accept: Symbols
+    max_withdrawn: Annotated[float, Field(ge=0, le=1)] | None
 
     @model_validator(mode="after")
     def _files_alone_are_read(self) -> Data:
@@ -102,6 +103,8 @@ class Data(Section):
             given += [f"data.columns.{name}" for name in self.columns.said]
             if given:
                 raise ValueError(f"{', '.join(given)}: only with data=files")
+        if (self.max_withdrawn is not None) != (self.name == "files"):
+            raise ValueError("`max_withdrawn` belongs to data=files, and to no other source")
         if (self.download is not None) != (self.name == "yfinance"):
             raise ValueError("`download` belongs to data=yfinance, and to no other source")
         return self

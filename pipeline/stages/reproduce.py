@@ -19,7 +19,7 @@ from pipeline.errors import NotReady, Refused
 from pipeline.io import models, process, tracking
 from pipeline.settings import ROOT, Settings
 from pipeline.stages import _data, _evidence, retrain
-from pipeline.stages._recipe import learned_features
+from pipeline.stages._recipe import learned_hashes
 from pipeline.stages._runner import command
 
 log = logging.getLogger("pipeline.reproduce")
@@ -103,7 +103,7 @@ def _differences(same: Settings, original: Run) -> dict[str, str]:
         if tags.get(name) != value
     }
     kept = models.features_of_run(original.info.run_id)
-    current = {feature.name: feature.hash for feature in learned_features(same)}
+    current = learned_hashes(same)
     changed = sorted(
         name for name in kept.keys() | current.keys() if kept.get(name) != current.get(name)
     )

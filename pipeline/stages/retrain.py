@@ -18,8 +18,17 @@ from pipeline.learning.dataset import Dataset, digest, model_inputs
 from pipeline.learning.evaluation import by_group, out_of_sample_metrics, rank_ic
 from pipeline.learning.splits import Step
 from pipeline.settings import ROOT, Settings
-from pipeline.stages import _build, _data, _evaluation, _evidence, _report, _search, _trading
-from pipeline.stages._recipe import feature_version, learned_features, recipe, recipe_hash
+from pipeline.stages import (
+    _build,
+    _data,
+    _evaluation,
+    _evidence,
+    _index,
+    _report,
+    _search,
+    _trading,
+)
+from pipeline.stages._recipe import feature_version, learned_hashes, recipe, recipe_hash
 from pipeline.stages._runner import command
 from pipeline.trading.promotion import verdict
 
@@ -36,7 +45,7 @@ def run(settings: Settings) -> None:
         outcome = evaluated(settings, store, work)
         result = judged(settings, store, work, outcome)
         model = refitted(settings, work, outcome.chosen)
-        version = _registered(settings, work, model, result)
+        version = _registered(settings, store, work, model, result)
     _report.write(settings, work, result, outcome.chosen, version)
     shutil.rmtree(work.journal, ignore_errors=True)
 
@@ -256,16 +265,19 @@ def refitted(settings: Settings, work: Work, chosen: _search.Chosen) -> Pipeline
     return model
 
 
-def _registered(settings: Settings, work: Work, model: Pipeline, result: _report.Result) -> int:
+def _registered(
+    settings: Settings, store: Store, work: Work, model: Pipeline, result: _report.Result
+) -> int:
     """Log the model, register it and move `challenger`."""
     with tracking.timed("log_model"):
-        models.log_features({f.name: f.hash for f in learned_features(settings)})
+        models.log_features(learned_hashes(settings))
         uri = models.log_model(model, model_inputs(work.dataset.at(work.newest).features))
         tags = {
             "data_source": settings.data.name,
             "universe": settings.universe.name,
             "recipe": recipe_hash(settings),
             "feature_set": settings.features.name,
+            "market_index": _index.market_index(settings, store).symbol,
             "trained_until": f"{work.newest[-1]:%Y-%m-%d}",
             "verdict": verdict(result.answers),
             **_evidence.gate_tags(result.answers),
