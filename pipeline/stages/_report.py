@@ -106,15 +106,16 @@ def traded_facts(settings: Settings, books: Backtest) -> dict[str, str]:
 
 
 def _told(settings: Settings, work: Work, result: Result) -> _tear_sheet.Told:
-    development = work.development.sessions
+    development = work.development
+    name = "Walk-forward" if len(work.steps) > 1 else "Retrain"
     return _tear_sheet.Told(
-        title=f"Retrain of {settings.model.name}, out of sample until "
-        f"{work.holdout.sessions[-1]:%Y-%m-%d}",
+        title=f"{name} of {settings.model.name} until {work.predicted[-1]:%Y-%m-%d}",
         facts={
             **traded_facts(settings, result.books),
             "Model": settings.model.name,
             "Features": settings.features.name,
-            "Development": f"{development[0]:%Y-%m-%d} to {development[-1]:%Y-%m-%d}",
+            "Newest development": f"{development[0]:%Y-%m-%d} to {development[-1]:%Y-%m-%d}",
+            "Fits": str(len(work.steps)),
             "Seed": str(settings.seed),
         },
         verdict=verdict(result.answers),
@@ -180,9 +181,12 @@ def _in_words(result: Result) -> str:
         )
     sessions = metrics["backtest/sessions"]
     error = (252 / sessions) ** 0.5
+    known = f"A Sharpe over {sessions:.0f} sessions has a standard error of about {error:.1f}"
+    if error < 1.0:
+        return f"{known} a year."
     return (
-        f"A Sharpe over {sessions:.0f} sessions has a standard error of about {error:.1f} a year: "
-        "by itself this result proves nothing. Evidence belongs to a recipe, over history."
+        f"{known} a year: by itself this result proves nothing. "
+        "Evidence belongs to a recipe, over history."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pandas as pd
 
 from pipeline.io.store import Store
 from pipeline.learning.evaluation import newey_west_t, rank_ic
-from pipeline.schemas import SESSION, UNIVERSE_INDEX
+from pipeline.schemas import SESSION, SYMBOL, UNIVERSE_INDEX
 from pipeline.settings import Settings
 from pipeline.stages import _data, _evidence, _trading
 from pipeline.stages._recipe import rules
@@ -66,9 +67,21 @@ def log(
     """Log ``tear_sheet.html`` and the folder ``tear_sheet`` of PNG pictures."""
     from pipeline.io.tear_sheet.page import page
 
+    sessions = pd.DatetimeIndex(books.net_returns.index)
     with _data.open_store(settings) as store:
-        sheet = contents(settings, store, books, predicted, metrics, told)
-    drawn = page(sheet)
+        market = _trading.market(settings, store, sessions)
+        index, note = _index(settings, store, sessions)
+        around = Around(
+            open=market.open,
+            close=market.close,
+            regimes=market.regimes,
+            previous_session=market.previous_session,
+            sectors=store.symbols("stock")["sector"],
+            index=index,
+            index_note=note,
+            min_edge=rules(settings).min_edge,
+        )
+    drawn = page(contents(books, predicted, around, metrics, told))
     mlflow.log_text(drawn.html, PAGE)
     with tempfile.TemporaryDirectory() as folder:
         for name, picture in drawn.pictures.items():
@@ -76,11 +89,41 @@ def log(
         mlflow.log_artifacts(folder, PICTURES)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What a backtest is explained by.
+
+    Attributes
+    ----------
+    open, close
+        Prices of the sessions traded, sessions x symbols.
+    regimes
+        Known at the open, by session.
+    previous_session
+        The one before the first traded, where curves start.
+    sectors
+        By symbol.
+    index, index_note
+        Open-to-close return of the market's index by session, named by it; without any session
+        where there is none, and why.
+    min_edge
+        The return a forecast must exceed to be traded.
+    """
+
+    open: pd.DataFrame
+    close: pd.DataFrame
+    regimes: pd.Series
+    previous_session: pd.Timestamp
+    sectors: pd.Series
+    index: pd.Series
+    index_note: str
+    min_edge: float
+
+
 def contents(
-    settings: Settings,
-    store: Store,
     books: Backtest,
     predicted: pd.Series,
+    around: Around,
     metrics: Mapping[str, float],
     told: Told,
 ) -> Sheet:
@@ -88,13 +131,13 @@ def contents(
     from pipeline.io.tear_sheet.sheet import Sheet
 
     sessions = pd.DatetimeIndex(books.net_returns.index)
-    traded = _trading.market(settings, store, sessions)
-    forecasts = _trading.wide(predicted, traded)
-    returns = traded.close / traded.open - 1.0
-    universe = equal_weight_benchmark(traded.open, traded.close)
-    index, note = _index(settings, store, sessions)
-    compared = pd.DataFrame({"strategy": books.net_returns, "universe": universe, **index})
-    made = attribution.trades(books.ledger, traded.regimes, store.symbols("stock")["sector"])
+    returns = around.close / around.open - 1.0
+    universe = equal_weight_benchmark(around.open, around.close)
+    compared = pd.DataFrame({"strategy": books.net_returns, "universe": universe})
+    if len(around.index):
+        compared[str(around.index.name)] = around.index
+    made = attribution.trades(books.ledger, around.regimes, around.sectors)
+    forecasts = predicted.unstack(SYMBOL).reindex_like(returns)
     by_decile = attribution.decile_returns(forecasts, returns)
     order = rank_ic(*_paired(returns, predicted)).reindex(sessions)
     return Sheet(
@@ -107,8 +150,8 @@ def contents(
         net_returns=books.net_returns,
         exposure=books.exposure,
         positions=made.groupby(SESSION).size().reindex(sessions, fill_value=0),
-        growth=_growth(compared, traded.previous_session),
-        index_note=note,
+        growth=_growth(compared, around.previous_session),
+        index_note=around.index_note,
         drawdowns=compared.fillna(0.0).apply(drawdowns),
         monthly=monthly_returns(books.net_returns),
         yearly=yearly_results(books, universe),
@@ -122,7 +165,7 @@ def contents(
         break_even_bps=attribution.break_even_bps(books.ledger),
         charged_bps=attribution.charged_bps(books.ledger),
         highest_forecast=float(predicted.max()),
-        min_edge=rules(settings).min_edge,
+        min_edge=around.min_edge,
         trades=made,
         hit_rates={by: attribution.hit_rates(made, by) for by in ("regime", "weekday", "sector")},
         extremes=attribution.extreme_trades(made, EXTREME_TRADES),
@@ -147,19 +190,21 @@ def _growth(returns: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
     return pd.concat([first, growth])
 
 
-def _index(
-    settings: Settings, store: Store, sessions: pd.DatetimeIndex
-) -> tuple[dict[str, pd.Series], str]:
-    """Open-to-close return of the market's index by its name, or why there is none."""
+def _index(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> tuple[pd.Series, str]:
+    """The market's index from open to close, where its open is real; see ``Around``."""
     name = _data.market_index(settings, store)
+    none = pd.Series(dtype="float64")
     if name == UNIVERSE_INDEX:
-        return {}, ""
-    known = store.sessions("index")
-    start = _data.sessions_before(known, sessions[0], JUDGED_SESSIONS)
+        return none, ""
+    start = _data.sessions_before(store.sessions("index"), sessions[0], JUDGED_SESSIONS)
     bars = store.bar_panel(start, sessions[-1], [name], kind="index")
     opened, closed = bars.open[name], bars.close[name]
     share = stale_open_share(opened, closed.shift())
     if open_is_real(share):
-        return {name: (closed / opened - 1.0).reindex(sessions)}, ""
-    copied = f"on {share:.0%} of its sessions its open is a copy of the previous close."
-    return {}, f"{name} is not shown: {copied}"
+        return (closed / opened - 1.0).reindex(sessions), ""
+    reason = (
+        "it has no open on these sessions"
+        if math.isnan(share)
+        else f"on {share:.0%} of its sessions its open is a copy of the previous close"
+    )
+    return none, f"{name} is not shown: {reason}."

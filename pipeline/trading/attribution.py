@@ -49,7 +49,7 @@ def trades(ledger: pd.DataFrame, regimes: pd.Series, sectors: pd.Series) -> pd.D
         net_return=filled["net_pnl"] / notional,
         regime=filled[SESSION].map(regimes).astype("str"),
         sector=filled[SYMBOL].map(sectors.dropna()).fillna(UNKNOWN_SECTOR).astype("str"),
-        weekday=filled[SESSION].dt.dayofweek.map(dict(enumerate(WEEKDAYS))).astype("str"),
+        weekday=filled[SESSION].dt.day_of_week.map(dict(enumerate(WEEKDAYS))).astype("str"),
     )
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import matplotlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from pipeline.io.tear_sheet import style
 from pipeline.io.tear_sheet.headlines import headlines
@@ -54,8 +53,8 @@ def page(sheet: Sheet) -> Page:
         headlines=headlines(sheet),
         blocks=[(wide, list(block)) for wide, block in groupby(shown, lambda part: part.wide)],
         left_out=[part for part in parts if part.missing],
-        pictures={name: Markup(svg) for name, (svg, _) in drawn.items()},
-        css=Markup((HERE / "page.css").read_text()),
+        pictures={name: svg for name, (svg, _) in drawn.items()},
+        css=(HERE / "page.css").read_text(),
     )
     return Page(html, {f"{name}.png": png for name, (_, png) in drawn.items()})
 

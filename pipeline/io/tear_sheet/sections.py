@@ -67,7 +67,7 @@ def _equity(sheet: Sheet) -> Section:
     growth = sheet.growth.iloc[-1] - 1.0
     earned = ", ".join(f"{name} {change(value)}" for name, value in growth.items())
     flat = "" if sheet.traded else "Nothing was traded, so the strategy's line is flat."
-    text = f"{earned}: the strategy net of costs, the others from open to close without any."
+    text = f"Over all: {earned}; the strategy net of costs, the others without any."
     return Section("equity", "Equity and drawdown", [flat, text, sheet.index_note], figures.equity)
 
 

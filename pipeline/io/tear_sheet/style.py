@@ -44,6 +44,7 @@ RC = {
     "lines.linewidth": 1.5,
     "figure.constrained_layout.h_pad": 0.04,
     "figure.constrained_layout.w_pad": 0.03,
+    "path.simplify_threshold": 0.4,
     "svg.fonttype": "none",
 }
 
