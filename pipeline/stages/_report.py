@@ -125,9 +125,9 @@ def _told(settings: Settings, work: Work, result: Result) -> _tear_sheet.Told:
 
 
 def _refusals(answers: list[GateResult]) -> list[str]:
-    """The gates that stand in the way, those with one reason in one sentence."""
+    """The gates that stand in the way, failed ones first, those with one reason in one sentence."""
     by_reason: dict[str, list[str]] = {}
-    for answer in answers:
+    for answer in sorted(answers, key=lambda a: a.answer is not Answer.FAIL):
         if answer.decisive and answer.answer is not Answer.PASS:
             by_reason.setdefault(f"{answer.answer}: {answer.explanation}", []).append(answer.name)
     return [f"{', '.join(names)}: {reason}." for reason, names in by_reason.items()]

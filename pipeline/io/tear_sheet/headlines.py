@@ -90,12 +90,11 @@ def _forecast(sheet: Sheet) -> list[Headline]:
                  f"{count(sheet.rank_ic.notna().sum(), 'session')}")
     ]  # fmt: skip
     if math.isfinite(get("test/r2")):
-        ridge = percent(get("baseline/ridge_r2"), 3)
+        ridge = get("baseline/ridge_r2")
+        rival = f", ridge {percent(ridge, 3)}" if math.isfinite(ridge) else ""
         shown.append(
             Headline(
-                "R², out of sample",
-                percent(get("test/r2"), 3),
-                f"a zero forecast has 0, ridge {ridge}",
+                "R², out of sample", percent(get("test/r2"), 3), f"a zero forecast has 0{rival}"
             )
         )
     if not sheet.traded:
