@@ -237,7 +237,7 @@ def _registered(
     newest = work.dataset.at(work.newest)
     with tracking.timed("refit"):
         slope = _search.refitted_slope(settings, newest, chosen)
-        model = _evaluation.fitted(settings, chosen, newest, slope)
+        model = _evaluation.fitted(settings, chosen.params, newest, slope)
     mlflow.log_metric("refit/slope", slope)
     with tracking.timed("log_model"):
         models.log_features({f.name: f.hash for f in learned_features(settings)})
