@@ -146,6 +146,12 @@ def test_months_are_in_per_cent_and_shaded_by_size():
     assert colors[2] == f"rgba({tables.BAD_RGB},{most:.2f})"
 
 
+def test_months_without_sessions_neither_gain_nor_lose():
+    sheet = made_sheet.sheet(60, 60)  # March, April and May of one year
+    gained = int((sheet.monthly.loc[2021, [3, 4, 5]] > 0).sum())
+    assert f"{100 * gained / 3:.0f}\u202f% of 3 months gained" in Parsed(page(sheet).html).words
+
+
 def test_a_strip_spans_its_interval_on_the_scale_of_all_groups():
     rates = made_sheet.sheet(60, 60).hit_rates["sector"]
     rates.loc["Energy", ["low", "hit_rate", "high"]] = [0.40, 0.50, 0.55]

@@ -88,7 +88,7 @@ def _monthly(sheet: Sheet) -> Section:
     missing = _no_trades(sheet) or _few(sheet, MIN_MONTHLY_SESSIONS)
     if missing:
         return Section(name, heading, missing=missing)
-    months = pd.Series(sheet.monthly.drop(columns="year").stack())
+    months = pd.Series(sheet.monthly.drop(columns="year").stack()).dropna()
     lead = (
         f"Net of costs, in %. {percent(float((months > 0).mean()), 0)} of "
         f"{count(len(months), 'month')} gained; the best {change(float(months.max()))}, the worst "
