@@ -46,6 +46,7 @@ def window_sessions(settings: Settings) -> int:
 def recipe(settings: Settings) -> dict[str, Any]:
     """Features, target, model and space, budget, window, folds, strategy and seed."""
     content = settings.model_dump(mode="json", by_alias=True)
+    content["hpo"].pop("told_trials")  # a repeated search is the same recipe
     return {
         "features": {f.name: f.hash for f in learned_features(settings)},
         "rows": row_selection(settings),
