@@ -193,7 +193,9 @@ UNION_TAGS = {
 
 class TargetTreatment(Section):
     winsorise: Annotated[float, Field(ge=0, lt=0.5)]
-    relative: bool
+    relative: Literal["none", "market", "sector"]
+    against: tuple[str, ...]
+    ranked: bool
 
 
 class Parameter(Section):
@@ -274,10 +276,11 @@ class Hpo(Section):
 
 
 class Evaluation(Section):
-    name: Literal["holdout"]
+    name: Literal["holdout", "walk_forward"]
     start: Day
     refit_every: Count
     search_every: Count
+    learning_curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
 
 
 class Compute(Section):
@@ -348,6 +351,7 @@ class Retrain(Ranged):
     refresh: bool
     window_days: Count
     holdout_days: Count
+    expanding: bool
 
 
 class Promote(Section):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from pipeline.io.files import replaced
 from pipeline.io.lock import writer_lock
 
 OWNER = "run"
@@ -58,13 +58,8 @@ def opened(folder: Path, run_id: str) -> Iterator[Journal]:
             _mend(file)
         owner = folder / OWNER
         before = owner.read_text() if owner.exists() else None
-        _replace(owner, run_id)
+        replaced(owner, lambda file: file.write_text(run_id))
         yield Journal(folder, None if before == run_id else before)
-
-
-def forget(folder: Path) -> None:
-    """Remove the journal of a finished search."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _mend(file: Path) -> None:
@@ -77,9 +72,3 @@ def _mend(file: Path) -> None:
     if whole < len(content):
         os.truncate(file, whole)
     file.with_name(f"{file.name}.lock").unlink(missing_ok=True)
-
-
-def _replace(file: Path, text: str) -> None:
-    fresh = file.with_name(f"{file.name}.new")
-    fresh.write_text(text)
-    fresh.replace(file)

@@ -34,6 +34,8 @@ class Fold:
         Untreated returns of the validated rows, index ``schemas.ROW``.
     rows
         Positions of the validated rows in the dataset.
+    unit
+        Return that one unit of ``train_y`` stands for, see ``Target.unit``.
     train_sessions
         Sessions trained on, after ``max_rows``.
     inner
@@ -47,6 +49,7 @@ class Fold:
     validation_x: np.ndarray
     returns: pd.Series
     rows: np.ndarray
+    unit: float
     train_sessions: pd.DatetimeIndex
     inner: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -84,10 +87,11 @@ def prepared_folds(
             Fold(
                 number=number,
                 train_x=prepared.fit_transform(train.features),
-                train_y=target.treated(train.returns).to_numpy(),
+                train_y=target.treated(train).to_numpy(),
                 validation_x=prepared.transform(validation.features),
                 returns=validation.returns,
                 rows=validated,
+                unit=target.unit(train),
                 train_sessions=train.sessions,
                 inner=_inner(number, train, stopping_sessions, gap) if stopping_sessions else None,
             )

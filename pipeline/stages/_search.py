@@ -25,6 +25,7 @@ from pipeline.stages import _build, _search_report, _trial_runs
 from pipeline.trading.significance import deflated_sharpe, pbo, session_sharpe
 
 StrategyReturns = Callable[[pd.Series], pd.Series]
+STOPPED_BY = "search.stopped_by"
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,14 @@ def searched(
         max_rows=settings.hpo.max_rows,
         stopping_sessions=settings.hpo.early_stopping_sessions,
     )
-    learners = _build.learners(settings)
+    learners, began = _build.learners(settings), time.perf_counter()
     with journals.opened(journal, parent) as kept:
         if kept.left_by:
             MlflowClient().set_tag(parent, "resumed_from", kept.left_by)
         best, trials = _all_studies(settings, kept, learners, folds, parent, strategy_returns)
-    _search_report.write(parent, learners, trials, settings.hpo.objective)
+    spent = _spent(settings, learners, trials, time.perf_counter() - began)
+    _tag_stop(parent, spent)
+    _search_report.write(settings, parent, learners, trials, development.sessions[-1])
     mean, returns, fold = mean_out_of_fold(best), validated_returns(folds), fold_of_row(folds)
     slope = calibration_slope(target.scored(returns), mean, settings.model.least_slope)
     shrunk = calibrated(target.scored(returns), mean, fold, settings.model.least_slope)
@@ -86,7 +89,7 @@ def searched(
         "cv/slope": slope,
         "cv/deflated_sharpe": _deflated(strategy_returns(shrunk), trials),
         "cv/pbo": _worst_pbo(trials),
-        **_spent(settings, learners, trials, parent),
+        **spent,
     }
     return Chosen({t.learner: t.params for t in best}, slope, metrics, trials)
 
@@ -158,23 +161,26 @@ def _asked(settings: Settings, learners: list[Learner]) -> int:
 
 
 def _spent(
-    settings: Settings, learners: list[Learner], trials: list[Trial], parent: str
+    settings: Settings, learners: list[Learner], trials: list[Trial], seconds: float
 ) -> dict[str, float]:
-    """How much of the trial budget was spent, and what ended the search; see also `time/*`."""
-    asked = _asked(settings, learners)
-    told = {own.name: sum(t.learner == own.name for t in trials) for own in learners}
+    """How much of the budgets was spent; `search/told_<learner>` is what repeats a search."""
+    told = {f"told_{own.name}": sum(t.learner == own.name for t in trials) for own in learners}
+    states = {f"trials_{name}": sum(t.state == name for t in trials) for name in STATES}
+    counts = {
+        "seconds": seconds,
+        "trials_asked": _asked(settings, learners),
+        "trials_told": len(trials),
+    }
+    return {f"search/{name}": float(count) for name, count in (counts | states | told).items()}
+
+
+def _tag_stop(parent: str, spent: dict[str, float]) -> None:
+    """What ended the search, `trials` or `time`; of several under one run, whether any was cut."""
     client = MlflowClient()
-    client.set_tag(parent, "search.stopped_by", "trials" if len(trials) == asked else "time")
-    counted = ", ".join(f"{name}: {count}" for name, count in told.items())
-    client.set_tag(parent, "search.told_trials", f"{{{counted}}}")  # as hpo.told_trials reads it
-    states = {f"search/trials_{name}": sum(t.state == name for t in trials) for name in STATES}
-    counts = {"search/trials_asked": asked, "search/trials_told": len(trials), **states}
-    return {name: float(count) for name, count in counts.items()}
-
-
-def forget(journal: Path) -> None:
-    """Remove the journal of a finished search."""
-    journals.forget(journal)
+    if spent["search/trials_told"] < spent["search/trials_asked"]:
+        client.set_tag(parent, STOPPED_BY, "time")
+    elif STOPPED_BY not in client.get_run(parent).data.tags:
+        client.set_tag(parent, STOPPED_BY, "trials")
 
 
 def _best(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+import pandas as pd
 from mlflow import MlflowClient
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
@@ -15,17 +16,29 @@ from pipeline.learning.evaluation import OBJECTIVES
 from pipeline.learning.models import Learner
 from pipeline.learning.proposals import distributions
 from pipeline.learning.trials import Trial, stored
+from pipeline.settings import Settings
 
-PICTURE = "search.png"
 FEWEST_FOR_IMPORTANCE = 10
 """Scored trials below which an importance is noise."""
 
 
-def write(parent: str, learners: Sequence[Learner], trials: Sequence[Trial], metric: str) -> None:
-    """Log the picture to the parent run; nothing where no learner searched."""
-    searched = [learner for learner in learners if learner.space]
-    if len(trials) > len(learners) and searched:
-        MlflowClient().log_figure(parent, picture(searched, trials, metric), PICTURE)
+def write(
+    settings: Settings,
+    parent: str,
+    learners: Sequence[Learner],
+    trials: Sequence[Trial],
+    last: pd.Timestamp,
+) -> None:
+    """Log the picture to the parent run; nothing where no learner had a choice.
+
+    A walk-forward has one for every search, named by the last session it learned from.
+    """
+    searched = [own for own in learners if sum(t.learner == own.name for t in trials) > 1]
+    if not searched:
+        return
+    walks = settings.evaluation.name == "walk_forward"
+    name = f"search/{last:%Y-%m-%d}.png" if walks else "search.png"
+    MlflowClient().log_figure(parent, picture(searched, trials, settings.hpo.objective), name)
 
 
 def picture(learners: Sequence[Learner], trials: Sequence[Trial], metric: str) -> Any:

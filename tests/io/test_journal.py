@@ -11,7 +11,7 @@ import pytest
 from optuna.trial import create_trial
 
 from pipeline.errors import StoreLocked
-from pipeline.io.journal import forget, opened
+from pipeline.io.journal import opened
 
 
 def fill(folder: Path, run_id: str, trials: int) -> None:
@@ -36,10 +36,7 @@ def test_a_journal_names_the_run_that_left_it_and_keeps_its_trials(tmp_path):
         assert journal.left_by is None  # its own
 
 
-def test_a_new_or_forgotten_journal_was_left_by_nobody(tmp_path):
-    fill(tmp_path / "a", "first", 1)
-    forget(tmp_path / "a")
-
+def test_a_new_journal_was_left_by_nobody(tmp_path):
     with opened(tmp_path / "a", "second") as journal:
         assert journal.left_by is None
         assert journal.study("ridge", "minimize").trials == []
