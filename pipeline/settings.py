@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from math import comb
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -137,11 +140,57 @@ class Features(Section):
 
 
 class Cv(Section):
-    target: Annotated[str, Field(pattern=r"^pipeline\.learning\.splits\.", alias="_target_")]
+    target: str = Field(alias="_target_")
+    embargo_sessions: Annotated[int, Field(ge=0)]
+    label_sessions: Count
+
+    @property
+    def gap_sessions(self) -> int:
+        """Sessions that keep what is learned from apart from what is predicted after it."""
+        return self.embargo_sessions + self.label_sessions - 1
+
+
+class WalkForwardCv(Cv):
     folds: Annotated[int, Field(ge=2)]
     fold_sessions: Count
-    embargo_sessions: Annotated[int, Field(ge=0)]
     min_train_sessions: Count
+    train_sessions: Count | None
+
+
+class CombinatorialCv(Cv):
+    groups: Annotated[int, Field(ge=3)]
+    test_groups: Count
+    min_group_sessions: Count
+
+    @model_validator(mode="after")
+    def _something_is_trained_on(self) -> CombinatorialCv:
+        if self.test_groups >= self.groups:
+            raise ValueError(f"test_groups must be less than groups, which is {self.groups}")
+        if comb(self.groups, self.test_groups) > MOST_FOLDS:
+            raise ValueError(f"{comb(self.groups, self.test_groups)} folds; at most {MOST_FOLDS}")
+        return self
+
+
+MOST_FOLDS = 100
+"""Fits of one trial above which a combination of groups is a mistake rather than a wish."""
+
+
+def _splitter(value: Any) -> Any:
+    return value.get("_target_") if isinstance(value, Mapping) else getattr(value, "target", None)
+
+
+Splitter = Annotated[
+    Annotated[WalkForwardCv, Tag("pipeline.learning.splits.WalkForward")]
+    | Annotated[CombinatorialCv, Tag("pipeline.learning.splits.CombinatorialBySession")],
+    Discriminator(_splitter),
+]
+UNION_TAGS = {
+    "<one>",
+    "<each>",
+    "pipeline.learning.splits.WalkForward",
+    "pipeline.learning.splits.CombinatorialBySession",
+}
+"""Parts of a fault's place that pydantic adds, which are no keys."""
 
 
 class TargetTreatment(Section):
@@ -193,12 +242,39 @@ class Model(Section):
     learners: Mapping[str, LearnerSettings]
 
 
+def _one_or_each(value: Any) -> str:
+    return "<each>" if isinstance(value, Mapping) else "<one>"
+
+
+Budget = Annotated[
+    Annotated[Count, Tag("<one>")] | Annotated[Mapping[str, Count], Tag("<each>")],
+    Discriminator(_one_or_each),
+]
+"""Trials of every learner, or of each by its name."""
+
+
 class Hpo(Section):
-    n_trials: Count
+    n_trials: Budget
     batch_size: Count
+    sampler: Literal["tpe", "random"]
+    pruner: Literal["median", "quartile"] | None
     objective: Literal["mae", "mae_relative", "rank_ic", "sharpe_net"]
     max_rows: Count | None
+    early_stopping_sessions: Count | None
     timeout_minutes: Annotated[float, Field(gt=0)] | None
+    told_trials: Mapping[str, Count] | None
+
+    def trials(self, learner: str) -> int:
+        """Trials of a learner that searches something."""
+        asked = self.n_trials if self.told_trials is None else self.told_trials
+        return asked[learner] if isinstance(asked, Mapping) else asked
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """Time budget of the whole search; none where told trials are repeated."""
+        if self.timeout_minutes is None or self.told_trials is not None:
+            return None
+        return self.timeout_minutes * 60
 
 
 class Evaluation(Section):
@@ -334,7 +410,7 @@ class Settings(Named):
     exchange: str | None
 
     features: Features
-    cv: Cv
+    cv: Splitter
     model: Model
     hpo: Hpo
     evaluation: Evaluation
@@ -360,6 +436,16 @@ class Settings(Named):
             raise ValueError(f"start_date {self.start_date} lies after end_date {self.end_date}")
         if self.day and (self.start_date or self.end_date):
             raise ValueError("give date, or start_date and end_date, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_name_the_learners(self) -> Settings:
+        wanted = set(self.model.learners)
+        for name in ("n_trials", "told_trials"):
+            given = getattr(self.hpo, name)
+            if isinstance(given, Mapping) and set(given) != wanted:
+                found = f"hpo.{name} names {', '.join(sorted(given))}"
+                raise ValueError(f"{found}; the model's learners are {', '.join(sorted(wanted))}")
         return self
 
     @classmethod
@@ -403,7 +489,7 @@ def invalid(faults: Iterable[str]) -> InvalidSettings:
 
 
 def _fault(detail: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in detail["loc"]) or "configuration"
+    key = ".".join(str(part) for part in detail["loc"] if part not in UNION_TAGS) or "configuration"
     found = detail["input"]
     got = "" if isinstance(found, Mapping) else f"got {found!r}; "
     return f"{key}: {got}{detail['msg']}"

@@ -79,6 +79,7 @@ def window_sessions(settings: Settings) -> int:
 def recipe(settings: Settings) -> dict[str, Any]:
     """Features, target, model and space, budget, window, folds, strategy and seed."""
     content = settings.model_dump(mode="json", by_alias=True)
+    content["hpo"].pop("told_trials")  # a repeated search is the same recipe
     return {
         "features": learned_hashes(settings),
         "rows": row_selection(settings),

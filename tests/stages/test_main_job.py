@@ -42,7 +42,8 @@ TAGS = [
 
 
 def comparable(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if not name.startswith("time/")}
+    spent = ("time/", "search/seconds")
+    return {name: value for name, value in metrics.items() if not name.startswith(spent)}
 
 
 def tear_sheet(run: Run) -> str:
