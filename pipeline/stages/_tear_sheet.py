@@ -17,6 +17,7 @@ from pipeline.learning.evaluation import newey_west_t, rank_ic
 from pipeline.schemas import SESSION, SYMBOL, UNIVERSE_INDEX
 from pipeline.settings import Settings
 from pipeline.stages import _data, _evidence, _trading
+from pipeline.stages._index import market_index
 from pipeline.stages._recipe import rules
 from pipeline.trading import attribution
 from pipeline.trading.backtest import Backtest
@@ -192,7 +193,7 @@ def _growth(returns: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
 
 def _index(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> tuple[pd.Series, str]:
     """The market's index from open to close, where its open is real; see ``Around``."""
-    name = _data.market_index(settings, store)
+    name = market_index(settings, store).symbol
     none = pd.Series(dtype="float64")
     if name == UNIVERSE_INDEX:
         return none, ""
