@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.market.indicators import WARM_UP, indicators
+from pipeline.market.indicators import WARM_UP, first_values, indicators
 from pipeline.settings import Settings
 from pipeline.stages import _data
 from pipeline.stages._runner import command
@@ -52,8 +52,8 @@ def _calculated(
     start = _data.sessions_before(sessions, wanted[0], WARM_UP)
     bars = store.bar_panel(start=start, end=wanted[-1])
     stored = store.indicator_panel(start=start, end=wanted[0], fields=["obv"])["obv"]
-    continued = pd.Series(stored.stack()).groupby("symbol").first()
-    panel = indicators(bars, obv_start=continued if start > sessions[0] else None)
+    continued = first_values(stored) if start > sessions[0] else None
+    panel = indicators(bars, obv_start=continued)
     cells = bars.close.notna() & bars.close.index.isin(wanted)[:, None]
     symbols = _data.chosen_symbols(settings, store, "indicators")
     return panel, cells if symbols is None else cells & cells.columns.isin(symbols)

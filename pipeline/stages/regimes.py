@@ -8,14 +8,13 @@ import mlflow
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.market.regimes import index_moves, lookback, regimes, universe_moves
+from pipeline.market.regimes import lookback, moves_of, regimes
 from pipeline.schemas import UNIVERSE_INDEX
 from pipeline.settings import Settings
 from pipeline.stages import _data
 from pipeline.stages._runner import command
 
 log = logging.getLogger("pipeline.regimes")
-VIX = "^VIX"
 
 
 def run(settings: Settings) -> None:
@@ -68,13 +67,7 @@ def _states(settings: Settings, store: Store, index: str, wanted: pd.DatetimeInd
     kind = "stock" if index == UNIVERSE_INDEX else "index"
     back = lookback(settings.regimes.volatility_window) + 1
     start = _data.sessions_before(store.sessions(kind), wanted[0], back)
-    listed = store.bar_panel(start=start, kind=kind)
-    if index == UNIVERSE_INDEX:
-        moves, vix = universe_moves(listed), None
-    else:
-        prices = {name: getattr(listed, name)[index] for name in ("high", "low", "close")}
-        moves = index_moves(pd.DataFrame(prices))
-        vix = listed.close.get(VIX)
+    moves, vix = moves_of(store.bar_panel(start=start, kind=kind), index)
     limits = settings.regimes.model_dump(exclude={"days"})
     return regimes(moves, wanted, vix, **limits)
 
