@@ -21,7 +21,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 Mask = npt.NDArray[np.bool_]
 
-HOLES = 0.02
+HOLES = 0.2
 """Share of numbers taken away before a preparation is looked at, so that it has gaps to fill."""
 
 SPOILED_NUMBER, SPOILED_WORD, SPOILED_RETURN = 1e6, "spoiled", 9.0

@@ -93,11 +93,11 @@ def _table(found: dict[str, Checked]) -> pd.DataFrame:
     lines = []
     for name, checked in found.items():
         answer, said = str(_of(checked)), checked.said
-        head = {"check": name, "answer": answer, "values": checked.count, "leaks": checked.leaks}
-        lines.append(pd.DataFrame([{**head, "explanation": said}]))
+        head = {"check": name, "answer": answer, "values": str(checked.count)}
+        lines.append(pd.DataFrame([{**head, "leaks": str(checked.leaks), "explanation": said}]))
         lines.append(checked.listed.assign(check=name, answer=answer))
     columns = ["check", "answer", "values", "leaks", *LEAK, "explanation"]
-    return pd.concat(lines)[columns].fillna("").astype(str)
+    return pd.concat(lines)[columns].fillna("")
 
 
 def _refusal(found: dict[str, Checked]) -> Refused:
