@@ -374,6 +374,17 @@ class Reproduce(Section):
     data: Literal["logged", "current"]
 
 
+class Audit(Ranged):
+    model: Annotated[str, Field(coerce_numbers_to_str=True)] | None
+    sessions: Count
+    window_days: Count
+    holdout_days: Count
+    permutations: Count
+    max_rows: Count
+    suspicious_ic: Annotated[float, Field(gt=0, lt=1)]
+    suspicious_t: Annotated[float, Field(gt=0)]
+
+
 class Signals(Section):
     bankroll: Annotated[float, Field(gt=0)]
 
@@ -425,6 +436,7 @@ class Settings(Named):
     retrain: Retrain
     promote: Promote
     reproduce: Reproduce
+    audit: Audit
     signals: Signals
     status: Status
     ui: Ui
@@ -472,6 +484,10 @@ class Settings(Named):
         """These settings with no range, so that data stages do all that is missing."""
         cleared = {"day": None, "start_date": None, "end_date": None, "exchange": None}
         return self.model_copy(update={**cleared, "symbols": None})
+
+    def auditing(self, model: str) -> Settings:
+        """These settings for an audit of a registered model."""
+        return self.model_copy(update={"audit": self.audit.model_copy(update={"model": model})})
 
     def without_refresh(self) -> Settings:
         """These settings for a retrain whose data stages ran before."""

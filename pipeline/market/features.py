@@ -131,6 +131,12 @@ def warm_up(features: Iterable[Feature], min_history: int = 40) -> int:
     return max([2 * min_history, LIQUIDITY_SESSIONS, *(feature.lookback for feature in features)])
 
 
+def market_closes(index_bars: BarPanel, index: str) -> pd.DataFrame | None:
+    """Closes of an index as `FeatureInputs.market`; None where it has no bars."""
+    closes = index_bars.close
+    return closes[[index]].set_axis(["close"], axis=1) if index in closes else None
+
+
 def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
     """What is known before each session of `calendar` but its first, which has no session before.
 

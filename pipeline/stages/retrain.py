@@ -232,9 +232,9 @@ def judged(
     )
     _evidence.log_looks(looks)
     _log_tables(outcome, returns, labelled, traded)
-    models.log_frame(
-        pd.DataFrame({"prediction": predicted, "intraday_return": returns}), models.PREDICTIONS
-    )
+    until = outcome.predicted[_evaluation.TRAINED_UNTIL]
+    stored = {"prediction": predicted, "intraday_return": returns, until.name: until}
+    models.log_frame(pd.DataFrame(stored), models.PREDICTIONS)
     return _report.Result(books, metrics, answers, rank_ic(returns, labelled))
 
 
