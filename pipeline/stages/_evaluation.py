@@ -8,7 +8,8 @@ on with the step it was at.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,13 @@ from pipeline.learning.threads import fit_workers
 from pipeline.settings import Settings
 from pipeline.stages import _build, _data, _search, _trading
 
+log = logging.getLogger("pipeline.retrain")
+
 PREDICTION = "prediction"
 BASELINES = ["zero", "mean", "ridge"]
+
+
+Parameters = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,9 @@ def out_of_sample(
     settings: Settings, store: Store, dataset: Dataset, steps: Sequence[Step], journal: Path
 ) -> OutOfSample:
     """Search where a step asks for it, fit, and predict the sessions after."""
+    done = len(list(journal.glob("step-*.parquet")))
+    if done:
+        log.info("retrain: goes on, %d of %d steps are done", done, len(steps))
     parts: list[pd.DataFrame] = []
     searches: list[_search.Chosen] = []
     with tqdm(total=len(steps), desc="steps", unit="step", disable=None) as progress:
@@ -78,17 +87,19 @@ def out_of_sample(
     return OutOfSample(pd.concat(parts), searches, table)
 
 
-def fitted(settings: Settings, chosen: _search.Chosen, dataset: Dataset, slope: float) -> Pipeline:
-    """The chosen learners as one pipeline, fitted on all rows of the dataset.
+def fitted(settings: Settings, params: Parameters, dataset: Dataset, slope: float) -> Pipeline:
+    """The learners with these parameters as one pipeline, fitted on all rows of the dataset.
 
     Parameters
     ----------
+    params
+        By learner.
     slope
         Calibration slope of their mean, in returns; see `models.calibration_slope`.
     """
     target = Target(**settings.model.target.model_dump())
     learners = [
-        (learner.name, learner.estimator(chosen.params[learner.name], seed=settings.seed))
+        (learner.name, learner.estimator(params[learner.name], seed=settings.seed))
         for learner in _build.learners(settings)
     ]
     pipeline = assemble(
@@ -193,7 +204,7 @@ def _predicted(
 def _part(settings: Settings, dataset: Dataset, step: Step, chosen: _search.Chosen) -> pd.DataFrame:
     development = dataset.at(step.development)
     slope = chosen.slope if step.search else _search.refitted_slope(settings, development, chosen)
-    model = fitted(settings, chosen, development, slope)
+    model = fitted(settings, chosen.params, development, slope)
     features = _data.snapshots(settings, step.predicted)
     target = Target(**settings.model.target.model_dump())
     part = baselines(development, features, target)
@@ -201,7 +212,7 @@ def _part(settings: Settings, dataset: Dataset, step: Step, chosen: _search.Chos
     if step.search:
         for share in settings.evaluation.learning_curve:
             recent = development.sessions[-round(share * len(development.sessions)) :]
-            shorter = fitted(settings, chosen, dataset.at(recent), slope)
+            shorter = fitted(settings, chosen.params, dataset.at(recent), slope)
             part[f"window_{round(100 * share)}"] = predictions(shorter, features)
     part.attrs["step"] = {
         "search": step.search,

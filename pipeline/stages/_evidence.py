@@ -31,6 +31,7 @@ from pipeline.trading.significance import (
 PREDICTIONS_TAG = "predictions"
 FIRST_TAG = "holdout.start"
 LAST_TAG = "holdout.end"
+LOOKS = "looks.json"
 
 
 def predictions_digest(predictions: pd.Series) -> str:
@@ -174,4 +175,10 @@ def newest_evidence(settings: Settings, recipe: str, own: Run) -> Run:
 
 def log_looks(looks: list[str]) -> None:
     """Ids of the earlier looks, so that a reproduction can deflate by the same count."""
-    mlflow.log_text(json.dumps(looks), "looks.json")
+    mlflow.log_text(json.dumps(looks), LOOKS)
+
+
+def logged_looks(run_id: str) -> list[str]:
+    """The ids that `log_looks` kept with a run."""
+    looks: list[str] = json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{LOOKS}"))
+    return looks

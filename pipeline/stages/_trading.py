@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.io.store import Store
 from pipeline.schemas import SESSION, SYMBOL
 from pipeline.settings import Settings
-from pipeline.stages import _data
+from pipeline.stages import _data, _index
 from pipeline.stages._recipe import rules
 from pipeline.trading.backtest import Backtest, backtest
 from pipeline.trading.liquidity import liquidity
@@ -39,7 +39,7 @@ def market(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Mark
     start = _data.sessions_before(calendar, sessions[0], LOADED_BEFORE)
     bars = store.bar_panel(start=start, end=sessions[-1])
     bars = bars.loc(bars.sessions.union(sessions))
-    known = _data.regimes(settings, store)
+    known = _index.regimes(settings, store)
     return Market(
         open=bars.open.loc[sessions],
         close=bars.close.loc[sessions],
