@@ -34,6 +34,10 @@ from pipeline.stages.features import missing_sessions
 Check = Callable[[], Checked]
 
 
+EQUAL = 1e-6
+"""Relative distance below which predictions made on two types of processor are equal."""
+
+
 def of_market(settings: Settings, store: Store) -> dict[str, Check]:
     """Whether what the store and the snapshots hold follows from what was known."""
     sessions = _audited_sessions(settings, store)

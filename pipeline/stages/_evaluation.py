@@ -49,8 +49,8 @@ class OutOfSample:
     ----------
     predicted
         Every snapshot of the predicted sessions: whether a symbol will trade is not known before
-        the open. Columns prediction, zero, mean, ridge, trained_until, and ``window_<percent>`` for the shorter
-        windows of the learning curve (at search steps).
+        the open. Columns prediction, zero, mean, ridge, trained_until, and ``window_<percent>``
+        for the shorter windows of the learning curve (at search steps).
     searches
         What each search decided, oldest first.
     steps
