@@ -12,9 +12,9 @@ from mlflow.entities import Run
 
 from tests.stages.conftest import Project
 
-TRIALS = 24
+TRIALS = 12
 SEARCH = (
-    "model=lightgbm", f"hpo.n_trials={TRIALS}", "hpo.pruner=median", "hpo.max_rows=4000",
+    "model=lightgbm", f"hpo.n_trials={TRIALS}", "hpo.pruner=median", "hpo.max_rows=3000",
 )  # fmt: skip
 
 
