@@ -11,7 +11,7 @@ from pipeline.market.definitions import Feature
 from pipeline.market.features import FEATURE_SETS, feature_set_hash
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.settings import Settings
-from pipeline.trading.strategy import Rules
+from pipeline.trading.rules import Rules
 
 
 def feature_set(settings: Settings) -> tuple[Feature, ...]:
