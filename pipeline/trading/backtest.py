@@ -144,8 +144,7 @@ def backtests(
     _check(predictions, [bankroll for _, bankroll in settings], units)
     forecasts = Forecasts(predictions, market)
     shape = common_shape(forecasts, [rules for rules, _ in settings])
-    cells = len(predictions) * max(shape.width, 1)
-    together = max(CELLS_AT_ONCE // cells, 1)
+    together = max(CELLS_AT_ONCE // (len(predictions) * shape.width), 1)
     results: list[Backtest] = []
     for start in range(0, len(settings), together):
         results += _traded(forecasts, settings[start : start + together], units)

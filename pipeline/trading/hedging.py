@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.schemas import UNIVERSE_INDEX, BarPanel
 from pipeline.trading.estimates import Values, intraday_returns
 from pipeline.trading.rules import BPS, Rules
-from pipeline.trading.slots import EMPTY, HEDGE, Costs, Orders, mapped
+from pipeline.trading.slots import EMPTY, HEDGE, Costs, Orders, mapped, slot_sum
 
 UNIT = 100.0
 """Currency that one unit of the universe is worth at every open."""
@@ -83,7 +83,7 @@ def hedge_weight(side: Values, weight: Values, beta: Values) -> Values:
     >>> hedge_weight(np.array([1.0, 1.0]), np.array([0.5, 0.25]), np.array([1.0, 2.0])).item()
     -1.0
     """
-    return -(side * weight * beta).sum(axis=-1)
+    return -slot_sum(side * weight * beta)
 
 
 def room(weight: Values, hedge: Values) -> Values:
@@ -92,7 +92,7 @@ def room(weight: Values, hedge: Values) -> Values:
     >>> room(np.array([0.5, 0.5]), np.array(-1.0)).item()
     0.5
     """
-    return np.where(hedge != 0.0, 1.0 / np.maximum(weight.sum(axis=-1) + np.abs(hedge), 1.0), 1.0)
+    return np.where(hedge != 0.0, 1.0 / np.maximum(slot_sum(weight) + np.abs(hedge), 1.0), 1.0)
 
 
 def with_hedge(orders: Orders, reference: Values, rules: Rules) -> Orders:

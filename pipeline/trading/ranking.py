@@ -49,7 +49,7 @@ def hurdle(round_trip: Values | float, rules: Rules) -> Values | float:
 
 def is_liquid(dollar_volume: Values, rules: Rules) -> Mask:
     """Whether enough is traded; an unknown liquidity counts as none."""
-    return np.nan_to_num(dollar_volume) >= rules.min_dollar_volume
+    return (dollar_volume >= rules.min_dollar_volume) | (rules.min_dollar_volume <= 0.0)
 
 
 def scores(
@@ -107,11 +107,12 @@ def merged(sides: list[tuple[float, Places, Places, Values]]) -> Selection:
     Parameters
     ----------
     sides
-        Side, rows, columns and scores of each.
+        Side, rows, columns and scores of each, sorted by row and rank.
     """
     row, column, score = (np.concatenate([part[k] for part in sides]) for k in (1, 2, 3))
     side = np.concatenate([np.full(len(part[1]), part[0]) for part in sides])
-    ordered = np.lexsort((column, -score, row))
-    row = row[ordered]
+    if len(sides) > 1:
+        ordered = np.lexsort((column, -score, row))
+        row, column, side = row[ordered], column[ordered], side[ordered]
     place = np.arange(len(row)) - np.searchsorted(row, row)
-    return Selection(row, column[ordered], side[ordered], place)
+    return Selection(row, column, side, place)

@@ -11,7 +11,7 @@ from pipeline.trading.costs import expected_round_trip
 from pipeline.trading.estimates import Values
 from pipeline.trading.ranking import Mask
 from pipeline.trading.rules import Rules
-from pipeline.trading.slots import Orders
+from pipeline.trading.slots import Orders, slot_sum
 
 LEAST_NET = 1e-9
 """Part of what is held that is more than the rounding of its sum."""
@@ -41,7 +41,7 @@ def scaled_weights(side: Values, sizes: Values, rules: Rules) -> Values:
     for one_side in (1.0, -1.0):
         own = np.where(side == one_side, sizes, 0.0)
         positions = (side == one_side).sum(axis=-1, keepdims=True)
-        total = own.sum(axis=-1, keepdims=True)
+        total = slot_sum(own)[..., None]
         part = np.divide(own, total, out=np.zeros_like(own), where=total > 0.0)
         weights += part * positions / rules.max_positions
     return np.minimum(weights, rules.max_position_fraction)
@@ -113,7 +113,7 @@ def hedge_units(shares: Values, orders: Orders) -> Values:
     stocks = np.s_[..., :-2]
     priced = np.where(shares[stocks] > 0.0, orders.reference[stocks], 0.0)
     held = orders.beta[stocks] * shares[stocks] * priced
-    net = (orders.side[stocks] * held).sum(axis=-1)
-    net = np.where(np.abs(net) > LEAST_NET * np.abs(held).sum(axis=-1), net, 0.0)
+    net = slot_sum(orders.side[stocks] * held)
+    net = np.where(np.abs(net) > LEAST_NET * slot_sum(np.abs(held)), net, 0.0)
     wanted = np.stack([np.maximum(-net, 0.0), np.maximum(net, 0.0)], axis=-1)
     return np.nan_to_num(wanted / orders.reference[..., -2:])

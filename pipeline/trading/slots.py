@@ -86,6 +86,15 @@ class Orders(NamedTuple):
     target: Values | None
 
 
+def slot_sum(values: Values) -> Values:
+    """Sum over the slots, one after the other: empty slots behind them change no bit.
+
+    >>> slot_sum(np.array([[1.0, 2.0, 0.0]]))
+    array([3.])
+    """
+    return values.cumsum(axis=-1)[..., -1]
+
+
 def is_listed(orders: Orders, ordered: Values) -> Mask:
     """Slots that are orders: every position, and the hedge where something is hedged."""
     return (orders.column > EMPTY) | ((orders.column == HEDGE) & (ordered > 0.0))

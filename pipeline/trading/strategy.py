@@ -54,7 +54,7 @@ class Shape(NamedTuple):
 def common_shape(forecasts: Forecasts, several: Sequence[Rules]) -> Shape:
     """The shape that holds the plans of all these rules."""
     return Shape(
-        width=max(int(forecasts.selection(r).place.max(initial=-1)) + 1 for r in several),
+        width=max(int(forecasts.selection(r).place.max(initial=0)) + 1 for r in several),
         has_hedge=any(r.is_hedged for r in several),
         has_whole=any(r.whole_shares for r in several),
         has_size_costs=any(r.has_size_costs for r in several),

@@ -44,7 +44,7 @@ def library_equity(
         commissions=commissions, progress_bar=False,
     )  # fmt: skip
     test.run()
-    values = test.strategy.values
+    values = test.strategy.data["value"]
     return values[values.index.isin(prices.index[1::2])].to_numpy()
 
 
