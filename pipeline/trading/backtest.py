@@ -9,8 +9,9 @@ out once what they share.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -48,11 +49,11 @@ class Backtest:
     """
 
     equity: pd.Series
-    _path: Values
-    _forecasts: Forecasts
-    _orders: Orders
-    _fills: Fills
-    _units: int
+    _path: Values = field(repr=False)
+    _forecasts: Forecasts = field(repr=False)
+    _orders: Orders = field(repr=False)
+    _fills: Fills = field(repr=False)
+    _units: int = field(repr=False)
 
     @property
     def net_returns(self) -> pd.Series:
@@ -162,19 +163,24 @@ def _traded(
     bankrolls = np.rint(units * np.array([bankroll for _, bankroll in settings]))
     paths = booking.equity_path(orders, traded, bankrolls, units)
     return [
-        Backtest(
-            equity=_equity(forecasts, paths[:, number] / units),
-            _path=paths[:, number],
-            _forecasts=forecasts,
-            _orders=mapped(lambda values: values[:, number : number + 1], orders),  # noqa: B023
-            _fills=mapped(
-                lambda values: values[..., number : number + 1, :],  # noqa: B023
-                traded,
-            ),
-            _units=units,
-        )
+        _one(forecasts, orders, traded, paths[:, number], number, units)
         for number in range(len(settings))
     ]
+
+
+def _one(
+    forecasts: Forecasts, orders: Orders, traded: Fills, path: Values, number: int, units: int
+) -> Backtest:
+    """One of the plans that were traded together."""
+    own = itemgetter(np.s_[..., number : number + 1, :])
+    return Backtest(
+        equity=_equity(forecasts, path / units),
+        _path=path,
+        _forecasts=forecasts,
+        _orders=mapped(own, orders),
+        _fills=mapped(own, traded),
+        _units=units,
+    )
 
 
 def _equity(forecasts: Forecasts, path: Values) -> pd.Series:

@@ -15,6 +15,7 @@ left. Given that path, ``settled`` is the same calculation for all sessions at o
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -90,7 +91,7 @@ def cut_to_cash(
         is_over = spent > left
         if is_over.any():
             one = np.s_[..., place : place + 1]
-            slot = mapped(lambda values: values[one], fills)  # noqa: B023
+            slot = mapped(itemgetter(one), fills)
             whole = None if orders.is_whole is None else orders.is_whole[one]
             bought = afforded(left[..., None], ordered[one], slot, whole)
             filled[one] = np.where(is_over[..., None], bought, wanted[one])

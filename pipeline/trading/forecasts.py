@@ -52,6 +52,7 @@ class Forecasts:
         _check(predictions, market)
         self.market = market
         self.sessions = pd.DatetimeIndex(predictions.index)
+        self._axes = predictions
         by_name = np.argsort(predictions.columns.to_numpy(dtype="str"), kind="stable")
         self.symbols = predictions.columns[by_name]
         self._order = None if (np.diff(by_name) == 1).all() else by_name
@@ -68,7 +69,9 @@ class Forecasts:
     def known(self, name: str) -> Values:
         """An estimate that is known before the open."""
         if name not in self._known:
-            self._known[name] = self.values(self.market.require(name))
+            frame = self.market.require(name)
+            require_same_axes(self._axes, **{name: frame})
+            self._known[name] = self.values(frame)
         return self._known[name]
 
     def names(self, row: Places, column: Places) -> npt.NDArray[np.object_]:
@@ -133,8 +136,10 @@ class Forecasts:
 
     def _sectors(self) -> Places:
         """Number of each symbol's sector; the unknown ones are one more."""
-        named = self.market.sectors.reindex(self.symbols)
-        codes, names = pd.factorize(named, sort=True)
+        codes, names = pd.factorize(self.market.sectors.reindex(self.symbols), sort=True)
+        if names.empty:
+            found = "a cap on sectors, and no symbol whose sector is known"
+            raise InvalidData("strategy", found, "sectors, or strategy.max_sector_positions=null")
         return np.where(codes < 0, len(names), codes)
 
 
@@ -144,8 +149,7 @@ def _of(rules: Rules, names: tuple[str, ...]) -> tuple[object, ...]:
 
 def _check(predictions: pd.DataFrame, market: Market) -> None:
     own = {name: getattr(market, name) for name in ("open", "high", "low", "close", "volume")}
-    known = {"previous_close": market.known["previous_close"]}
-    require_same_axes(predictions, **own, **known)
+    require_same_axes(predictions, **own)
     infinite = int(np.isinf(predictions.to_numpy()).sum())
     if infinite:
         raise InvalidData("strategy", f"{infinite} infinite predictions", "finite ones, or NaN")

@@ -42,7 +42,7 @@ class Rules:
     max_positions
         Slots: the most positions held in one session, the hedge not counted.
     max_sector_positions
-        The most positions of one sector on one side; symbols of unknown sector count as a sector.
+        The most positions of one sector on one side; symbols of unknown sector count as one more.
     regime_positions
         The most positions by regime name; a regime that is absent allows ``max_positions``.
     weights

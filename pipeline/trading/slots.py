@@ -89,6 +89,7 @@ class Orders(NamedTuple):
 def slot_sum(values: Values) -> Values:
     """Sum over the slots, one after the other: empty slots behind them change no bit.
 
+    >>> import numpy as np
     >>> slot_sum(np.array([[1.0, 2.0, 0.0]]))
     array([3.])
     """

@@ -30,6 +30,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PANEL = Path(os.environ.get("SHARED", "")) / "data" / "sp500_2010_2023.parquet"
 BANKROLL = 100_000.0
 PASSES = 3
+JOBS = (
+    "orders given",  # sized, filled and booked; already selected
+    "equity",  # from bars and forecasts by the default rules to net returns
+    "ledger",  # and to the ledger
+    "sweep",  # 50 settings of it
+    "long_short", "institutional", "stops",  # other rules, ledger included
+)  # fmt: skip
 
 
 def generated(sessions: int, symbols: int) -> Any:
@@ -87,20 +94,35 @@ def job(name: str, forecasts: pd.DataFrame, market: Callable[[], Any]) -> Callab
     """What is timed."""
     from pipeline.trading.backtest import backtest, backtests
 
-    default = rules()
-    sweep = [
-        (rules(commission_bps=float(k % 5), max_positions=5 + k // 5), BANKROLL) for k in range(50)
-    ]
-    jobs = {
-        "equity": lambda: backtest(forecasts, market(), default, BANKROLL).net_returns,
-        "ledger": lambda: backtest(forecasts, market(), default, BANKROLL).ledger,
-        "sweep": lambda: backtests(forecasts, market(), sweep),
-        **{
-            preset: lambda p=preset: backtest(forecasts, market(), rules(p), BANKROLL).ledger
-            for preset in ("long_short", "institutional", "stops")
-        },
-    }
-    return jobs[name]
+    if name == "orders given":
+        return filling(forecasts, market())
+    if name == "equity":
+        return lambda: backtest(forecasts, market(), rules(), BANKROLL).net_returns
+    if name == "ledger":
+        return lambda: backtest(forecasts, market(), rules(), BANKROLL).ledger
+    if name == "sweep":
+        many = [rules(commission_bps=float(k % 5), max_positions=5 + k // 5) for k in range(50)]
+        return lambda: backtests(forecasts, market(), [(chosen, BANKROLL) for chosen in many])
+    chosen = rules(name)
+    return lambda: backtest(forecasts, market(), chosen, BANKROLL).ledger
+
+
+def filling(forecasts: pd.DataFrame, market: Any) -> Callable[[], Any]:
+    """Sizes, fills and books positions that are already selected."""
+    from pipeline.trading.booking import equity_path
+    from pipeline.trading.fills import fills, quotes
+    from pipeline.trading.forecasts import Forecasts
+    from pipeline.trading.slots import mapped
+    from pipeline.trading.strategy import planned
+
+    known = Forecasts(forecasts, market)
+    orders = mapped(lambda values: values[:, None], planned(known, rules()))
+
+    def filled() -> Any:
+        traded = fills(orders, quotes(known, orders), 100)
+        return equity_path(orders, traded, np.array([100 * BANKROLL]), 100)
+
+    return filled
 
 
 def timed(work: Callable[[], Any]) -> dict[str, float]:
@@ -184,7 +206,7 @@ def main() -> None:
     own = [sys.executable, __file__, "--sessions", str(size[0]), "--symbols", str(size[1])]
     lines: dict[str, dict[str, float]] = {}
     for source in ["generated", *(["real"] if PANEL.exists() else [])]:
-        for name in ("equity", "ledger", "sweep", "long_short", "institutional", "stops"):
+        for name in JOBS:
             lines[f"{source}: {name}"] = measured([*own, "--one", source, name])
         if given.vectorbt:
             for by_slot in (False, True):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pipeline.trading.backtest import backtest, backtests
 from pipeline.trading.forecasts import Forecasts
 from pipeline.trading.ledger import COSTS, LEDGER_DTYPES
 from pipeline.trading.market import Market
+from pipeline.trading.performance import max_drawdown, sharpe, win_rate
 from pipeline.trading.strategy import orders
 from tests.trading.markets import (
     PRICES,
@@ -363,7 +365,7 @@ def test_reference_backtest_is_reproduced(rules, max_positions):
     buys the best whatever their sign: a far negative edge), charges each side on its own notional
     (the reference 20 bps on the entry: taken off the close here), rounds to whole shares, books
     whole cents (the reference floats: 10 billionths here), and keeps the bankroll as the first
-    point, so that the first session's return counts.
+    point: the first session's return, which the reference's Sharpe leaves out, counts.
     """
     given_values = pd.read_csv(GOLDEN / "backtest_predictions.csv", parse_dates=["trade_date"])
     predictions, labels = (
@@ -380,3 +382,10 @@ def test_reference_backtest_is_reproduced(rules, max_positions):
     assert result.ledger["symbol"].tolist() == trades["symbol"].tolist()
     np.testing.assert_allclose(result.ledger["net_pnl"], trades["pnl"], atol=1e-8)
     np.testing.assert_allclose(result.equity.iloc[1:], equity["equity"], rtol=1e-12)
+    summary = json.loads((GOLDEN / "backtest_summary.json").read_text())
+    theirs = summary[f"max_positions={max_positions}"]
+    without_first = sharpe(result.net_returns.iloc[1:])
+    assert without_first == pytest.approx(theirs["sharpe"], rel=1e-6)
+    assert sharpe(result.net_returns) < without_first  # both first sessions lost
+    assert max_drawdown(result.net_returns) == pytest.approx(theirs["max_drawdown"])
+    assert win_rate(result.ledger) == pytest.approx(theirs["win_rate"])

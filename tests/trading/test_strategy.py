@@ -105,6 +105,11 @@ def test_a_sector_is_capped_and_the_next_in_rank_takes_the_slot(rules):
     assert found["symbol"].tolist() == ["A", "C", "E"]  # the unknown ones are one sector
 
 
+def test_a_sector_cap_without_any_sector_is_refused(rules):
+    with pytest.raises(InvalidData, match="no symbol whose sector is known"):
+        orders(priced(predictions=[0.05]), rules(max_sector_positions=1))
+
+
 def test_orders_are_ranked_and_sized_on_the_previous_close(rules):
     case = priced(
         predictions=[0.01, -0.05, 0.02],
@@ -189,4 +194,6 @@ def test_frames_on_other_symbols_are_refused(rules):
     other = {**case.market.known}
     other["previous_close"] = other["previous_close"].iloc[:, :3]
     with pytest.raises(InvalidData, match="previous_close"):
-        Forecasts(case.predictions, replaced(case.market, known=other))
+        orders(Case(case.predictions, replaced(case.market, known=other)), rules())
+    with pytest.raises(InvalidData, match="volume"):
+        Forecasts(case.predictions, replaced(case.market, volume=other["previous_close"]))
