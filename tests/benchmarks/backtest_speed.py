@@ -96,10 +96,11 @@ def job(name: str, forecasts: pd.DataFrame, market: Callable[[], Any]) -> Callab
 
     if name == "orders given":
         return filling(forecasts, market())
+    default = rules()
     if name == "equity":
-        return lambda: backtest(forecasts, market(), rules(), BANKROLL).net_returns
+        return lambda: backtest(forecasts, market(), default, BANKROLL).net_returns
     if name == "ledger":
-        return lambda: backtest(forecasts, market(), rules(), BANKROLL).ledger
+        return lambda: backtest(forecasts, market(), default, BANKROLL).ledger
     if name == "sweep":
         many = [rules(commission_bps=float(k % 5), max_positions=5 + k // 5) for k in range(50)]
         return lambda: backtests(forecasts, market(), [(chosen, BANKROLL) for chosen in many])
