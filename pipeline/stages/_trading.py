@@ -9,11 +9,11 @@ import pandas as pd
 from pipeline.io.store import Store
 from pipeline.schemas import SESSION, SYMBOL, BarPanel
 from pipeline.settings import Settings
-from pipeline.stages import _data
+from pipeline.stages import _data, _index
 from pipeline.stages._recipe import rules
 from pipeline.trading import estimates, hedging
-from pipeline.trading.backtest import Backtest, backtest, backtests
-from pipeline.trading.market import Market
+from pipeline.trading.backtest import Backtest, backtest, backtests, traded_returns
+from pipeline.trading.market import Market as Market
 from pipeline.trading.performance import equal_weight_benchmark, summary
 
 LOADED_BEFORE = estimates.LOOK_BACK + 16
@@ -26,15 +26,15 @@ def market(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Mark
     calendar = store.sessions().union(sessions)
     start = _data.sessions_before(calendar, sessions[0], LOADED_BEFORE)
     bars = store.bar_panel(start=start, end=sessions[-1])
-    known = _data.regimes(settings, store)
+    known = _index.regimes(settings, store)
     return Market.of_bars(
         bars.loc(bars.sessions.union(sessions)),
         sessions,
         known["regime"].reindex(sessions).fillna("UNKNOWN"),
         store.symbols("stock")["sector"],
+        _data.sessions_before(calendar, sessions[0], 1),
         index=_hedge_index(settings, store, sessions),
         is_hedged=rules(settings).is_hedged,
-        previous_session=_data.sessions_before(calendar, sessions[0], 1),
     )
 
 
@@ -79,4 +79,5 @@ def metrics(result: Backtest, traded: Market) -> dict[str, float]:
 def net_returns(settings: Settings, predictions: pd.Series, traded: Market) -> pd.Series:
     """Net strategy return of the sessions that are predicted, for trials."""
     sessions = pd.DatetimeIndex(predictions.index.get_level_values(SESSION).unique())
-    return books(settings, predictions, traded.at(sessions)).net_returns
+    own = traded.at(sessions)
+    return traded_returns(wide(predictions, own), own, rules(settings), settings.backtest.bankroll)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.schemas import UNIVERSE_INDEX, BarPanel
+from pipeline.trading.benchmarks import MOST_STALE, STALE_WITHIN
 from pipeline.trading.estimates import Values, intraday_returns
 from pipeline.trading.rules import BPS, Rules
 from pipeline.trading.slots import EMPTY, HEDGE, Costs, Orders, mapped, slot_sum
@@ -14,9 +15,7 @@ UNIT = 100.0
 """Currency that one unit of the universe is worth at every open."""
 
 REAL_WINDOW, LEAST_OF_WINDOW = 252, 126
-MOST_STALE, STALE_WITHIN = 0.05, 1.0 * BPS
-"""An index prints an open of its own if at most this part of them lies this near to the close
-before: 2 to 4 % do for the Nasdaq Composite, 6 to 99 % for the S&P 500 index before 2014."""
+"""Opens that tell whether an index prints any of its own, and how many of them have to be there."""
 
 
 def instrument(bars: BarPanel, index: BarPanel | None = None) -> pd.DataFrame:

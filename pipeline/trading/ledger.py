@@ -14,11 +14,11 @@ from pipeline.trading import fills as filling
 from pipeline.trading.booking import Settled
 from pipeline.trading.estimates import Values
 from pipeline.trading.fills import OBSTACLES, Fills
-from pipeline.trading.forecasts import Forecasts
 from pipeline.trading.sizing import asked
 from pipeline.trading.slots import HEDGE, Orders, is_listed
 from pipeline.trading.stops import EXITS
 from pipeline.trading.strategy import LONG, SHORT
+from pipeline.trading.traded import Traded
 
 LEDGER_DTYPES = {
     "session": "datetime64[us]",
@@ -71,19 +71,11 @@ CUT_UNITS = 10.0
 """Weights that sum to 1 overdraw by roundings: a cut of less is no lack of cash."""
 
 
-def ledger(
-    forecasts: Forecasts, orders: Orders, fills: Fills, settled: Settled, path: Values, units: int
-) -> pd.DataFrame:
-    """The ledger of one plan, sorted by session and rank, with the columns ``LEDGER_DTYPES``.
-
-    Parameters
-    ----------
-    orders, fills, settled
-        Of one plan: sessions x 1 x slots.
-    path
-        Equity before each session and after the last, in units.
-    """
-    before = path[:-1, None, None]
+def ledger(traded: Traded) -> pd.DataFrame:
+    """The ledger of one plan, sorted by session and rank, with the columns ``LEDGER_DTYPES``."""
+    forecasts, units, settled = traded.forecasts, traded.units, traded.settled
+    orders, fills = traded.orders, traded.fills
+    before = traded.path[:-1, None, None]
     is_order = is_listed(orders, settled.ordered)
     columns = {
         "rank": is_order.cumsum(axis=-1),

@@ -78,10 +78,10 @@ class Market:
         What is known before the open by name: ``previous_close``, ``dollar_volume``, ...
     sectors
         Sector by symbol as of the day its table was made, for all sessions alike.
-    hedge
-        Of ``hedging.instrument``, by session; None where nothing is hedged.
     previous_session
         The session before the first: where an equity curve starts.
+    hedge
+        Of ``hedging.instrument``, by session; None where nothing is hedged.
     """
 
     open: pd.DataFrame
@@ -92,8 +92,8 @@ class Market:
     regimes: pd.Series
     known: Mapping[str, pd.DataFrame]
     sectors: pd.Series
+    previous_session: pd.Timestamp
     hedge: pd.DataFrame | None = None
-    previous_session: pd.Timestamp | None = None
 
     @classmethod
     def of_bars(
@@ -102,10 +102,10 @@ class Market:
         sessions: pd.DatetimeIndex,
         regimes: pd.Series,
         sectors: pd.Series,
+        previous_session: pd.Timestamp,
         *,
         index: BarPanel | None = None,
         is_hedged: bool = False,
-        previous_session: pd.Timestamp | None = None,
     ) -> Market:
         """The market of these sessions, from bars that begin early enough before them."""
         hedge = hedging.instrument(bars, index) if is_hedged else None
@@ -119,8 +119,8 @@ class Market:
             regimes=regimes.loc[sessions],
             known=Estimates(bars, sessions, hedge),
             sectors=sectors,
-            hedge=None if hedge is None else hedge.loc[sessions],
             previous_session=previous_session,
+            hedge=None if hedge is None else hedge.loc[sessions],
         )
 
     @property

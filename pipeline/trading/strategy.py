@@ -18,8 +18,7 @@ from pipeline.trading import costs, hedging, sizing, stops
 from pipeline.trading.estimates import Values
 from pipeline.trading.forecasts import Forecasts
 from pipeline.trading.ranking import Selection
-from pipeline.trading.rules import BPS as BPS
-from pipeline.trading.rules import Rules
+from pipeline.trading.rules import BPS, Rules
 from pipeline.trading.slots import EMPTY, Costs, Orders, is_listed, mapped
 
 LONG, SHORT = "long", "short"

@@ -78,7 +78,9 @@ def case(source: str, sessions: int, symbols: int) -> tuple[pd.DataFrame, Callab
     ).where(bars.close.shift().notna())
     regimes = pd.Series("RANGING", bars.sessions)
     sectors = pd.Series("X", bars.symbols)
-    return forecasts, lambda: Market.of_bars(bars, bars.sessions, regimes, sectors)
+    return forecasts, lambda: Market.of_bars(
+        bars, bars.sessions, regimes, sectors, bars.sessions[0] - pd.Timedelta(days=1)
+    )
 
 
 def rules(preset: str = "top_n", **changes: Any) -> Any:

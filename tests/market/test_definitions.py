@@ -8,7 +8,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from pipeline.market import fingerprints
 from pipeline.market.definitions import Definitions, Feature
+from pipeline.market.features_classic import classic
 
 ORIGINAL = '''
 SCALE = 2.0
@@ -104,3 +106,38 @@ def test_definitions_can_build_on_others(load: Load) -> None:
     (first,) = gain(load(ORIGINAL), 1)
 
     assert list(Definitions(first)) == [first]
+
+
+READER = '''
+def rule(values):
+    return values * 2.0
+
+def gain(known, n):
+    """gain over {n}"""
+    return known.indicators["made"] + n
+'''
+
+
+@pytest.mark.parametrize(
+    ("made", "same"),
+    [(READER, True), (READER.replace("2.0", "3.0"), False)],
+    ids=["the same code", "another one"],
+)
+def test_the_hash_covers_what_makes_the_stored_results_a_feature_reads(
+    load: Load, monkeypatch: pytest.MonkeyPatch, made: str, same: bool
+) -> None:
+    before, changed = load(READER), load(READER)
+    monkeypatch.setitem(fingerprints.MAKERS, "indicators", (load(READER).rule,))
+    first = gain(before, 1)[0].hash
+    monkeypatch.setitem(fingerprints.MAKERS, "indicators", (load(made).rule,))
+
+    assert (gain(changed, 1)[0].hash == first) is same
+
+
+def test_a_feature_says_which_stored_results_it_reads() -> None:
+    reads = {feature.name: feature.reads for feature in classic}
+
+    assert reads["rsi"] == {"indicators"}
+    assert reads["vix_level"] == {"regimes"}
+    assert reads["relative_market_5"] == {"market_return"}
+    assert reads["return_5"] == set()

@@ -62,6 +62,7 @@ def market_of(
         regimes=regimes,
         known={name: frames[name] for name in KNOWN if name in frames},
         sectors=pd.Series(dtype="str") if sectors is None else sectors,
+        previous_session=opened.index[0] - pd.Timedelta(days=1),
         hedge=hedge,
     )
 

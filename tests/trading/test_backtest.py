@@ -292,16 +292,20 @@ def test_bars_from_a_session_on_change_no_order_of_it(rules, seed, changes, cut)
         rng.normal(0.0, 0.01, (len(sessions), len(bars.symbols))), sessions, bars.symbols
     )
     regimes = pd.Series("RANGING", bars.sessions)
-    sectors = pd.Series(["X", "Y"] * 3, bars.symbols)
+    sectors, eve = pd.Series(["X", "Y"] * 3, bars.symbols), bars.sessions[69]
 
     def ledger(known: Market) -> pd.DataFrame:
         return backtest(predictions.loc[known.close.index], known, chosen, 1e5).ledger
 
-    whole = ledger(Market.of_bars(bars, sessions, regimes, sectors, is_hedged=chosen.is_hedged))
+    whole = ledger(
+        Market.of_bars(bars, sessions, regimes, sectors, eve, is_hedged=chosen.is_hedged)
+    )
     session = bars.sessions[cut]
     cut_bars = bars.loc(bars.sessions[:cut]).loc(bars.sessions[: cut + 1])
     upto = sessions[sessions <= session]
-    short = ledger(Market.of_bars(cut_bars, upto, regimes, sectors, is_hedged=chosen.is_hedged))
+    short = ledger(
+        Market.of_bars(cut_bars, upto, regimes, sectors, eve, is_hedged=chosen.is_hedged)
+    )
     known_before = [
         "session", "symbol", "rank", "side", "prediction", "weight", "reference_price",
         "shares_ordered", "limit", "stop", "target", "equity_before",

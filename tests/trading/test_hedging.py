@@ -107,7 +107,9 @@ def test_a_market_of_bars_hedges_with_what_was_known_before(rules):
     bars = random_bars(5)
     regimes = pd.Series("RANGING", bars.sessions)
     sessions = bars.sessions[80:]
-    market = Market.of_bars(bars, sessions, regimes, pd.Series(dtype="str"), is_hedged=True)
+    market = Market.of_bars(
+        bars, sessions, regimes, pd.Series(dtype="str"), bars.sessions[79], is_hedged=True
+    )
     predictions = pd.DataFrame(0.01, sessions, bars.symbols)
     ledger = backtest(predictions, market, rules(hedge="beta"), 10_000.0).ledger
     legs = ledger[ledger["leg"] == "hedge"]

@@ -41,7 +41,13 @@ def market(bars: BarPanel, index: BarPanel, sessions: pd.DatetimeIndex, hedged: 
         np.where(np.arange(len(sessions)) % 3 == 0, "HIGH_VOL", "RANGING"), sessions
     )
     return Market.of_bars(
-        bars, sessions, regimes, sample()[2], index=index if hedged else None, is_hedged=hedged
+        bars,
+        sessions,
+        regimes,
+        sample()[2],
+        bars.sessions[0],
+        index=index if hedged else None,
+        is_hedged=hedged,
     )
 
 
