@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -62,7 +62,7 @@ def books(settings: Settings, predictions: pd.Series, traded: Market) -> Backtes
 
 def several_books(
     several: Sequence[Settings], predictions: pd.Series, traded: Market
-) -> list[Backtest]:
+) -> Iterator[Backtest]:
     """Backtests of the same predictions under several settings; what they share is done once.
 
     A market made for settings without a hedge serves none with one.

@@ -8,7 +8,7 @@ out once what they share.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -88,7 +88,7 @@ def backtest(
     InvalidData
         Frames on different sessions or symbols, sessions out of order, or no bankroll.
     """
-    return backtests(predictions, market, [(rules, bankroll)], units=units)[0]
+    return next(backtests(predictions, market, [(rules, bankroll)], units=units))
 
 
 def traded_returns(
@@ -106,7 +106,7 @@ def backtests(
     settings: Sequence[tuple[Rules, float]],
     *,
     units: int = CENTS,
-) -> list[Backtest]:
+) -> Iterator[Backtest]:
     """Trade the same predictions by several rules and bankrolls; see ``backtest``.
 
     Rankings, selections and prices are worked out once for all settings that share them, and the
@@ -117,20 +117,17 @@ def backtests(
     settings
         Rules and bankroll of each.
 
-    Returns
-    -------
-    list[Backtest]
+    Yields
+    ------
+    Backtest
         In the order of the settings; each equals the backtest of that setting alone.
     """
     _check(predictions, [bankroll for _, bankroll in settings], units)
     forecasts = Forecasts(predictions, market)
     shape = common_shape(forecasts, [rules for rules, _ in settings])
     together = max(CELLS_AT_ONCE // (len(predictions) * shape.width), 1)
-    results: list[Backtest] = []
     for start in range(0, len(settings), together):
-        traded = _traded(forecasts, settings[start : start + together], units)
-        results += [_books(one) for one in traded]
-    return results
+        yield from map(_books, _traded(forecasts, settings[start : start + together], units))
 
 
 def _traded(

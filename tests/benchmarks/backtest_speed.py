@@ -34,7 +34,7 @@ JOBS = (
     "orders given",  # sized, filled and booked; already selected
     "equity",  # from bars and forecasts by the default rules to net returns
     "ledger",  # and to the ledger
-    "sweep",  # 50 settings of it
+    "sweep",  # 50 settings of it, each with its ledger
     "long_short", "institutional", "stops",  # other rules, ledger included
 )  # fmt: skip
 
@@ -94,18 +94,19 @@ def rules(preset: str = "top_n", **changes: Any) -> Any:
 
 def job(name: str, forecasts: pd.DataFrame, market: Callable[[], Any]) -> Callable[[], Any]:
     """What is timed."""
-    from pipeline.trading.backtest import backtest, backtests
+    from pipeline.trading.backtest import backtest, backtests, traded_returns
 
     if name == "orders given":
         return filling(forecasts, market())
     default = rules()
     if name == "equity":
-        return lambda: backtest(forecasts, market(), default, BANKROLL).net_returns
+        return lambda: traded_returns(forecasts, market(), default, BANKROLL)
     if name == "ledger":
         return lambda: backtest(forecasts, market(), default, BANKROLL).ledger
     if name == "sweep":
         many = [rules(commission_bps=float(k % 5), max_positions=5 + k // 5) for k in range(50)]
-        return lambda: backtests(forecasts, market(), [(chosen, BANKROLL) for chosen in many])
+        asked = [(chosen, BANKROLL) for chosen in many]
+        return lambda: [each.net_returns for each in backtests(forecasts, market(), asked)]
     chosen = rules(name)
     return lambda: backtest(forecasts, market(), chosen, BANKROLL).ledger
 
@@ -219,7 +220,8 @@ def main() -> None:
                     called = [given.vectorbt, "-c", VECTORBT, str(orders)]
                     form = "slot" if by_slot else "symbol"
                     lines[f"{source}: vectorbt, orders by {form}"] = measured(called)
-    print(pd.DataFrame(lines).T.round(3).to_string(na_rep=""))
+    figures = pd.DataFrame(lines).T.round({"first": 3, "best": 3, "peak_mb": 0, "imports": 1})
+    print(figures.to_string(na_rep=""))
 
 
 if __name__ == "__main__":

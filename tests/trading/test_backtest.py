@@ -341,7 +341,7 @@ def test_several_settings_together_equal_each_one_alone(rules, seed, several):
 def test_settings_that_do_not_fit_at_once_are_traded_one_after_the_other(rules, monkeypatch):
     case = random_case(3)
     asked = [(rules(max_positions=n), 5_000.0) for n in (1, 2, 3, 4)]
-    together = backtests(*case.both, asked)
+    together = list(backtests(*case.both, asked))
     monkeypatch.setattr("pipeline.trading.backtest.CELLS_AT_ONCE", 1)
     apart = backtests(*case.both, asked)
     for one, other in zip(together, apart, strict=True):
