@@ -289,16 +289,43 @@ class Compute(Section):
     workers: Count
 
 
+NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Part = Annotated[float, Field(gt=0, le=1)]
+
+
 class Strategy(Section):
     name: str
+    sides: Literal["long", "long_short"]
+    rank_by: Literal["edge", "net_edge", "edge_over_volatility"]
+    min_edge_bps: NotNegative | None
+    min_dollar_volume: NotNegative
     max_positions: Count
-    max_position_fraction: Annotated[float, Field(gt=0, le=1)]
-    min_edge_bps: Annotated[float, Field(ge=0)] | None
-    min_dollar_volume: Annotated[float, Field(ge=0)]
-    commission_bps: Bps
-    slippage_bps: Bps
-    whole_shares: bool
+    max_sector_positions: Count | None
     regime_positions: Mapping[str, Annotated[int, Field(ge=0)]]
+    weights: Literal["equal", "edge", "volatility"]
+    max_position_fraction: Part
+    max_participation: Part | None
+    whole_shares: bool
+    hedge: Literal["none", "dollar", "beta"]
+    hedge_symbol: str | None
+    hedge_bps: Bps
+    limit_bps: Annotated[float, Field(gt=-10_000)] | None
+    stop_atr: Positive | None
+    target_atr: Positive | None
+    commission_bps: Bps
+    commission_per_share: NotNegative
+    commission_minimum: NotNegative
+    slippage_bps: Bps
+    spread_fraction: Annotated[float, Field(ge=0, le=1)]
+    impact: NotNegative
+    borrow_bps_a_year: NotNegative
+
+    @model_validator(mode="after")
+    def _both_sides_have_a_slot(self) -> Strategy:
+        if self.sides == "long_short" and self.max_positions < 2:
+            raise ValueError("sides=long_short needs max_positions of 2 or more")
+        return self
 
 
 class Ranged(Section):
@@ -387,6 +414,7 @@ class Audit(Ranged):
 
 class Signals(Section):
     bankroll: Annotated[float, Field(gt=0)]
+    max_stale_fraction: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Status(Section):

@@ -12,7 +12,7 @@ from pipeline.market.features import FEATURE_SETS, feature_set_hash
 from pipeline.market.fingerprints import MAKERS, fingerprint
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.settings import Settings
-from pipeline.trading.strategy import Rules
+from pipeline.trading.rules import Rules
 
 
 def feature_set(settings: Settings) -> tuple[Feature, ...]:

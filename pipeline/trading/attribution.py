@@ -12,9 +12,9 @@ import pandas as pd
 from scipy.stats import t as student
 
 from pipeline.schemas import SESSION, SYMBOL
-from pipeline.trading.performance import filled_trades
+from pipeline.trading.performance import filled_trades, positions
 from pipeline.trading.periods import NORMAL_95
-from pipeline.trading.strategy import BPS
+from pipeline.trading.rules import BPS
 
 MIN_INTERVAL_SESSIONS = 10
 """Sessions a group needs before its hit rate gets an interval."""
@@ -41,7 +41,7 @@ def trades(ledger: pd.DataFrame, regimes: pd.Series, sectors: pd.Series) -> pd.D
         In the ledger's order: session, symbol, side, prediction, net_pnl in currency, gross_return
         and net_return over the notional at the open, regime, sector, weekday.
     """
-    filled = filled_trades(ledger)
+    filled = positions(ledger)
     notional = (filled["shares_filled"] * filled["open"]).abs()
     kept = filled[[SESSION, SYMBOL, "side", "prediction", "net_pnl"]]
     return kept.assign(
@@ -133,7 +133,9 @@ def charged_bps(ledger: pd.DataFrame) -> float:
 def _round_trip_bps(ledger: pd.DataFrame, amounts: pd.Series) -> float:
     """Amounts in currency over the mean of the notional bought and the notional sold."""
     filled = filled_trades(ledger)
-    notional = float((filled["shares_filled"].abs() * (filled["open"] + filled["close"])).sum()) / 2
+    notional = (
+        float((filled["shares_filled"].abs() * (filled["open"] + filled["exit_price"])).sum()) / 2
+    )
     return float(amounts[filled.index].sum()) / notional / BPS if notional > 0.0 else math.nan
 
 

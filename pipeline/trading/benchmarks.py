@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.trading.strategy import BPS
+from pipeline.trading.rules import BPS
 
 STALE_WITHIN = 1.0 * BPS
 MOST_STALE = 0.05

@@ -12,8 +12,8 @@ import pandas as pd
 from pipeline.schemas import SESSION, SESSIONS_A_YEAR
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.performance import (
-    filled_trades,
     max_drawdown,
+    positions,
     sharpe,
     total_return,
     turnover,
@@ -90,7 +90,7 @@ def _results(part: Backtest, benchmark_returns: pd.Series) -> dict[str, float]:
         "low": low,
         "high": high,
         "max_drawdown": max_drawdown(net),
-        "trades": len(filled_trades(part.ledger)),
+        "trades": len(positions(part.ledger)),
         "win_rate": win_rate(part.ledger),
         "exposure": float(part.exposure.mean()),
         "turnover": turnover(part),

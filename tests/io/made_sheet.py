@@ -32,8 +32,9 @@ def books(opened: pd.DataFrame, close: pd.DataFrame, traded: int) -> Backtest:
     before = pd.Series(np.append(equity[:-1], np.repeat(equity[-1], len(days) - traded)), days)
     ledger = pd.DataFrame(
         {
-            "session": days[:traded], "symbol": SYMBOLS[0], "rank": 1, "side": "long",
-            "prediction": 0.002, "shares_filled": 100.0, "open": bought, "close": sold,
+            "session": days[:traded], "symbol": SYMBOLS[0], "leg": "position", "rank": 1,
+            "side": "long", "prediction": 0.002, "shares_filled": 100.0, "open": bought,
+            "exit_price": sold,
             "gross_pnl": gross, "commission": cost, "slippage": 0.0, "net_pnl": gross - cost,
             "equity_before": before.iloc[:traded].to_numpy(),
         }

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.trading import attribution
-from pipeline.trading.backtest import LEDGER_DTYPES
+from pipeline.trading.ledger import LEDGER_DTYPES
 
 DAYS = pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04"]).as_unit("us")
 SECTORS = pd.Series({"A": "Energy", "B": math.nan, "C": "Energy"}, dtype="str")
@@ -19,9 +19,10 @@ REGIMES = pd.Series(["RANGING", "HIGH_VOL", "HIGH_VOL"], DAYS)
 def ledger(*rows: dict[str, object]) -> pd.DataFrame:
     """Long fills of 10 shares from 10.00 that cost 1.00 each, unless a row says otherwise."""
     usual = {
-        "session": DAYS[0], "symbol": "A", "side": "long", "prediction": 0.01, "rank": 1,
+        "session": DAYS[0], "symbol": "A", "leg": "position", "side": "long", "prediction": 0.01,
+        "rank": 1,
         "weight": 1.0, "shares_ordered": 10.0, "shares_filled": 10.0, "reason": "", "open": 10.0,
-        "close": 10.0, "gross_pnl": 0.0, "commission": 1.0, "slippage": 0.0, "net_pnl": -1.0,
+        "exit_price": 10.0, "gross_pnl": 0.0, "commission": 1.0, "slippage": 0.0, "net_pnl": -1.0,
         "equity_before": 1000.0,
     }  # fmt: skip
     return pd.DataFrame([usual | row for row in rows], columns=list(LEDGER_DTYPES)).astype(
@@ -30,10 +31,10 @@ def ledger(*rows: dict[str, object]) -> pd.DataFrame:
 
 
 THREE = ledger(
-    {"gross_pnl": 6.0, "net_pnl": 5.0, "close": 10.6},
-    {"session": DAYS[1], "symbol": "B", "gross_pnl": -3.0, "net_pnl": -4.0, "close": 9.7},
+    {"gross_pnl": 6.0, "net_pnl": 5.0, "exit_price": 10.6},
+    {"session": DAYS[1], "symbol": "B", "gross_pnl": -3.0, "net_pnl": -4.0, "exit_price": 9.7},
     {"session": DAYS[1], "symbol": "Z", "shares_filled": 0.0, "reason": "no open"},
-    {"session": DAYS[2], "symbol": "C", "gross_pnl": 1.0, "net_pnl": 0.0, "close": 10.1},
+    {"session": DAYS[2], "symbol": "C", "gross_pnl": 1.0, "net_pnl": 0.0, "exit_price": 10.1},
 )
 
 

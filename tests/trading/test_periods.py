@@ -77,8 +77,9 @@ def result() -> Backtest:
     )
     trades = pd.DataFrame(
         {
-            "session": days[:2], "symbol": "A", "shares_filled": 40.0, "open": [10.0, 10.5],
-            "close": [11.0, 9.5], "gross_pnl": [40.0, -40.0], "commission": 1.0, "slippage": 0.0,
+            "session": days[:2], "symbol": "A", "leg": "position", "shares_filled": 40.0,
+            "open": [10.0, 10.5], "exit_price": [11.0, 9.5], "gross_pnl": [40.0, -40.0],
+            "commission": 1.0, "slippage": 0.0,
             "net_pnl": [39.0, -41.0], "equity_before": [1000.0, 1039.0],
         }
     )  # fmt: skip
