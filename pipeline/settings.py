@@ -144,7 +144,9 @@ class Cv(Section):
 
 class TargetTreatment(Section):
     winsorise: Annotated[float, Field(ge=0, lt=0.5)]
-    relative: bool
+    relative: Literal["none", "market", "sector"]
+    against: tuple[str, ...]
+    ranked: bool
 
 
 class Parameter(Section):
@@ -198,10 +200,11 @@ class Hpo(Section):
 
 
 class Evaluation(Section):
-    name: Literal["holdout"]
+    name: Literal["holdout", "walk_forward"]
     start: Day
     refit_every: Count
     search_every: Count
+    learning_curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
 
 
 class Compute(Section):
@@ -272,6 +275,7 @@ class Retrain(Ranged):
     refresh: bool
     window_days: Count
     holdout_days: Count
+    expanding: bool
 
 
 class Promote(Section):

@@ -7,7 +7,7 @@ Every metric is known once the last session's final bars exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.models import Target, fit, market_relative, predictions, preparation
-from pipeline.schemas import SESSION, SESSIONS_A_YEAR
+from pipeline.schemas import SESSION, SESSIONS_A_YEAR, SYMBOL
 
 StrategyReturns = Callable[[pd.Series], pd.Series]
 """Predictions of whole sessions -> the strategy's net return of each session."""
@@ -228,12 +228,61 @@ def out_of_sample_metrics(
     return metrics
 
 
-def baselines(train: Dataset, test: Dataset, target: Target) -> pd.DataFrame:
+def by_group(returns: pd.Series, predictions: pd.Series, groups: pd.Series) -> pd.DataFrame:
+    """Skill by group of sessions, such as years or regimes.
+
+    Parameters
+    ----------
+    groups
+        Group of each session.
+
+    Returns
+    -------
+    DataFrame
+        One row a group: sessions, rows, rank_ic, rank_ic_t, r2, mae.
+    """
+    ic = rank_ic(returns, predictions)
+    of_row = groups.reindex(returns.index.get_level_values(SESSION)).to_numpy()
+    rows = {}
+    for group in sorted(groups.dropna().unique()):
+        own, days = of_row == group, groups.index[groups == group]
+        scores = ic.reindex(days).dropna()
+        rows[group] = {
+            "sessions": len(scores),
+            "rows": int(own.sum()),
+            "rank_ic": float(scores.mean()),
+            "rank_ic_t": newey_west_t(scores),
+            "r2": r2(returns[own], predictions[own]),
+            "mae": mae(returns[own], predictions[own]),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def aged(predictions: pd.Series, sessions: int) -> pd.Series:
+    """Each symbol's forecast of that many of its own predicted sessions before."""
+    shifted = predictions.unstack(SYMBOL).shift(sessions).stack()
+    return pd.Series(shifted.reindex(predictions.index), name="prediction")
+
+
+def rank_ic_aged(returns: pd.Series, predictions: pd.Series, sessions: int) -> float:
+    """Mean rank IC of forecasts that many sessions old: how fast the skill decays."""
+    old = aged(predictions, sessions).reindex(returns.index).dropna()
+    return float(rank_ic(returns[old.index], old).mean()) if len(old) else np.nan
+
+
+def top_return(returns: pd.Series, predictions: pd.Series, count: int) -> float:
+    """Mean return of a session's ``count`` best forecasts over the mean of all, before costs."""
+    best = predictions.groupby(level=SESSION).rank(ascending=False, method="first") <= count
+    return float(_session_mean(market_relative(returns)[best]).mean())
+
+
+def baselines(train: Dataset, features: pd.DataFrame, target: Target) -> pd.DataFrame:
     """Forecasts any model has to beat: zero, the training mean, and ridge.
 
-    Ridge sees the same preparation and treated target; its penalty is the number of training
-    rows, which at least halves every standardised coefficient.
+    Ridge sees the same preparation and a return as its target, whatever the model's is; its
+    penalty is the number of training rows, which at least halves every standardised coefficient.
     """
+    as_return = replace(target, ranked=False)
     ridge = Pipeline(
         [
             ("preparation", preparation(train.numeric, train.categorical)),
@@ -245,9 +294,9 @@ def baselines(train: Dataset, test: Dataset, target: Target) -> pd.DataFrame:
         {
             "zero": 0.0,
             "mean": float(train.returns.mean()),
-            "ridge": predictions(fit(ridge, train, target), test.features),
+            "ridge": predictions(fit(ridge, train, as_return), features),
         },
-        index=test.features.index,
+        index=features.index,
     )
 
 

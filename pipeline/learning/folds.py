@@ -27,6 +27,8 @@ class Fold:
         Inputs of the validated rows, by the preparation fitted on the training rows.
     returns
         Untreated returns of the validated rows, index ``schemas.ROW``.
+    unit
+        Return that one unit of ``train_y`` stands for, see ``Target.unit``.
     train_sessions
         Sessions trained on, after ``max_rows``.
     """
@@ -36,6 +38,7 @@ class Fold:
     train_y: np.ndarray
     validation_x: np.ndarray
     returns: pd.Series
+    unit: float
     train_sessions: pd.DatetimeIndex
 
 
@@ -84,8 +87,9 @@ def _prepared(number: int, train: Dataset, validation: Dataset, target: Target) 
     return Fold(
         number=number,
         train_x=prepared.fit_transform(train.features),
-        train_y=target.treated(train.returns).to_numpy(),
+        train_y=target.treated(train).to_numpy(),
         validation_x=prepared.transform(validation.features),
         returns=validation.returns,
+        unit=target.unit(train),
         train_sessions=train.sessions,
     )

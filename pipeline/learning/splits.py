@@ -65,34 +65,28 @@ class WalkForward:
 
 
 @dataclass(frozen=True)
-class Windows:
-    """Sessions of a retrain: learned from, and kept for the one final evaluation."""
+class Step:
+    """One model of an evaluation: learn from ``development``, predict ``predicted``.
 
-    development: pd.DatetimeIndex
-    holdout: pd.DatetimeIndex
-
-
-@dataclass(frozen=True)
-class Refit:
-    """One step of a rolling walk-forward: learn from ``development``, predict ``predicted``.
-
-    ``search`` tells whether the hyper-parameters are searched anew at this step.
+    ``search`` tells whether the hyper-parameters are searched anew, or those of the step before
+    are fitted again. A holdout evaluation is one step, a walk-forward many.
     """
 
     development: pd.DatetimeIndex
     predicted: pd.DatetimeIndex
-    search: bool
+    search: bool = True
 
 
-def retrain_windows(
+def holdout_step(
     label_ready: pd.DatetimeIndex,
     *,
     window_days: int,
     holdout_days: int,
     embargo_sessions: int = 1,
+    expanding: bool = False,
     start: pd.Timestamp | str | None = None,
     end: pd.Timestamp | str | None = None,
-) -> Windows:
+) -> Step:
     """Development and holdout sessions of a retrain.
 
     The holdout is ``(end - holdout_days, end]``, development the ``window_days`` before it less
@@ -102,6 +96,8 @@ def retrain_windows(
     ----------
     label_ready
         Sessions with a final bar, sorted.
+    expanding
+        Development begins with the first session there is.
     start
         First day of development, instead of ``window_days``.
     end
@@ -109,7 +105,8 @@ def retrain_windows(
     """
     last = _end(label_ready, end)
     cut = last - pd.Timedelta(days=holdout_days)
-    first = cut - pd.Timedelta(days=window_days) if start is None else _day_before(start)
+    first = _window_start(label_ready, cut, window_days, expanding)
+    first = first if start is None else _day_before(start)
     development = _between(label_ready, first, cut)
     development = development[: max(len(development) - embargo_sessions, 0)]
     holdout = _between(label_ready, cut, last)
@@ -121,64 +118,84 @@ def retrain_windows(
             "label-ready sessions in both; widen retrain.window_days or holdout_days, "
             "or move retrain.start/end",
         )
-    return Windows(development, holdout)
+    return Step(development, holdout)
 
 
 def refit_window(
-    label_ready: pd.DatetimeIndex, window_days: int, end: pd.Timestamp | str | None = None
+    label_ready: pd.DatetimeIndex,
+    window_days: int,
+    *,
+    expanding: bool = False,
+    end: pd.Timestamp | str | None = None,
 ) -> pd.DatetimeIndex:
     """Sessions of the final refit: ``(end - window_days, end]``, up to the newest label."""
     last = _end(label_ready, end)
-    return _between(label_ready, last - pd.Timedelta(days=window_days), last)
+    return _between(label_ready, _window_start(label_ready, last, window_days, expanding), last)
 
 
-def refit_schedule(
+def walk_forward_steps(
     label_ready: pd.DatetimeIndex,
     *,
     window_days: int,
     refit_every: int,
     search_every: int,
+    least_sessions: int = 1,
     embargo_sessions: int = 1,
+    expanding: bool = False,
     start: pd.Timestamp | str | None = None,
     end: pd.Timestamp | str | None = None,
-) -> list[Refit]:
-    """Steps of a rolling walk-forward over history; each session is predicted once.
+) -> list[Step]:
+    """Steps of a walk-forward over history; each session is predicted once.
 
     Parameters
     ----------
     window_days
-        Calendar days of development that end with the session before a step.
+        Calendar days of development that end ``embargo_sessions`` before a step.
     refit_every, search_every
         Sessions between refits, and (at least) between searches.
+    least_sessions
+        Sessions that development must hold.
+    expanding
+        Development always begins with the first session.
     start
-        First session predicted; default the first one with a full window before it.
+        First session predicted, with what development there is; default the first one with a
+        full window before it.
     """
-    days = pd.Timedelta(days=window_days)
     sessions = label_ready[label_ready <= _end(label_ready, end)]
-    full = sessions[:-1] - days >= sessions[0]
-    if start is not None:
-        full &= sessions[1:] >= pd.Timestamp(start)
-    if not full.any():
+    earlier = sessions[:-1] - pd.Timedelta(days=window_days)
+    known = np.arange(1, len(sessions))  # sessions before each one but the first
+    held = known if expanding else known - sessions.searchsorted(earlier, side="right")
+    due = held - embargo_sessions >= least_sessions
+    due &= earlier >= sessions[0] if start is None else sessions[1:] >= pd.Timestamp(start)
+    if not due.any():
         raise TooFewSessions(
             "walk_forward",
-            f"{len(sessions)} label-ready sessions, none with {window_days} days before it",
+            f"{len(sessions)} sessions to learn from, none with {window_days} days and "
+            f"{least_sessions} sessions before it",
             "a longer history, a shorter retrain.window_days or an earlier evaluation.start",
         )
-    steps: list[Refit] = []
+    steps: list[Step] = []
     searched = -search_every
-    for position in range(int(np.argmax(full)) + 1, len(sessions), refit_every):
+    for position in range(int(np.argmax(due)) + 1, len(sessions), refit_every):
         newest = sessions[position - 1]
-        window = _between(sessions, newest - days, newest)
-        due = position - searched >= search_every or not steps
-        searched = position if due else searched
+        window = _between(sessions, _window_start(sessions, newest, window_days, expanding), newest)
+        search = position - searched >= search_every or not steps
+        searched = position if search else searched
         steps.append(
-            Refit(
+            Step(
                 window[: max(len(window) - embargo_sessions, 0)],
                 sessions[position : position + refit_every],
-                due,
+                search,
             )
         )
     return steps
+
+
+def _window_start(
+    sessions: pd.DatetimeIndex, last: pd.Timestamp, window_days: int, expanding: bool
+) -> pd.Timestamp:
+    """The day before a window that ends with ``last``."""
+    return _day_before(sessions[0]) if expanding else last - pd.Timedelta(days=window_days)
 
 
 def _end(label_ready: pd.DatetimeIndex, end: pd.Timestamp | str | None) -> pd.Timestamp:

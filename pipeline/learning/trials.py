@@ -107,7 +107,7 @@ class Bench:
         began = self.clock()
         estimator = self.learner.estimator(params, seed=self.seed)
         estimator.fit(fold.train_x, fold.train_y)
-        values = estimator.predict(fold.validation_x)
+        values = estimator.predict(fold.validation_x) * fold.unit
         if not np.isfinite(values).all():
             raise ValueError(f"predictions on fold {fold.number} are not finite")
         predictions = pd.Series(values, fold.returns.index, dtype="float64", name="prediction")

@@ -18,7 +18,7 @@ from pipeline.settings import Named, Settings
 
 if TYPE_CHECKING:
     from pipeline.learning.dataset import Dataset
-    from pipeline.learning.splits import WalkForward, Windows
+    from pipeline.learning.splits import Step, WalkForward
 
 DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
 
@@ -250,18 +250,38 @@ def regimes(settings: Settings, store: Store) -> pd.DataFrame:
     return store.regimes(market_index(settings, store))
 
 
-def windows(settings: Settings, label_ready: pd.DatetimeIndex) -> Windows:
+def holdout_step(settings: Settings, label_ready: pd.DatetimeIndex) -> Step:
     """Development and holdout sessions of the retrain asked for."""
-    from pipeline.learning.splits import retrain_windows
+    from pipeline.learning import splits
 
     asked = settings.retrain
-    return retrain_windows(
+    return splits.holdout_step(
         label_ready,
         window_days=asked.window_days,
         holdout_days=asked.holdout_days,
         embargo_sessions=settings.cv.embargo_sessions,
+        expanding=asked.expanding,
         start=asked.first,
         end=asked.last,
+    )
+
+
+def walk_forward_steps(settings: Settings, sessions: pd.DatetimeIndex) -> list[Step]:
+    """Refits of a walk-forward over these sessions."""
+    from pipeline.learning import splits
+    from pipeline.stages import _build
+
+    asked = settings.evaluation
+    return splits.walk_forward_steps(
+        sessions,
+        window_days=settings.retrain.window_days,
+        refit_every=asked.refit_every,
+        search_every=asked.search_every,
+        least_sessions=_build.splitter(settings).needed_sessions,
+        embargo_sessions=settings.cv.embargo_sessions,
+        expanding=settings.retrain.expanding,
+        start=None if asked.start is None else pd.Timestamp(asked.start),
+        end=settings.retrain.last,
     )
 
 

@@ -38,7 +38,7 @@ def window_sessions(settings: Settings) -> int:
     """Expected sessions of the development window: known without looking at data."""
     asked = settings.retrain
     days = asked.window_days
-    if asked.start and asked.end:
+    if asked.start and asked.end and settings.evaluation.name == "holdout":
         days = (asked.end - asked.start).days - asked.holdout_days
     return round(days * SESSIONS_A_YEAR / 365)
 
@@ -53,7 +53,7 @@ def recipe(settings: Settings) -> dict[str, Any]:
         "hpo": content["hpo"],
         "cv": content["cv"],
         "strategy": content["strategy"],
-        "window_sessions": window_sessions(settings),
+        "window_sessions": "all" if settings.retrain.expanding else window_sessions(settings),
         "seed": settings.seed,
     }
 

@@ -60,7 +60,7 @@ def write(settings: Settings, work: Work, result: Result, chosen: Chosen, versio
         mlflow.log_figure(_pictures(result, chosen), "report.png")
         text = _summary(settings, work, result, version)
         mlflow.log_text(text, "report.md")
-        last = f"{work.holdout.sessions[-1]:%Y-%m-%d}"
+        last = f"{work.predicted[-1]:%Y-%m-%d}"
         mlflow.set_tags(
             {
                 "mlflow.note.content": text,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,11 +120,6 @@ def refitted_slope(settings: Settings, dataset: Dataset, chosen: Chosen) -> floa
     ]
     returns = target.scored(validated_returns(folds))
     return calibration_slope(returns, mean_out_of_fold(best), settings.model.least_slope)
-
-
-def forget(journal: Path) -> None:
-    """Remove the journal of a finished search."""
-    shutil.rmtree(journal, ignore_errors=True)
 
 
 def _best(

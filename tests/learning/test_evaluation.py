@@ -196,9 +196,9 @@ def test_baselines_know_the_training_rows_only(make_dataset):
     dataset = make_dataset(sessions=20)
     train, test = dataset.at(dataset.sessions[:15]), dataset.at(dataset.sessions[15:])
 
-    before = baselines(train, test, Target())
+    before = baselines(train, test.features, Target())
     test.returns[:] = 9.0
-    after = baselines(train, test, Target())
+    after = baselines(train, test.features, Target())
 
     pd.testing.assert_frame_equal(before, after)
     assert list(before) == ["zero", "mean", "ridge"]

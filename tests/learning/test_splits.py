@@ -9,7 +9,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.model_selection import cross_val_score
 
 from pipeline.errors import TooFewSessions
-from pipeline.learning.splits import WalkForward, refit_schedule, refit_window, retrain_windows
+from pipeline.learning.splits import WalkForward, holdout_step, refit_window, walk_forward_steps
 
 DAYS = pd.date_range("2024-01-01", "2024-03-31")  # every day: calendar counts are exact
 
@@ -89,20 +89,18 @@ def test_scikit_learn_accepts_the_splitter():
 
 
 def test_windows_are_half_open_calendar_spans_with_an_embargo_between():
-    windows = retrain_windows(DAYS, window_days=20, holdout_days=10, embargo_sessions=1)
+    step = holdout_step(DAYS, window_days=20, holdout_days=10, embargo_sessions=1)
 
-    assert list(windows.holdout) == list(pd.date_range("2024-03-22", "2024-03-31"))
-    assert list(windows.development) == list(pd.date_range("2024-03-02", "2024-03-20"))
+    assert list(step.predicted) == list(pd.date_range("2024-03-22", "2024-03-31"))
+    assert list(step.development) == list(pd.date_range("2024-03-02", "2024-03-20"))
 
 
 def test_given_dates_are_the_first_and_the_last_day_used():
-    windows = retrain_windows(
-        DAYS, window_days=1, holdout_days=5, start="2024-02-01", end="2024-02-20"
-    )
+    step = holdout_step(DAYS, window_days=1, holdout_days=5, start="2024-02-01", end="2024-02-20")
 
-    assert windows.development[0] == pd.Timestamp("2024-02-01")
-    assert windows.development[-1] == pd.Timestamp("2024-02-14")
-    assert list(windows.holdout) == list(pd.date_range("2024-02-16", "2024-02-20"))
+    assert step.development[0] == pd.Timestamp("2024-02-01")
+    assert step.development[-1] == pd.Timestamp("2024-02-14")
+    assert list(step.predicted) == list(pd.date_range("2024-02-16", "2024-02-20"))
 
 
 @given(st.integers(5, 60), st.integers(1, 20), st.integers(0, 3), st.data())
@@ -110,18 +108,18 @@ def test_given_dates_are_the_first_and_the_last_day_used():
 def test_no_session_is_both_learned_from_and_held_out(window, holdout, embargo, data):
     sessions = DAYS[sorted(data.draw(st.sets(st.integers(0, 90), min_size=80)))]
 
-    windows = retrain_windows(
+    step = holdout_step(
         sessions, window_days=window + 10, holdout_days=holdout + 8, embargo_sessions=embargo
     )
 
-    between = sessions[(sessions > windows.development[-1]) & (sessions < windows.holdout[0])]
+    between = sessions[(sessions > step.development[-1]) & (sessions < step.predicted[0])]
     assert len(between) == embargo
-    assert windows.holdout[-1] == sessions[-1]
+    assert step.predicted[-1] == sessions[-1]
 
 
 def test_an_empty_development_is_refused_with_numbers():
     with pytest.raises(TooFewSessions, match="0 development and 10 holdout"):
-        retrain_windows(DAYS[-10:], window_days=20, holdout_days=10)
+        holdout_step(DAYS[-10:], window_days=20, holdout_days=10)
 
 
 def test_the_refit_window_reaches_the_newest_label():
@@ -131,7 +129,7 @@ def test_the_refit_window_reaches_the_newest_label():
 
 
 def test_a_rolling_schedule_predicts_each_session_once_from_earlier_ones():
-    steps = refit_schedule(DAYS, window_days=30, refit_every=7, search_every=14)
+    steps = walk_forward_steps(DAYS, window_days=30, refit_every=7, search_every=14)
 
     predicted = [day for step in steps for day in step.predicted]
     assert predicted == list(DAYS[31:])  # 31 sessions lie in the first full window and its edge
@@ -142,7 +140,7 @@ def test_a_rolling_schedule_predicts_each_session_once_from_earlier_ones():
 
 
 def test_a_rolling_schedule_starts_where_it_is_told():
-    steps = refit_schedule(
+    steps = walk_forward_steps(
         DAYS, window_days=30, refit_every=50, search_every=50, start="2024-03-01"
     )
 
@@ -150,6 +148,26 @@ def test_a_rolling_schedule_starts_where_it_is_told():
     assert steps[0].search
 
 
+def test_a_step_needs_enough_sessions_in_its_window():
+    gappy = DAYS[[*range(0, 20, 4), *range(20, 91)]]
+
+    steps = walk_forward_steps(
+        gappy, window_days=20, refit_every=5, search_every=5, least_sessions=12
+    )
+
+    assert len(steps[0].development) == 12
+    assert steps[0].predicted[0] > DAYS[21]
+
+
+def test_an_expanding_window_always_begins_with_the_first_session():
+    steps = walk_forward_steps(
+        DAYS, window_days=30, refit_every=20, search_every=40, expanding=True
+    )
+
+    assert {step.development[0] for step in steps} == {DAYS[0]}
+    assert [len(step.development) for step in steps] == [30, 50, 70]
+
+
 def test_a_history_shorter_than_the_window_has_no_schedule():
-    with pytest.raises(TooFewSessions, match="20 label-ready sessions"):
-        refit_schedule(DAYS[:20], window_days=30, refit_every=7, search_every=14)
+    with pytest.raises(TooFewSessions, match="20 sessions"):
+        walk_forward_steps(DAYS[:20], window_days=30, refit_every=7, search_every=14)
