@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.learning.evaluation import newey_west_t, spa_pvalue
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.trading import significance
-from tests.soak.worlds import WORLDS, World, trading_rarely
+from tests.soak.worlds import WORLDS, World, autocorrelated, trading_rarely
 
 pytestmark = pytest.mark.soak
 
@@ -127,3 +128,28 @@ def test_the_best_of_many_noise_trials_is_seen_through(trials: int) -> None:
         f"{np.mean(np.array(seen) > 0.95):.1%}, its median {np.median(seen):.2f}"
     )
     assert np.mean(np.array(seen) > 0.95) <= 0.05
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.1, 0.2, 0.3])
+@pytest.mark.parametrize("sessions", [60, 250, 2000])
+def test_a_rank_ic_without_skill_has_a_t_beyond_196_in_four_to_six_percent(
+    sessions: int, rho: float
+) -> None:
+    scores = autocorrelated(np.random.default_rng(4), (10_000, sessions), 0.0, rho)
+    beyond = np.mean([abs(newey_west_t(pd.Series(row))) > 1.96 for row in scores])
+    print(f"\n{sessions:5} sessions, autocorrelation {rho}: |t| > 1.96 in {beyond:.1%}")
+    assert 0.04 <= beyond <= 0.065 if rho == 0.3 and sessions == 60 else 0.04 <= beyond <= 0.06
+
+
+@pytest.mark.parametrize("sessions", [60, 250])
+def test_a_forecast_as_good_as_its_rival_is_found_better_in_five_percent(sessions: int) -> None:
+    random = np.random.default_rng(5)
+    rows = pd.MultiIndex.from_product([range(sessions), range(20)], names=["session", "symbol"])
+    found = []
+    for seed in range(SEEDS):
+        returns, noise = random.standard_t(4, size=(2, len(rows)))
+        rivals = pd.DataFrame({"zero": -0.1 * noise, "mean": -0.1 * noise}, index=rows)
+        forecast = pd.Series(0.1 * noise, rows)
+        found.append(spa_pvalue(pd.Series(returns, rows), forecast, rivals, seed=seed) <= 0.05)
+    print(f"\n{sessions:5} sessions: an equal found better {np.mean(found):.1%}")
+    assert np.mean(found) <= 0.05 + ALLOWED
