@@ -158,8 +158,10 @@ def unexplained(
         known = np.ones((1, rows.stop - rows.start), dtype=bool)
         if groups is not None:
             known = groups[rows] == np.unique(groups[rows])[:, None]
-        centred = columns[rows] - np.nanmean(columns[rows], axis=0)
-        design = np.column_stack([known.T, np.nan_to_num(centred)])
+        own = columns[rows]
+        missing = np.isnan(own)
+        means = np.where(missing, 0.0, own).sum(axis=0) / np.maximum((~missing).sum(axis=0), 1)
+        design = np.column_stack([known.T, np.where(missing, 0.0, own - means)])
         fitted, *_ = np.linalg.lstsq(design, values[rows])
         left[rows] = values[rows] - design @ fitted
     return left

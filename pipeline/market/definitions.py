@@ -8,7 +8,7 @@ import inspect
 import textwrap
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, wraps
 from itertools import product
 from types import FunctionType, ModuleType
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.market.cross_section import centred_ranks
 from pipeline.market.windows import Array
 
 Kind = Literal["symbol", "session", "static"]
@@ -116,6 +117,8 @@ class Feature:
         Called with `Known` and the parameters.
     parameters
         Pairs of name and value, in the order of the signature.
+    ranked
+        The value is the centred rank of the calculation's in its session.
     """
 
     name: str
@@ -125,6 +128,12 @@ class Feature:
     source: str
     calculation: Calculation
     parameters: tuple[tuple[str, int | str], ...] = ()
+    ranked: bool = False
+
+    def as_rank(self) -> Feature:
+        """The same feature as its centred rank in the session, by a name of its own."""
+        name, formula = f"rank_{self.name}", f"centred rank in the session: {self.formula}"
+        return replace(self, name=name, formula=formula, ranked=True)
 
     @property
     def known_at(self) -> str:
@@ -135,7 +144,8 @@ class Feature:
 
     def __call__(self, known: Known) -> Values:
         """Values of the shape that the kind says."""
-        return self.calculation(known, **dict(self.parameters))
+        values = self.calculation(known, **dict(self.parameters))
+        return centred_ranks(values) if self.ranked else values
 
     @cached_property
     def hash(self) -> str:
@@ -144,7 +154,8 @@ class Feature:
         Covers the calculation, every `pipeline.market` function it calls, directly or not, and
         the constants that these name. Not covered: how `Known` itself was filled.
         """
-        parts = [*sorted(_code(self.calculation)), repr(self.parameters)]
+        code = _code(self.calculation) | (_code(centred_ranks) if self.ranked else frozenset())
+        parts = [*sorted(code), repr(self.parameters)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ from pipeline.market.cross_section import universe_mean
 from pipeline.market.definitions import Feature, Known
 from pipeline.market.features_classic import classic
 from pipeline.market.features_extended import extended
+from pipeline.market.features_ranked import ranked
 from pipeline.market.selection import LIQUIDITY_SESSIONS, Mask, selection
 from pipeline.market.windows import array, change
 from pipeline.schemas import ROW, STATIC, BarPanel, Panel
@@ -21,6 +22,7 @@ from pipeline.schemas import ROW, STATIC, BarPanel, Panel
 FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {
     "classic": tuple(classic),
     "extended": tuple(extended),
+    "ranked": tuple(ranked),
 }
 
 

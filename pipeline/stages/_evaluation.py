@@ -8,6 +8,7 @@ on with the step it was at.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from pipeline.learning.splits import Step
 from pipeline.learning.threads import fit_workers
 from pipeline.settings import Settings
 from pipeline.stages import _build, _data, _search, _trading
+
+log = logging.getLogger("pipeline.retrain")
 
 PREDICTION = "prediction"
 BASELINES = ["zero", "mean", "ridge"]
@@ -62,6 +65,9 @@ def out_of_sample(
     settings: Settings, store: Store, dataset: Dataset, steps: Sequence[Step], journal: Path
 ) -> OutOfSample:
     """Search where a step asks for it, fit, and predict the sessions after."""
+    done = len(list(journal.glob("step-*.parquet")))
+    if done:
+        log.info("retrain: goes on, %d of %d steps are done", done, len(steps))
     parts: list[pd.DataFrame] = []
     searches: list[_search.Chosen] = []
     with tqdm(total=len(steps), desc="steps", unit="step", disable=None) as progress:
