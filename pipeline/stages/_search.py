@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from pipeline.learning.trials import STATES, Trial, mean_out_of_fold
 from pipeline.settings import Settings
 from pipeline.stages import _build, _search_report, _trial_runs
 from pipeline.trading.significance import deflated_sharpe, pbo, session_sharpe
+
+log = logging.getLogger("pipeline.retrain")
 
 StrategyReturns = Callable[[pd.Series], pd.Series]
 STOPPED_BY = "search.stopped_by"
@@ -75,6 +78,7 @@ def searched(
     learners, began = _build.learners(settings), time.perf_counter()
     with journals.opened(journal, parent) as kept:
         if kept.left_by:
+            log.info("retrain: the search goes on where run %s left it", kept.left_by)
             MlflowClient().set_tag(parent, "resumed_from", kept.left_by)
         best, trials = _all_studies(settings, kept, learners, folds, parent, strategy_returns)
     spent = _spent(settings, learners, trials, time.perf_counter() - began)
