@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import (
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -97,6 +96,7 @@ class Data(Section):
     decimal: Literal[".", ","] | None
     adjust_dividends: bool
     accept: Symbols
+    max_withdrawn: Annotated[float, Field(ge=0, le=1)] | None
 
     @model_validator(mode="after")
     def _files_alone_are_read(self) -> Data:
@@ -106,6 +106,8 @@ class Data(Section):
             given += [f"data.columns.{name}" for name in self.columns.said]
             if given:
                 raise ValueError(f"{', '.join(given)}: only with data=files")
+        if (self.max_withdrawn is not None) != (self.name == "files"):
+            raise ValueError("`max_withdrawn` belongs to data=files, and to no other source")
         if (self.download is not None) != (self.name == "yfinance"):
             raise ValueError("`download` belongs to data=yfinance, and to no other source")
         return self
@@ -287,16 +289,43 @@ class Compute(Section):
     workers: Count
 
 
+NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Part = Annotated[float, Field(gt=0, le=1)]
+
+
 class Strategy(Section):
     name: str
+    sides: Literal["long", "long_short"]
+    rank_by: Literal["edge", "net_edge", "edge_over_volatility"]
+    min_edge_bps: NotNegative | None
+    min_dollar_volume: NotNegative
     max_positions: Count
-    max_position_fraction: Annotated[float, Field(gt=0, le=1)]
-    min_edge_bps: Annotated[float, Field(ge=0)] | None
-    min_dollar_volume: Annotated[float, Field(ge=0)]
-    commission_bps: Bps
-    slippage_bps: Bps
-    whole_shares: bool
+    max_sector_positions: Count | None
     regime_positions: Mapping[str, Annotated[int, Field(ge=0)]]
+    weights: Literal["equal", "edge", "volatility"]
+    max_position_fraction: Part
+    max_participation: Part | None
+    whole_shares: bool
+    hedge: Literal["none", "dollar", "beta"]
+    hedge_symbol: str | None
+    hedge_bps: Bps
+    limit_bps: Annotated[float, Field(gt=-10_000)] | None
+    stop_atr: Positive | None
+    target_atr: Positive | None
+    commission_bps: Bps
+    commission_per_share: NotNegative
+    commission_minimum: NotNegative
+    slippage_bps: Bps
+    spread_fraction: Annotated[float, Field(ge=0, le=1)]
+    impact: NotNegative
+    borrow_bps_a_year: NotNegative
+
+    @model_validator(mode="after")
+    def _both_sides_have_a_slot(self) -> Strategy:
+        if self.sides == "long_short" and self.max_positions < 2:
+            raise ValueError("sides=long_short needs max_positions of 2 or more")
+        return self
 
 
 class Ranged(Section):
@@ -367,8 +396,25 @@ class Promote(Section):
         return self
 
 
+class Reproduce(Section):
+    run_id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None
+    data: Literal["logged", "current"]
+
+
+class Audit(Ranged):
+    model: Annotated[str, Field(coerce_numbers_to_str=True)] | None
+    sessions: Count
+    window_days: Count
+    holdout_days: Count
+    permutations: Count
+    max_rows: Count
+    suspicious_ic: Annotated[float, Field(gt=0, lt=1)]
+    suspicious_t: Annotated[float, Field(gt=0)]
+
+
 class Signals(Section):
     bankroll: Annotated[float, Field(gt=0)]
+    max_stale_fraction: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Status(Section):
@@ -397,7 +443,7 @@ class Settings(Named):
     """The whole configuration, checked."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    day: Day = Field(validation_alias=AliasChoices("date"))
+    day: Day = Field(alias="date")
     start_date: Day
     end_date: Day
     exchange: str | None
@@ -417,6 +463,8 @@ class Settings(Named):
     regimes: Regimes
     retrain: Retrain
     promote: Promote
+    reproduce: Reproduce
+    audit: Audit
     signals: Signals
     status: Status
     ui: Ui
@@ -464,6 +512,10 @@ class Settings(Named):
         """These settings with no range, so that data stages do all that is missing."""
         cleared = {"day": None, "start_date": None, "end_date": None, "exchange": None}
         return self.model_copy(update={**cleared, "symbols": None})
+
+    def auditing(self, model: str) -> Settings:
+        """These settings for an audit of a registered model."""
+        return self.model_copy(update={"audit": self.audit.model_copy(update={"model": model})})
 
     def without_refresh(self) -> Settings:
         """These settings for a retrain whose data stages ran before."""

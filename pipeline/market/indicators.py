@@ -12,10 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import talib
 
 from pipeline.market.windows import Array
-from pipeline.schemas import INDICATORS, BarPanel
+from pipeline.schemas import INDICATORS, SYMBOL, BarPanel
 
 WARM_UP = 750
 """Own bars to load before a new bar: from then on its values are bit-equal to a full history's.
@@ -66,7 +65,14 @@ def indicators(bars: BarPanel, obv_start: pd.Series | None = None) -> dict[str, 
     }
 
 
+def first_values(obv: pd.DataFrame) -> pd.Series:
+    """First OBV of each symbol in a part of its history: what `obv_start` continues."""
+    return pd.Series(obv.stack()).groupby(SYMBOL).first()
+
+
 def _series(high: Array, low: Array, close: Array, volume: Array) -> Array:
+    import talib  # not needed to know the code, which the hashes of features do
+
     macd = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
     rsi = talib.RSI(close, timeperiod=14)
     # TA-Lib answers 0 for a series that never moved, as for one that only fell.

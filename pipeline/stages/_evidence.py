@@ -31,6 +31,7 @@ from pipeline.trading.significance import (
 PREDICTIONS_TAG = "predictions"
 FIRST_TAG = "holdout.start"
 LAST_TAG = "holdout.end"
+LOOKS = "looks.json"
 
 
 def predictions_digest(predictions: pd.Series) -> str:
@@ -80,6 +81,10 @@ def luck(net_returns: pd.Series, looks: int, seed: int) -> dict[str, float]:
 
 
 ROUND_TRIPS_BPS = (5.0, 10.0, 20.0)
+FREE = {
+    "commission_bps": 0.0, "commission_per_share": 0.0, "commission_minimum": 0.0,
+    "spread_fraction": 0.0, "impact": 0.0, "borrow_bps_a_year": 0.0,
+}  # fmt: skip
 
 
 def robustness(
@@ -107,8 +112,7 @@ def robustness(
         "top_bps": 1e4 * top_return(returns, labelled, settings.backtest.max_positions),
     }
     for bps in ROUND_TRIPS_BPS:
-        costs = {"commission_bps": 0.0, "slippage_bps": bps / 2}
-        strategy = settings.strategy.model_copy(update=costs)
+        strategy = settings.strategy.model_copy(update={**FREE, "slippage_bps": bps / 2})
         net = _trading.net_returns(
             settings.model_copy(update={"strategy": strategy}), predicted, traded
         )
@@ -174,4 +178,10 @@ def newest_evidence(settings: Settings, recipe: str, own: Run) -> Run:
 
 def log_looks(looks: list[str]) -> None:
     """Ids of the earlier looks, so that a reproduction can deflate by the same count."""
-    mlflow.log_text(json.dumps(looks), "looks.json")
+    mlflow.log_text(json.dumps(looks), LOOKS)
+
+
+def logged_looks(run_id: str) -> list[str]:
+    """The ids that `log_looks` kept with a run."""
+    looks: list[str] = json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{LOOKS}"))
+    return looks

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from pipeline.io import models, process, registry, tracking
 from pipeline.io.store import Store
@@ -17,8 +18,17 @@ from pipeline.learning.dataset import Dataset, digest, model_inputs
 from pipeline.learning.evaluation import by_group, out_of_sample_metrics, rank_ic
 from pipeline.learning.splits import Step
 from pipeline.settings import ROOT, Settings
-from pipeline.stages import _build, _data, _evaluation, _evidence, _report, _search, _trading
-from pipeline.stages._recipe import feature_version, learned_features, recipe, recipe_hash
+from pipeline.stages import (
+    _build,
+    _data,
+    _evaluation,
+    _evidence,
+    _index,
+    _report,
+    _search,
+    _trading,
+)
+from pipeline.stages._recipe import feature_version, learned_hashes, recipe, recipe_hash
 from pipeline.stages._runner import command
 from pipeline.trading.promotion import verdict
 
@@ -31,15 +41,11 @@ def run(settings: Settings) -> None:
         with tracking.timed("refresh"):
             _data.refresh(settings)
     with _data.open_store(settings) as store:
-        work = _prepared(settings, store)
-        log.info("retrain: %s", work.sentence)
-        with tracking.timed("evaluate"):
-            outcome = _evaluation.out_of_sample(
-                settings, store, work.dataset, work.steps, work.journal
-            )
-        _log_chosen(outcome)
-        result = _judged(settings, store, work, outcome)
-        version = _registered(settings, work, outcome.chosen, result)
+        work = prepared(settings, store)
+        outcome = evaluated(settings, store, work)
+        result = judged(settings, store, work, outcome)
+        model = refitted(settings, work, outcome.chosen)
+        version = _registered(settings, store, work, model, result)
     _report.write(settings, work, result, outcome.chosen, version)
     shutil.rmtree(work.journal, ignore_errors=True)
 
@@ -96,7 +102,8 @@ class Work:
         ) + (f", {len(self.steps)} refits" if len(self.steps) > 1 else "")
 
 
-def _prepared(settings: Settings, store: Store) -> Work:
+def prepared(settings: Settings, store: Store) -> Work:
+    """Windows, rows and their digest; logged."""
     asked = settings.retrain
     ready = store.label_ready_sessions()
     if settings.evaluation.name == "walk_forward":
@@ -115,6 +122,7 @@ def _prepared(settings: Settings, store: Store) -> Work:
     name = f"{recipe_hash(settings)}-{total[:12]}-{settings.evaluation.name}"
     work = Work(steps, newest, dataset, total, settings.store.path.parent / "retrains" / name)
     _data.require_rows("retrain", "the refit window", dataset.at(newest), _build.splitter(settings))
+    log.info("%s", work.sentence)
     _log_inputs(settings, work)
     return work
 
@@ -149,6 +157,7 @@ def _log_inputs(settings: Settings, work: Work) -> None:
     mlflow.set_tags(
         {
             **process.git_state(ROOT),
+            **process.environment(ROOT),
             "recipe": recipe_hash(settings),
             "feature_set": settings.features.name,
             "feature_version": feature_version(settings),
@@ -166,7 +175,10 @@ def _log_inputs(settings: Settings, work: Work) -> None:
         tracking.log_dataset(settings.data.name, digest(work.dataset.at(part)), context)
 
 
-def _log_chosen(outcome: _evaluation.OutOfSample) -> None:
+def evaluated(settings: Settings, store: Store, work: Work) -> _evaluation.OutOfSample:
+    """Out-of-sample predictions of every step, and what was chosen on the way."""
+    with tracking.timed("evaluate"):
+        outcome = _evaluation.out_of_sample(settings, store, work.dataset, work.steps, work.journal)
     chosen = outcome.chosen
     mlflow.log_params(
         {f"best.{name}.{key}": v for name, best in chosen.params.items() for key, v in best.items()}
@@ -175,12 +187,24 @@ def _log_chosen(outcome: _evaluation.OutOfSample) -> None:
     if len(outcome.searches) > 1:
         tracking.log_table(_evaluation.searches_table(outcome), "searches")
     trials = sum(len(search.trials) for search in outcome.searches)
-    log.info("retrain: %d trials, calibration slope %.3f", trials, chosen.slope)
+    log.info("%d trials, calibration slope %.3f", trials, chosen.slope)
+    return outcome
 
 
-def _judged(
-    settings: Settings, store: Store, work: Work, outcome: _evaluation.OutOfSample
+def judged(
+    settings: Settings,
+    store: Store,
+    work: Work,
+    outcome: _evaluation.OutOfSample,
+    looks: list[str] | None = None,
 ) -> _report.Result:
+    """Metrics, backtest and gates of the predictions; logged.
+
+    Parameters
+    ----------
+    looks
+        Earlier looks at the same sessions; None: as the tracking store knows them now.
+    """
     returns = work.dataset.at(work.predicted).returns
     predicted = outcome.predicted[_evaluation.PREDICTION]
     labelled, rivals = predicted.loc[returns.index], outcome.predicted.loc[returns.index]
@@ -195,7 +219,8 @@ def _judged(
         books = _trading.books(settings, predicted, traded)
         metrics |= _trading.metrics(books, traded)
     metrics |= _evidence.robustness(settings, returns, predicted, traded)
-    looks = _evidence.earlier_looks(settings, predicted, work.predicted)
+    if looks is None:
+        looks = _evidence.earlier_looks(settings, predicted, work.predicted)
     metrics |= _evidence.luck(books.net_returns, len(looks) + 1, settings.seed)
     answers = _evidence.gate_answers(settings, metrics)
     mlflow.log_metrics(metrics)
@@ -207,9 +232,9 @@ def _judged(
     )
     _evidence.log_looks(looks)
     _log_tables(outcome, returns, labelled, traded)
-    models.log_frame(
-        pd.DataFrame({"prediction": predicted, "intraday_return": returns}), models.PREDICTIONS
-    )
+    until = outcome.predicted[_evaluation.TRAINED_UNTIL]
+    stored = {"prediction": predicted, "intraday_return": returns, until.name: until}
+    models.log_frame(pd.DataFrame(stored), models.PREDICTIONS)
     return _report.Result(books, metrics, answers, rank_ic(returns, labelled))
 
 
@@ -230,23 +255,29 @@ def _log_tables(
         tracking.log_table(curve, "learning_curve")
 
 
-def _registered(
-    settings: Settings, work: Work, chosen: _search.Chosen, result: _report.Result
-) -> int:
-    """Refit on the newest window, log, register and move `challenger`."""
+def refitted(settings: Settings, work: Work, chosen: _search.Chosen) -> Pipeline:
+    """The chosen parameters, fitted on the newest window."""
     newest = work.dataset.at(work.newest)
     with tracking.timed("refit"):
         slope = _search.refitted_slope(settings, newest, chosen)
         model = _evaluation.fitted(settings, chosen.params, newest, slope)
     mlflow.log_metric("refit/slope", slope)
+    return model
+
+
+def _registered(
+    settings: Settings, store: Store, work: Work, model: Pipeline, result: _report.Result
+) -> int:
+    """Log the model, register it and move `challenger`."""
     with tracking.timed("log_model"):
-        models.log_features({f.name: f.hash for f in learned_features(settings)})
-        uri = models.log_model(model, model_inputs(newest.features))
+        models.log_features(learned_hashes(settings))
+        uri = models.log_model(model, model_inputs(work.dataset.at(work.newest).features))
         tags = {
             "data_source": settings.data.name,
             "universe": settings.universe.name,
             "recipe": recipe_hash(settings),
             "feature_set": settings.features.name,
+            "market_index": _index.market_index(settings, store).symbol,
             "trained_until": f"{work.newest[-1]:%Y-%m-%d}",
             "verdict": verdict(result.answers),
             **_evidence.gate_tags(result.answers),
