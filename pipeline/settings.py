@@ -264,10 +264,13 @@ class Hpo(Section):
     timeout_minutes: Annotated[float, Field(gt=0)] | None
     told_trials: Mapping[str, Count] | None
 
+    def budget(self, learner: str) -> int:
+        """Trials asked for a learner that searches something."""
+        return self.n_trials[learner] if isinstance(self.n_trials, Mapping) else self.n_trials
+
     def trials(self, learner: str) -> int:
-        """Trials of a learner that searches something."""
-        asked = self.n_trials if self.told_trials is None else self.told_trials
-        return asked[learner] if isinstance(asked, Mapping) else asked
+        """Trials to run for it: the budget, or those once told."""
+        return self.budget(learner) if self.told_trials is None else self.told_trials[learner]
 
     @property
     def timeout_seconds(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,8 @@ from tests.stages.killing import SEARCH, TRIALS, assert_the_same, lived
 pytestmark = pytest.mark.soak
 
 
-def test_twenty_kills_change_nothing(project: Project) -> None:
+def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
+    project = Project(tmp_path)
     project.python("retrain", *SEARCH)
     uninterrupted = project.newest("retrain")
     seconds = uninterrupted.data.metrics["search/seconds"]
