@@ -8,7 +8,6 @@ which of its revisions every session was built. Writers hold the store's writer 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import InvalidData
+from pipeline.io.files import replaced
 from pipeline.schemas import ROW, SESSION, SYMBOL
 
 METADATA_KEY = b"snapshots"
@@ -182,17 +182,7 @@ def _write_atomically(path: Path, rows: pd.DataFrame, origin: Origin) -> None:
     rows = rows.assign(**{name: rows[name].astype("str") for name in texts})
     table = pa.Table.from_pandas(rows.reset_index(), preserve_index=False)
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(vars(origin))})
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)  # makes the new name itself survive a power cut
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replaced(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
 def _origin(path: Path) -> Origin:

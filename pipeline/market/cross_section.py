@@ -76,6 +76,16 @@ def ranks(values: Array) -> Array:
     return _by_sessions(_ranks, values)
 
 
+def centred_ranks(values: Array) -> Array:
+    """Ranks less their mean: between -0.5 and 0.5, of each session's values around 0.
+
+    >>> centred_ranks(np.array([[3.0, 1.0, 3.0, np.nan, 2.0]]))
+    array([[ 0.25 , -0.375,  0.25 ,    nan, -0.125]])
+    """
+    number = (~np.isnan(values)).sum(axis=1, keepdims=True)
+    return ranks(values) - (1 + 1 / np.maximum(number, 1)) / 2
+
+
 def peers_mean(values: Array, groups: Codes) -> Array:
     """Mean of the *other* symbols of the same group in the same session.
 
@@ -127,7 +137,8 @@ def _ranks(values: Array) -> Array:
     bits.sort(axis=1)
     columns = bits & COLUMNS
     bits >>= COLUMNS.bit_length()
-    places = _places(bits[:, 1:] != bits[:, :-1])
+    # Those missing come last; what place they have does not matter.
+    places = _places((bits[:, 1:] != bits[:, :-1]) | (bits[:, 1:] == LARGEST >> 16))
     columns += np.arange(len(values))[:, None] * values.shape[1]
     ranked = np.empty_like(values)
     ranked.ravel()[columns] = places

@@ -5,20 +5,23 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from itertools import product
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.market.cross_section import centred_ranks
 from pipeline.market.fingerprints import MAKERS, fingerprint, needed
 from pipeline.market.windows import Array
 
 Kind = Literal["symbol", "session", "static"]
 Values = npt.NDArray[Any]
 Calculation = Callable[..., Values]
+Parameter = int | str | tuple[int, int]
 Series = Callable[..., Values]
 """Calculation from `Known` (and parameters) that several features share."""
 
@@ -92,6 +95,16 @@ def kept(series: Series) -> Series:
     return remembered
 
 
+def rank_in_session(known: Known, values: Values, since: int) -> Array:
+    """Centred rank among the symbols with a bar in s, from row `since` on.
+
+    A symbol without one may have a value, a mean of its sector or of its own past. It has no rank:
+    who is listed early or gone for long moves nobody.
+    """
+    has_bar = ~np.isnan(known.close[since:])
+    return centred_ranks(np.where(has_bar, values[since:], np.nan))
+
+
 @dataclass(frozen=True)
 class Feature:
     """One column of a snapshot, defined once.
@@ -113,6 +126,8 @@ class Feature:
         Called with `Known` and the parameters.
     parameters
         Pairs of name and value, in the order of the signature.
+    ranked
+        The value is the centred rank of the calculation's among the symbols with a bar in s.
     """
 
     name: str
@@ -121,7 +136,13 @@ class Feature:
     formula: str
     source: str
     calculation: Calculation
-    parameters: tuple[tuple[str, int | str], ...] = ()
+    parameters: tuple[tuple[str, Parameter], ...] = ()
+    ranked: bool = False
+
+    def as_rank(self) -> Feature:
+        """The same feature as its centred rank in the session, by a name of its own."""
+        name, formula = f"rank_{self.name}", f"centred rank: {self.formula}"
+        return replace(self, name=name, formula=formula, ranked=True)
 
     @property
     def known_at(self) -> str:
@@ -130,9 +151,12 @@ class Feature:
             return "day of the symbol table"
         return "close of t-1" if self.lookback else "before the open of t"
 
-    def __call__(self, known: Known) -> Values:
-        """Values of the shape that the kind says."""
-        return self.calculation(known, **dict(self.parameters))
+    def __call__(self, known: Known, since: int = 0) -> Values:
+        """Values of the shape that the kind says; where there are sessions, from row `since` on."""
+        values = self.calculation(known, **dict(self.parameters))
+        if self.ranked:
+            return rank_in_session(known, values, since)
+        return values if self.kind == "static" else values[since:]
 
     @cached_property
     def hash(self) -> str:
@@ -141,13 +165,17 @@ class Feature:
         Covers the calculation, every `pipeline.market` function it calls, directly or not, what
         makes the results it reads from `Known`, and the constants that all these name.
         """
-        return fingerprint((self.calculation,), repr(self.parameters))
+        return fingerprint(self._functions, repr(self.parameters))
 
     @cached_property
     def reads(self) -> frozenset[str]:
         """Which results of `fingerprints.MAKERS` the values are made of."""
-        functions = needed((self.calculation,))
+        functions = needed(self._functions)
         return frozenset(name for name, makers in MAKERS.items() if functions.issuperset(makers))
+
+    @property
+    def _functions(self) -> tuple[Callable[..., Any], ...]:
+        return (self.calculation, rank_in_session) if self.ranked else (self.calculation,)
 
 
 class Definitions:
@@ -168,7 +196,7 @@ class Definitions:
         lookback: int | Callable[..., int],
         source: str,
         kind: Kind = "symbol",
-        **parameters: tuple[int | str, ...],
+        **parameters: tuple[Parameter, ...],
     ) -> Callable[[Calculation], Calculation]:
         """Define one feature per combination of `parameters`; the docstring is the formula.
 

@@ -19,7 +19,7 @@ from pipeline.settings import Named, Settings
 
 if TYPE_CHECKING:
     from pipeline.learning.dataset import Dataset
-    from pipeline.learning.splits import WalkForward, Windows
+    from pipeline.learning.splits import Splitter, Step
 
 DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
 
@@ -245,18 +245,38 @@ def stale_since(
     return changes[changes["kind"].isin(kinds)]
 
 
-def windows(settings: Settings, label_ready: pd.DatetimeIndex) -> Windows:
+def holdout_step(settings: Settings, label_ready: pd.DatetimeIndex) -> Step:
     """Development and holdout sessions of the retrain asked for."""
-    from pipeline.learning.splits import retrain_windows
+    from pipeline.learning import splits
 
     asked = settings.retrain
-    return retrain_windows(
+    return splits.holdout_step(
         label_ready,
         window_days=asked.window_days,
         holdout_days=asked.holdout_days,
-        embargo_sessions=settings.cv.embargo_sessions,
+        embargo_sessions=settings.cv.gap_sessions,
+        expanding=asked.expanding,
         start=asked.first,
         end=asked.last,
+    )
+
+
+def walk_forward_steps(settings: Settings, sessions: pd.DatetimeIndex) -> list[Step]:
+    """Refits of a walk-forward over these sessions."""
+    from pipeline.learning import splits
+    from pipeline.stages import _build
+
+    asked = settings.evaluation
+    return splits.walk_forward_steps(
+        sessions,
+        window_days=settings.retrain.window_days,
+        refit_every=asked.refit_every,
+        search_every=asked.search_every,
+        least_sessions=_build.splitter(settings).needed_sessions,
+        embargo_sessions=settings.cv.gap_sessions,
+        expanding=settings.retrain.expanding,
+        start=None if asked.start is None else pd.Timestamp(asked.start),
+        end=settings.retrain.last,
     )
 
 
@@ -283,15 +303,14 @@ def dataset(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Dat
     return join(snapshots(settings, sessions), store.labels(sessions[0], sessions[-1]))
 
 
-def require_rows(who: str, part: str, rows: Dataset, splitter: WalkForward) -> None:
+def require_rows(who: str, part: str, rows: Dataset, splitter: Splitter) -> None:
     """Refuse a window whose sessions with rows are too few for the folds."""
     sessions = len(rows.sessions)
     if sessions < splitter.needed_sessions:
         raise TooFewSessions(
             who,
             f"{part} has {sessions} sessions and {len(rows.returns):,} rows to learn from",
-            f"{splitter.needed_sessions} sessions: {splitter.min_train_sessions} to train on, "
-            f"{splitter.embargo_sessions} embargo, {splitter.folds} folds of "
-            f"{splitter.fold_sessions}; widen retrain.window_days, or choose later dates",
+            f"{splitter.needed_sessions} sessions: {splitter.needs}; "
+            "widen retrain.window_days, or choose later dates",
             "mlflow run . -e status",
         )

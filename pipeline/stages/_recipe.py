@@ -12,7 +12,7 @@ from pipeline.market.features import FEATURE_SETS, feature_set_hash
 from pipeline.market.fingerprints import MAKERS, fingerprint
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.settings import Settings
-from pipeline.trading.strategy import Rules
+from pipeline.trading.rules import Rules
 
 
 def feature_set(settings: Settings) -> tuple[Feature, ...]:
@@ -71,7 +71,7 @@ def window_sessions(settings: Settings) -> int:
     """Expected sessions of the development window: known without looking at data."""
     asked = settings.retrain
     days = asked.window_days
-    if asked.start and asked.end:
+    if asked.start and asked.end and settings.evaluation.name == "holdout":
         days = (asked.end - asked.start).days - asked.holdout_days
     return round(days * SESSIONS_A_YEAR / 365)
 
@@ -79,6 +79,7 @@ def window_sessions(settings: Settings) -> int:
 def recipe(settings: Settings) -> dict[str, Any]:
     """Features, target, model and space, budget, window, folds, strategy and seed."""
     content = settings.model_dump(mode="json", by_alias=True)
+    content["hpo"].pop("told_trials")  # a repeated search is the same recipe
     return {
         "features": learned_hashes(settings),
         "rows": row_selection(settings),
@@ -86,7 +87,7 @@ def recipe(settings: Settings) -> dict[str, Any]:
         "hpo": content["hpo"],
         "cv": content["cv"],
         "strategy": content["strategy"],
-        "window_sessions": window_sessions(settings),
+        "window_sessions": "all" if settings.retrain.expanding else window_sessions(settings),
         "seed": settings.seed,
     }
 

@@ -140,16 +140,16 @@ def _window(settings: Settings, store: Store, missing: pd.DatetimeIndex) -> Line
     """Whether the development window holds enough sessions with snapshots and labels."""
     needed = _build.splitter(settings).needed_sessions
     try:
-        windows = _data.windows(settings, store.label_ready_sessions())
+        step = _data.holdout_step(settings, store.label_ready_sessions())
     except TooFewSessions as error:
         return Line("window", False, error.found, "mlflow run . -e labels", blocks=True)
-    whole = windows.development.union(windows.holdout)
-    have = windows.development.difference(missing)
+    whole = step.development.union(step.predicted)
+    have = step.development.difference(missing)
     text = (
-        f"{len(have)} of {len(windows.development)} sessions of development can be learned from, "
+        f"{len(have)} of {len(step.development)} sessions of development can be learned from, "
         f"{needed} are needed; {len(whole.difference(missing))} of {len(whole)} with the holdout"
     )
-    help_with = "features" if len(have) < len(windows.development) else "ingest"
+    help_with = "features" if len(have) < len(step.development) else "ingest"
     return Line("window", len(have) >= needed, text, f"mlflow run . -e {help_with}", blocks=True)
 
 

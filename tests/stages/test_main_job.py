@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow.artifacts import download_artifacts, load_dict, load_text
+from mlflow.entities import Run
 
 from tests.stages.conftest import ROOT, Project
 
@@ -41,7 +42,12 @@ TAGS = [
 
 
 def comparable(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if not name.startswith("time/")}
+    spent = ("time/", "search/seconds")
+    return {name: value for name, value in metrics.items() if not name.startswith(spent)}
+
+
+def tear_sheet(run: Run) -> str:
+    return str(load_text(f"{run.info.artifact_uri}/tear_sheet.html"))
 
 
 def test_main_runs_every_stage_as_a_nested_run(finished: Project) -> None:
@@ -101,6 +107,7 @@ def test_a_second_retrain_computes_no_data_and_repeats_every_number(finished: Pr
     assert before.info.run_id != after.info.run_id
     np.testing.assert_equal(comparable(before.data.metrics), comparable(after.data.metrics))
     assert before.data.tags["predictions"] == after.data.tags["predictions"]
+    assert tear_sheet(before) == tear_sheet(after)
 
 
 def test_the_challenger_loads_without_this_project_and_repeats_its_numbers(
@@ -132,11 +139,32 @@ def test_the_backtest_of_the_challenger_repeats_the_retrain(finished: Project) -
         np.testing.assert_equal(tested.data.metrics[name], retrained.data.metrics[name])
 
 
+def test_retrain_and_backtest_log_a_tear_sheet_and_its_pictures(finished: Project) -> None:
+    for stage, title in (("retrain", "Retrain of lightgbm until"), ("backtest", "Backtest of")):
+        run = finished.newest(stage)
+        assert f"<h1>{title} " in tear_sheet(run)
+        assert "Gates: not enough evidence" in tear_sheet(run)
+        pictures = finished.client.list_artifacts(run.info.run_id, "tear_sheet")
+        assert {picture.path for picture in pictures} >= {
+            "tear_sheet/equity.png", "tear_sheet/rank_ic.png", "tear_sheet/deciles.png",
+        }  # fmt: skip
+
+
 def test_a_backtest_refuses_sessions_the_model_was_fitted_on(finished: Project) -> None:
     done = finished.python("backtest", "start_date=2010-07-01", "end_date=2010-08-20", code=1)
     assert "no honest prediction of" in done.stderr
     assert "2010-07-01 the first" in done.stderr
     assert finished.newest("backtest").data.tags["verdict"] == "refused"
+
+
+def test_an_audit_finds_no_leak_in_the_sample_and_its_challenger(finished: Project) -> None:
+    said = finished.mlflow_run("audit", "model=ridge audit.permutations=2 audit.model=challenger")
+    metrics = finished.newest("audit").data.metrics
+    version = finished.client.get_model_version_by_alias("intraday_return", "challenger")
+    assert "truncation        pass" in said.stdout + said.stderr
+    assert (metrics["audit/passed"], metrics["audit/leaks"]) == (1.0, 0.0)
+    assert version.tags["audit"] == "passed"
+    assert finished.client.get_run(version.run_id).data.metrics["audit/passed"] == 1.0
 
 
 def test_signals_need_a_champion_and_name_the_promote_command(finished: Project) -> None:
