@@ -12,7 +12,7 @@ from typing import Any
 
 Number = float | None
 BPS = 1e-4
-"""Cents that are halves in theory are rounded as their float64 product says: rates are written so."""
+"""Cents that are halves in theory round as their float64 product says; rates are written so."""
 
 
 @dataclass
