@@ -12,7 +12,8 @@ from typing import Any
 
 Number = float | None
 BPS = 1e-4
-"""Cents that are halves in theory are rounded as their float64 product says: rates are written so."""
+"""Where half a cent decides, it is that of the float64 product: rates are written as basis points
+times this."""
 
 
 @dataclass
