@@ -264,10 +264,13 @@ class Hpo(Section):
     timeout_minutes: Annotated[float, Field(gt=0)] | None
     told_trials: Mapping[str, Count] | None
 
+    def budget(self, learner: str) -> int:
+        """Trials asked for a learner that searches something."""
+        return self.n_trials[learner] if isinstance(self.n_trials, Mapping) else self.n_trials
+
     def trials(self, learner: str) -> int:
-        """Trials of a learner that searches something."""
-        asked = self.n_trials if self.told_trials is None else self.told_trials
-        return asked[learner] if isinstance(asked, Mapping) else asked
+        """Trials to run for it: the budget, or those once told."""
+        return self.budget(learner) if self.told_trials is None else self.told_trials[learner]
 
     @property
     def timeout_seconds(self) -> float | None:
@@ -401,6 +404,17 @@ class Reproduce(Section):
     data: Literal["logged", "current"]
 
 
+class Audit(Ranged):
+    model: Annotated[str, Field(coerce_numbers_to_str=True)] | None
+    sessions: Count
+    window_days: Count
+    holdout_days: Count
+    permutations: Count
+    max_rows: Count
+    suspicious_ic: Annotated[float, Field(gt=0, lt=1)]
+    suspicious_t: Annotated[float, Field(gt=0)]
+
+
 class Signals(Section):
     bankroll: Annotated[float, Field(gt=0)]
     max_stale_fraction: Annotated[float, Field(ge=0, lt=1)]
@@ -453,6 +467,7 @@ class Settings(Named):
     retrain: Retrain
     promote: Promote
     reproduce: Reproduce
+    audit: Audit
     signals: Signals
     status: Status
     ui: Ui
@@ -500,6 +515,10 @@ class Settings(Named):
         """These settings with no range, so that data stages do all that is missing."""
         cleared = {"day": None, "start_date": None, "end_date": None, "exchange": None}
         return self.model_copy(update={**cleared, "symbols": None})
+
+    def auditing(self, model: str) -> Settings:
+        """These settings for an audit of a registered model."""
+        return self.model_copy(update={"audit": self.audit.model_copy(update={"model": model})})
 
     def without_refresh(self) -> Settings:
         """These settings for a retrain whose data stages ran before."""

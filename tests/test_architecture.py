@@ -17,11 +17,12 @@ MAY_IMPORT = {
     "errors": set(),
     "schemas": {"errors"},
     "settings": {"errors", "schemas"},
-    "market": {"market", "schemas", "errors"},
-    "learning": {"learning", "schemas", "errors"},
+    "leaks": {"schemas"},
+    "market": {"market", "leaks", "schemas", "errors"},
+    "learning": {"learning", "leaks", "schemas", "errors"},
     "trading": {"trading", "schemas", "errors"},
     "io": {"io", "settings", "schemas", "errors"},
-    "stages": {*LAYERS, "settings", "schemas", "errors"},
+    "stages": {*LAYERS, "leaks", "settings", "schemas", "errors"},
 }
 OUTSIDE = {
     "mlflow", "hydra", "omegaconf", "sqlalchemy", "sqlite3", "os", "pathlib", "time", "requests",

@@ -24,6 +24,10 @@ from pipeline.schemas import MODEL_NAME
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 HISTORY = "champion.history"
+AUDIT = "audit"
+AUDIT_PASSED = "audit/passed"
+"""Tag of a version, and metric of its run, that an audit leaves."""
+
 KEPT_MOVES = 20
 """Moves kept in the registry's tag, whose value may hold 5,000 characters."""
 
@@ -159,6 +163,13 @@ def move_champion(
     for key, value in (recorded | dict(tags or {})).items():
         client.set_model_version_tag(MODEL_NAME, str(version), key, value)
     return move
+
+
+def record_audit(version: ModelVersion, answer: str, passed: bool) -> None:
+    """The answer of an audit as tag of a version, and on the run that its gates look at."""
+    client = MlflowClient()
+    client.set_model_version_tag(MODEL_NAME, version.version, AUDIT, answer)
+    client.log_metric(str(version.run_id), AUDIT_PASSED, float(passed))
 
 
 def previous_champion(current: int) -> int | None:

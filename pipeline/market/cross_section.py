@@ -137,7 +137,8 @@ def _ranks(values: Array) -> Array:
     bits.sort(axis=1)
     columns = bits & COLUMNS
     bits >>= COLUMNS.bit_length()
-    places = _places(bits[:, 1:] != bits[:, :-1])
+    # Those missing come last; what place they have does not matter.
+    places = _places((bits[:, 1:] != bits[:, :-1]) | (bits[:, 1:] == LARGEST >> 16))
     columns += np.arange(len(values))[:, None] * values.shape[1]
     ranked = np.empty_like(values)
     ranked.ravel()[columns] = places

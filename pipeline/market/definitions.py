@@ -10,6 +10,7 @@ from functools import cached_property, wraps
 from itertools import product
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
@@ -20,6 +21,7 @@ from pipeline.market.windows import Array
 Kind = Literal["symbol", "session", "static"]
 Values = npt.NDArray[Any]
 Calculation = Callable[..., Values]
+Parameter = int | str | tuple[int, int]
 Series = Callable[..., Values]
 """Calculation from `Known` (and parameters) that several features share."""
 
@@ -93,6 +95,16 @@ def kept(series: Series) -> Series:
     return remembered
 
 
+def rank_in_session(known: Known, values: Values, since: int) -> Array:
+    """Centred rank among the symbols with a bar in s, from row `since` on.
+
+    A symbol without one may have a value, a mean of its sector or of its own past. It has no rank:
+    who is listed early or gone for long moves nobody.
+    """
+    has_bar = ~np.isnan(known.close[since:])
+    return centred_ranks(np.where(has_bar, values[since:], np.nan))
+
+
 @dataclass(frozen=True)
 class Feature:
     """One column of a snapshot, defined once.
@@ -115,7 +127,7 @@ class Feature:
     parameters
         Pairs of name and value, in the order of the signature.
     ranked
-        The value is the centred rank of the calculation's in its session.
+        The value is the centred rank of the calculation's among the symbols with a bar in s.
     """
 
     name: str
@@ -124,12 +136,12 @@ class Feature:
     formula: str
     source: str
     calculation: Calculation
-    parameters: tuple[tuple[str, int | str], ...] = ()
+    parameters: tuple[tuple[str, Parameter], ...] = ()
     ranked: bool = False
 
     def as_rank(self) -> Feature:
         """The same feature as its centred rank in the session, by a name of its own."""
-        name, formula = f"rank_{self.name}", f"centred rank in the session: {self.formula}"
+        name, formula = f"rank_{self.name}", f"centred rank: {self.formula}"
         return replace(self, name=name, formula=formula, ranked=True)
 
     @property
@@ -139,10 +151,12 @@ class Feature:
             return "day of the symbol table"
         return "close of t-1" if self.lookback else "before the open of t"
 
-    def __call__(self, known: Known) -> Values:
-        """Values of the shape that the kind says."""
+    def __call__(self, known: Known, since: int = 0) -> Values:
+        """Values of the shape that the kind says; where there are sessions, from row `since` on."""
         values = self.calculation(known, **dict(self.parameters))
-        return centred_ranks(values) if self.ranked else values
+        if self.ranked:
+            return rank_in_session(known, values, since)
+        return values if self.kind == "static" else values[since:]
 
     @cached_property
     def hash(self) -> str:
@@ -161,7 +175,7 @@ class Feature:
 
     @property
     def _functions(self) -> tuple[Callable[..., Any], ...]:
-        return (self.calculation, centred_ranks) if self.ranked else (self.calculation,)
+        return (self.calculation, rank_in_session) if self.ranked else (self.calculation,)
 
 
 class Definitions:
@@ -182,7 +196,7 @@ class Definitions:
         lookback: int | Callable[..., int],
         source: str,
         kind: Kind = "symbol",
-        **parameters: tuple[int | str, ...],
+        **parameters: tuple[Parameter, ...],
     ) -> Callable[[Calculation], Calculation]:
         """Define one feature per combination of `parameters`; the docstring is the formula.
 

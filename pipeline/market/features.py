@@ -131,6 +131,12 @@ def warm_up(features: Iterable[Feature], min_history: int = 40) -> int:
     return max([2 * min_history, LIQUIDITY_SESSIONS, *(feature.lookback for feature in features)])
 
 
+def market_closes(index_bars: BarPanel, index: str) -> pd.DataFrame | None:
+    """Closes of an index as `FeatureInputs.market`; None where it has no bars."""
+    closes = index_bars.close
+    return closes[[index]].set_axis(["close"], axis=1) if index in closes else None
+
+
 def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
     """What is known before each session of `calendar` but its first, which has no session before.
 
@@ -181,13 +187,15 @@ def _calendar(sessions: pd.DatetimeIndex, next_session: pd.Timestamp | None) -> 
 
 
 def _rows(features: Sequence[Feature], known: Known, usable: Mask) -> pd.DataFrame:
+    since = int(np.nonzero(usable)[0].min(initial=len(usable)))
+    usable, targets = usable[since:], known.targets[since:]
     session, symbol = np.nonzero(usable)
-    everything = pd.MultiIndex.from_product([known.targets, known.symbols.index], names=ROW)
+    everything = pd.MultiIndex.from_product([targets, known.symbols.index], names=ROW)
     index = everything[usable.ravel()]
     numbers = [feature for feature in features if feature.kind != "static"]
     columns = np.empty((len(numbers), len(index)), dtype=np.float32)
     for column, feature in zip(columns, numbers, strict=True):
-        column[:] = feature(known)[usable if feature.kind == "symbol" else session]
+        column[:] = feature(known, since)[usable if feature.kind == "symbol" else session]
     rows = pd.DataFrame(columns.T, index=index, columns=[f.name for f in numbers], copy=False)
     for feature in features:
         if feature.kind == "static":

@@ -11,7 +11,6 @@ from pipeline.market import features_residual
 from pipeline.market.definitions import Definitions
 from pipeline.market.features_extended import extended
 
-SAME_FOR_ALL = ("trend_strength", "volatility_percentile", "vix_level")
 RANKED_TWICE = ("beta_rank_252", "volatility_rank_63", "idiosyncratic_rank_21")
 
 ranked = Definitions(

@@ -31,7 +31,7 @@ feature = definitions.feature
 
 LOU = "Lou, Polk & Skouras (2019), A tug of war: overnight versus intraday expected returns"
 DAYS = (1, 2, 3, 4, 5)
-SPANS = ("2_5", "6_10", "11_21", "22_63", "64_126", "127_252", "253_504")
+SPANS = ((2, 5), (6, 10), (11, 21), (22, 63), (64, 126), (127, 252), (253, 504))
 HORIZONS = (5, 21, 63, 126, 252, 504)
 BOUND = 5.0
 
@@ -70,15 +70,9 @@ def overnight_residual_ranks(known: Known) -> Array:
     return ranks(overnight_residuals(known))
 
 
-def first_last(span: str) -> tuple[int, int]:
-    """Sessions before t that a span names, as in ``"2_5"``."""
-    first, _, last = span.partition("_")
-    return int(first), int(last)
-
-
-def over_span(known: Known, span: str, series: Series) -> Array:
-    """Mean over the sessions of a span."""
-    first, last = first_last(span)
+def over_span(known: Known, span: tuple[int, int], series: Series) -> Array:
+    """Mean from the first to the last session of a span, counted back from t."""
+    first, last = span
     return past(history.mean(known, last - first + 1, series), first - 1)
 
 
@@ -98,20 +92,20 @@ def overnight_residual(known: Known, k: int) -> Array:
 
 
 @feature(
-    "intraday_residual_{span}", span=SPANS, lookback=lambda span: 252 + first_last(span)[1],
+    "intraday_residual_{span[0]}_{span[1]}", span=SPANS, lookback=lambda span: 252 + span[1],
     source=LOU,
 )  # fmt: skip
-def intraday_residual_span(known: Known, span: str) -> Array:
-    """mean intraday residual of the sessions {span} before t"""
+def intraday_residual_span(known: Known, span: tuple[int, int]) -> Array:
+    """mean intraday residual of the sessions {span[0]} to {span[1]} before t"""
     return over_span(known, span, intraday_residuals)
 
 
 @feature(
-    "overnight_residual_{span}", span=SPANS, lookback=lambda span: 252 + first_last(span)[1],
+    "overnight_residual_{span[0]}_{span[1]}", span=SPANS, lookback=lambda span: 252 + span[1],
     source=LOU,
 )  # fmt: skip
-def overnight_residual_span(known: Known, span: str) -> Array:
-    """mean overnight residual of the sessions {span} before t"""
+def overnight_residual_span(known: Known, span: tuple[int, int]) -> Array:
+    """mean overnight residual of the sessions {span[0]} to {span[1]} before t"""
     return over_span(known, span, overnight_residuals)
 
 
@@ -208,7 +202,7 @@ def ago(known: Known, period: int, times: int, width: int, series: Series) -> Ar
 
 @feature("residual_on_volume_{n}", n=(1, 21, 63), lookback=lambda n: 252 + n, source=CAMPBELL)
 def residual_on_volume(known: Known, n: int) -> Array:
-    """mean over {n} of intraday residual * ln(volume / mean volume over 63)"""
+    """mean over {n} of intraday residual * ln(volume / mean over 63), that at most 2 either way"""
     return history.mean(known, n, residuals_on_volume)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.market.windows import Array
-from pipeline.schemas import INDICATORS, BarPanel
+from pipeline.schemas import INDICATORS, SYMBOL, BarPanel
 
 WARM_UP = 750
 """Own bars to load before a new bar: from then on its values are bit-equal to a full history's.
@@ -63,6 +63,11 @@ def indicators(bars: BarPanel, obv_start: pd.Series | None = None) -> dict[str, 
         name: pd.DataFrame(values[k].T, index=bars.sessions, columns=bars.symbols)
         for k, name in enumerate(INDICATORS)
     }
+
+
+def first_values(obv: pd.DataFrame) -> pd.Series:
+    """First OBV of each symbol in a part of its history: what `obv_start` continues."""
+    return pd.Series(obv.stack()).groupby(SYMBOL).first()
 
 
 def _series(high: Array, low: Array, close: Array, volume: Array) -> Array:

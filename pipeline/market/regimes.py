@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.market.cross_section import universe_mean
 from pipeline.market.windows import Array, array, compounded, deviation, past
-from pipeline.schemas import SESSION, BarPanel, Regime
+from pipeline.schemas import SESSION, UNIVERSE_INDEX, BarPanel, Regime
 
 TREND_WINDOW = 150
 """Sessions in which the ADX is restarted: what came before would move it by 0.03 of 100 points."""
@@ -24,6 +24,8 @@ STALE_AFTER = pd.Timedelta(days=14)
 11 days (Tokyo 2019, Shanghai 2020)."""
 
 DEFAULT_HIGH_VIX = 30.0
+VIX = "^VIX"
+"""Taken for the level of volatility wherever it is known, and never for the market."""
 
 
 def lookback(volatility_window: int = 252) -> int:
@@ -64,6 +66,24 @@ def universe_moves(bars: BarPanel) -> pd.DataFrame:
         for name in ("high", "low", "close")
     }
     return pd.DataFrame(means, index=bars.sessions).iloc[1:]
+
+
+def moves_of(
+    stocks: BarPanel | None, indices: BarPanel, index: str
+) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Moves of the market's index and the VIX closes beside it, where there are any.
+
+    Parameters
+    ----------
+    stocks
+        Needed for the index `pipeline.schemas.UNIVERSE_INDEX` alone, which is their mean.
+    """
+    vix = indices.close.get(VIX)
+    if index == UNIVERSE_INDEX:
+        assert stocks is not None
+        return universe_moves(stocks), vix
+    prices = {name: getattr(indices, name)[index] for name in ("high", "low", "close")}
+    return index_moves(pd.DataFrame(prices)), vix
 
 
 def regimes(

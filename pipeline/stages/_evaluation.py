@@ -32,6 +32,9 @@ from pipeline.stages import _build, _data, _search, _trading
 log = logging.getLogger("pipeline.retrain")
 
 PREDICTION = "prediction"
+TRAINED_UNTIL = "trained_until"
+"""Column of stored predictions: the last session that the model of each one learned from."""
+
 BASELINES = ["zero", "mean", "ridge"]
 
 
@@ -46,8 +49,8 @@ class OutOfSample:
     ----------
     predicted
         Every snapshot of the predicted sessions: whether a symbol will trade is not known before
-        the open. Columns prediction, zero, mean, ridge, and ``window_<percent>`` for the shorter
-        windows of the learning curve (at search steps).
+        the open. Columns prediction, zero, mean, ridge, trained_until, and ``window_<percent>``
+        for the shorter windows of the learning curve (at search steps).
     searches
         What each search decided, oldest first.
     steps
@@ -209,6 +212,7 @@ def _part(settings: Settings, dataset: Dataset, step: Step, chosen: _search.Chos
     target = Target(**settings.model.target.model_dump())
     part = baselines(development, features, target)
     part.insert(0, PREDICTION, predictions(model, features))
+    part[TRAINED_UNTIL] = development.sessions[-1]
     if step.search:
         for share in settings.evaluation.learning_curve:
             recent = development.sessions[-round(share * len(development.sessions)) :]

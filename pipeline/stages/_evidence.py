@@ -81,6 +81,10 @@ def luck(net_returns: pd.Series, looks: int, seed: int) -> dict[str, float]:
 
 
 ROUND_TRIPS_BPS = (5.0, 10.0, 20.0)
+FREE = {
+    "commission_bps": 0.0, "commission_per_share": 0.0, "commission_minimum": 0.0,
+    "spread_fraction": 0.0, "impact": 0.0, "borrow_bps_a_year": 0.0,
+}  # fmt: skip
 
 
 def robustness(
@@ -108,8 +112,7 @@ def robustness(
         "top_bps": 1e4 * top_return(returns, labelled, settings.backtest.max_positions),
     }
     for bps in ROUND_TRIPS_BPS:
-        costs = {"commission_bps": 0.0, "slippage_bps": bps / 2}
-        strategy = settings.strategy.model_copy(update=costs)
+        strategy = settings.strategy.model_copy(update={**FREE, "slippage_bps": bps / 2})
         net = _trading.net_returns(
             settings.model_copy(update={"strategy": strategy}), predicted, traded
         )

@@ -17,9 +17,6 @@ its own; that of ^GSPC equals the previous close on up to 98 % of the days befor
 LEAST_SHARE = 0.95
 """Of the stocks' sessions that an index needs bars on."""
 
-VIX = "^VIX"
-"""Taken for the level of volatility wherever the store has it, and never for the market."""
-
 
 @dataclass(frozen=True)
 class MarketIndex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +25,11 @@ from pipeline.settings import Settings
 from pipeline.stages import _build, _search_report, _trial_runs
 from pipeline.trading.significance import deflated_sharpe, pbo, session_sharpe
 
+log = logging.getLogger("pipeline.retrain")
+
 StrategyReturns = Callable[[pd.Series], pd.Series]
 STOPPED_BY = "search.stopped_by"
+TOLD = "search.told_trials"
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,11 @@ def searched(
     learners, began = _build.learners(settings), time.perf_counter()
     with journals.opened(journal, parent) as kept:
         if kept.left_by:
+            log.info("retrain: the search goes on where run %s left it", kept.left_by)
             MlflowClient().set_tag(parent, "resumed_from", kept.left_by)
         best, trials = _all_studies(settings, kept, learners, folds, parent, strategy_returns)
     spent = _spent(settings, learners, trials, time.perf_counter() - began)
-    _tag_stop(parent, spent)
+    _tag(parent, learners, trials, spent)
     _search_report.write(settings, parent, learners, trials, development.sessions[-1])
     mean, returns, fold = mean_out_of_fold(best), validated_returns(folds), fold_of_row(folds)
     slope = calibration_slope(target.scored(returns), mean, settings.model.least_slope)
@@ -138,10 +143,11 @@ def _all_studies(
     trials: list[Trial] = []
     budget, began = settings.hpo.timeout_seconds, time.perf_counter()
     direction = OBJECTIVES[settings.hpo.objective].direction
+    planned = sum(settings.hpo.trials(own.name) if own.space else 1 for own in learners)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with (
         _trial_runs.recorded(parent, settings.hpo.objective) as log_trial,
-        tqdm(total=_asked(settings, learners), desc="trials", disable=None) as progress,
+        tqdm(total=planned, desc="trials", disable=None) as progress,
     ):
 
         def record(trial: Trial) -> None:
@@ -156,27 +162,26 @@ def _all_studies(
     return best, trials
 
 
-def _asked(settings: Settings, learners: list[Learner]) -> int:
-    return sum(settings.hpo.trials(own.name) if own.space else 1 for own in learners)
-
-
 def _spent(
     settings: Settings, learners: list[Learner], trials: list[Trial], seconds: float
 ) -> dict[str, float]:
-    """How much of the budgets was spent; `search/told_<learner>` is what repeats a search."""
-    told = {f"told_{own.name}": sum(t.learner == own.name for t in trials) for own in learners}
+    """How much of the budgets was spent."""
+    asked = sum(settings.hpo.budget(own.name) if own.space else 1 for own in learners)
     states = {f"trials_{name}": sum(t.state == name for t in trials) for name in STATES}
-    counts = {
-        "seconds": seconds,
-        "trials_asked": _asked(settings, learners),
-        "trials_told": len(trials),
-    }
-    return {f"search/{name}": float(count) for name, count in (counts | states | told).items()}
+    counts = {"seconds": seconds, "trials_asked": asked, "trials_told": len(trials)}
+    return {f"search/{name}": float(count) for name, count in (counts | states).items()}
 
 
-def _tag_stop(parent: str, spent: dict[str, float]) -> None:
-    """What ended the search, `trials` or `time`; of several under one run, whether any was cut."""
+def _tag(
+    parent: str, learners: list[Learner], trials: list[Trial], spent: dict[str, float]
+) -> None:
+    """What ended the search, and what repeats it as `hpo.told_trials`.
+
+    Of several searches under one run: `time` if that ended any of them, and the newest one's.
+    """
     client = MlflowClient()
+    told = (f"{own.name}: {sum(t.learner == own.name for t in trials)}" for own in learners)
+    client.set_tag(parent, TOLD, f"{{{', '.join(told)}}}")
     if spent["search/trials_told"] < spent["search/trials_asked"]:
         client.set_tag(parent, STOPPED_BY, "time")
     elif STOPPED_BY not in client.get_run(parent).data.tags:

@@ -8,7 +8,14 @@ import mlflow
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.market.features import FeatureInputs, Snapshots, catalogue, snapshots, warm_up
+from pipeline.market.features import (
+    FeatureInputs,
+    Snapshots,
+    catalogue,
+    market_closes,
+    snapshots,
+    warm_up,
+)
 from pipeline.settings import Settings
 from pipeline.stages import _data, _index
 from pipeline.stages._past import reasons
@@ -116,7 +123,7 @@ def _built(
     inputs = FeatureInputs(
         bars=store.bar_panel(start=start, end=end),
         indicators=store.indicator_panel(start=first_read, end=end),
-        market=listed.close[[index]].set_axis(["close"], axis=1) if index in listed.close else None,
+        market=market_closes(listed, index),
         regimes=store.regimes(index),
         symbols=store.symbols("stock"),
         short_sessions=_data.short_sessions(settings, wanted),

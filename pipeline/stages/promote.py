@@ -16,9 +16,9 @@ from pipeline.io import registry, tracking
 from pipeline.io.store import Store
 from pipeline.schemas import SESSION
 from pipeline.settings import Settings
-from pipeline.stages import _data, _evidence, _predictions, _trading
-from pipeline.stages._runner import command
-from pipeline.trading.promotion import GateResult, verdict
+from pipeline.stages import _data, _evidence, _predictions, _trading, audit
+from pipeline.stages._runner import ask, command
+from pipeline.trading.promotion import GateResult, unmeasured_excuses, verdict
 from pipeline.trading.significance import paired_test
 
 log = logging.getLogger("pipeline.promote")
@@ -73,7 +73,18 @@ def _answers(
         metrics = _aged(settings, store, evidence, metrics)
         if champion:
             metrics["test/champion_pvalue"] = _worse_than(settings, store, version, champion)
+    if registry.AUDIT_PASSED in unmeasured_excuses(metrics, settings.gates):
+        metrics |= _audited(settings, evidence)
     return _evidence.gate_answers(settings, metrics)
+
+
+def _audited(settings: Settings, evidence: Run) -> dict[str, float]:
+    """What an audit of a result that is too good to be true leaves on its run."""
+    log.info("promote: the evidence is too good to be true until it is audited")
+    run_id = evidence.info.run_id
+    ask("audit", audit.run, settings.auditing(run_id))
+    left = mlflow.get_run(run_id).data.metrics
+    return {name: left[name] for name in (registry.AUDIT_PASSED,) if name in left}
 
 
 def _aged(

@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.market.regimes import index_moves, lookback, regimes, universe_moves
+from pipeline.market.regimes import VIX, lookback, moves_of, regimes
 from pipeline.settings import Settings
 from pipeline.stages import _data, _index
 from pipeline.stages._past import reasons
@@ -65,20 +65,15 @@ def _states(
     back = lookback(settings.regimes.volatility_window) + 1
     kind = "stock" if index.is_universe else "index"
     start = _data.sessions_before(store.sessions(kind), wanted[0], back)
-    indices = store.bar_panel(start=start, kind="index")
-    if index.is_universe:
-        moves = universe_moves(store.bar_panel(start=start))
-    else:
-        prices = {name: getattr(indices, name)[index.symbol] for name in ("high", "low", "close")}
-        moves = index_moves(pd.DataFrame(prices))
-    vix = indices.close.get(_index.VIX)
+    stocks = store.bar_panel(start=start) if index.is_universe else None
+    moves, vix = moves_of(stocks, store.bar_panel(start=start, kind="index"), index.symbol)
     return regimes(moves, wanted, vix, **settings.regimes.model_dump(exclude={"days"}))
 
 
 def _made_of(store: Store, index: _index.MarketIndex) -> list[str]:
     """Symbols whose bars decide regimes."""
     own = store.symbols("stock").index if index.is_universe else [index.symbol]
-    return [*own, _index.VIX]
+    return [*own, VIX]
 
 
 def _report(settings: Settings, index: _index.MarketIndex, states: pd.DataFrame) -> None:

@@ -118,6 +118,8 @@ def prepared(settings: Settings, store: Store) -> Work:
     if settings.evaluation.name == "holdout":
         sessions = steps[0].development.union(steps[0].predicted).union(newest)
         dataset = _data.dataset(settings, store, sessions)
+        development = dataset.at(steps[0].development)
+        _data.require_rows("retrain", "development", development, _build.splitter(settings))
     total = digest(dataset)
     name = f"{recipe_hash(settings)}-{total[:12]}-{settings.evaluation.name}"
     work = Work(steps, newest, dataset, total, settings.store.path.parent / "retrains" / name)
@@ -232,9 +234,9 @@ def judged(
     )
     _evidence.log_looks(looks)
     _log_tables(outcome, returns, labelled, traded)
-    models.log_frame(
-        pd.DataFrame({"prediction": predicted, "intraday_return": returns}), models.PREDICTIONS
-    )
+    until = outcome.predicted[_evaluation.TRAINED_UNTIL]
+    stored = {"prediction": predicted, "intraday_return": returns, until.name: until}
+    models.log_frame(pd.DataFrame(stored), models.PREDICTIONS)
     return _report.Result(books, metrics, answers, rank_ic(returns, labelled))
 
 

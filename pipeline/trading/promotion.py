@@ -143,6 +143,28 @@ def evaluate(metrics: Mapping[str, float], thresholds: Mapping[str, Any]) -> lis
     return [_enough_sessions(sessions, needed), *results]
 
 
+def unmeasured_excuses(metrics: Mapping[str, float], thresholds: Mapping[str, Any]) -> set[str]:
+    """Metrics that were never measured, but would excuse a gate's value that is too good.
+
+    Examples
+    --------
+    >>> gate = {"metric": "test/r2", "operator": "<=", "threshold": 0.08, "unless": "audit/passed"}
+    >>> config = {"min_sessions": 1, "g": {**gate, "when_unknown": "refuse", "required": True}}
+    >>> unmeasured_excuses({"test/r2": 0.1}, config)
+    {'audit/passed'}
+    >>> unmeasured_excuses({"test/r2": 0.1, "audit/passed": 0.0}, config)
+    set()
+    """
+    return {
+        gate.unless
+        for gate in gates(thresholds)
+        if gate.unless is not None
+        and math.isnan(_known(metrics, gate.unless))
+        and not math.isnan(value := _known(metrics, gate.metric))
+        and not OPERATORS[gate.operator](value, gate.threshold)
+    }
+
+
 def verdict(results: Iterable[GateResult]) -> Verdict:
     """What the decisive answers add up to: one fail rejects, one unknown is not enough.
 

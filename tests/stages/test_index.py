@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
+from pipeline.errors import Refused
 from pipeline.io.providers import Delivery
 from pipeline.io.store import Store
 from pipeline.schemas import BAR_FIELDS, ROW
-from pipeline.stages import regimes
+from pipeline.stages import _predictions, regimes
 from pipeline.stages._index import market_index
 from pipeline.stages._runner import check, compose
 
@@ -107,3 +109,28 @@ def test_another_index_counts_as_a_change_of_every_session(tmp_path, metrics) ->
     assert (change["kind"], change["first_session"]) == ("regimes", SESSIONS[0])
     run("null")
     assert store.revision() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "used", "served"),
+    [
+        ("^IXIC", "relative_market_5", True),
+        ("^GSPC", "relative_market_5", False),
+        ("^GSPC", "vix_level", False),
+        ("^GSPC", "return_5", True),
+        (None, "relative_market_5", True),  # registered before versions said it
+    ],
+)
+def test_a_model_trained_against_another_market_is_not_served(
+    tmp_path, trained_on, used, served
+) -> None:
+    store_of(tmp_path / "s.db", IXIC=SESSIONS).close()
+    settings = check(compose(["data=files", f"store.path={tmp_path / 's.db'}"]))
+    tags = [ModelVersionTag("market_index", trained_on)] if trained_on else []
+    version = ModelVersion("intraday_return", "3", 0, tags=tags)
+
+    if served:
+        _predictions._check_index(settings, version, "signals", [used])
+        return
+    with pytest.raises(Refused, match=r"trained against \^GSPC, the market is now \^IXIC"):
+        _predictions._check_index(settings, version, "signals", [used])

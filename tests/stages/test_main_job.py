@@ -157,6 +157,16 @@ def test_a_backtest_refuses_sessions_the_model_was_fitted_on(finished: Project) 
     assert finished.newest("backtest").data.tags["verdict"] == "refused"
 
 
+def test_an_audit_finds_no_leak_in_the_sample_and_its_challenger(finished: Project) -> None:
+    said = finished.mlflow_run("audit", "model=ridge audit.permutations=2 audit.model=challenger")
+    metrics = finished.newest("audit").data.metrics
+    version = finished.client.get_model_version_by_alias("intraday_return", "challenger")
+    assert "truncation        pass" in said.stdout + said.stderr
+    assert (metrics["audit/passed"], metrics["audit/leaks"]) == (1.0, 0.0)
+    assert version.tags["audit"] == "passed"
+    assert finished.client.get_run(version.run_id).data.metrics["audit/passed"] == 1.0
+
+
 def test_signals_need_a_champion_and_name_the_promote_command(finished: Project) -> None:
     done = finished.python("signals", code=1)
     assert "no model 'champion'" in done.stderr

@@ -12,8 +12,7 @@ from typing import Any
 
 Number = float | None
 BPS = 1e-4
-"""Where half a cent decides, it is that of the float64 product: rates are written as basis points
-times this."""
+"""Cents that are halves in theory round as their float64 product says; rates are written so."""
 
 
 @dataclass

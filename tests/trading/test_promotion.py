@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from pipeline.errors import InvalidSettings
-from pipeline.trading.promotion import evaluate, verdict
+from pipeline.trading.promotion import evaluate, unmeasured_excuses, verdict
 
 GATES = Path(__file__).parents[2] / "conf" / "gates"
 
@@ -184,6 +184,21 @@ def test_targets_alone_decide_by_the_published_numbers():
     enough = {**GOOD, "test/r2": 0.1, "audit/passed": 1.0, "backtest/deflated_sharpe": 0.1}
     assert verdict(evaluate(enough, shipped("targets"))) == "accepted"
     assert verdict(evaluate({**enough, "test/mae": 0.02}, shipped("targets"))) == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "wanted"),
+    [
+        ({"test/r2": 0.081}, {"audit/passed"}),
+        ({"test/r2": 0.08}, set()),
+        ({"test/r2": math.nan}, set()),
+        ({}, set()),
+        ({"test/r2": 0.5, "audit/passed": 0.0}, set()),
+        ({"test/r2": 0.5, "audit/passed": math.nan}, {"audit/passed"}),
+    ],
+)
+def test_an_audit_is_wanted_where_it_would_decide_and_was_never_made(metrics, wanted):
+    assert unmeasured_excuses(metrics, shipped("strict")) == wanted
 
 
 def test_every_fault_of_a_gate_is_named():
