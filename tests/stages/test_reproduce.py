@@ -8,6 +8,8 @@ import pytest
 
 from tests.stages.conftest import Project
 
+pytestmark = pytest.mark.xdist_group("retrained")
+
 
 @pytest.fixture(scope="module")
 def retrained(tmp_path_factory: pytest.TempPathFactory) -> Project:
