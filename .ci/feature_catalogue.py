@@ -16,9 +16,12 @@ A row for session t holds only what is known before t opens. In the formulas s i
 session before t; a mean, sum or sd over n ends at s. Look-back: sessions up to s that a value is
 made of. Classic windows need every session; extended ones take the values there are, at least
 min(n, 40) of them. "Standing": rank in the session of a value over the symbol's volatility, net
-of its sector's mean; symbols of unknown sector are one group. Kind: `symbol`, one value a
-symbol; `session`, the same for all symbols; `static`, an attribute as of the day the symbol table
-was made, used for all sessions alike.
+of its sector's mean; symbols of unknown sector are one group. "Centred rank": rank in the session
+less the mean rank, between -0.5 and 0.5, among the symbols with a bar in s. "Residual" of a return,
+overnight or intraday: return - beta over 252 * mean of all symbols, over the root mean square of
+such returns over 63, at most 5 either way, less the mean of the others in the sector; beta is 1
+until it is known. Kind: `symbol`, one value a symbol; `session`, the same for all symbols;
+`static`, an attribute as of the day the symbol table was made, used for all sessions alike.
 """
 
 

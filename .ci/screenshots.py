@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
     pages = {
         "runs": "/#/experiments/0/runs?viewStateShareKey=retrains",
         "run": f"/#/experiments/0/runs/{ids[-1]}",
-        "report": f"/#/experiments/0/runs/{ids[-1]}/artifacts/report.png",
+        "tear_sheet_in_ui": f"/#/experiments/0/runs/{ids[-1]}/artifacts/tear_sheet.html",
         "compare": f"/#/compare-runs?runs={quoted}&experiments=%5B%220%22%5D",
         "registry": "/#/models/intraday_return",
     }

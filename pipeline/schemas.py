@@ -22,7 +22,8 @@ BAR_FIELDS = ("open", "high", "low", "close", "volume")
 INDICATORS = ("rsi_14", "macd", "macd_signal", "macd_histogram", "atr_14", "obv")
 LABELS = ("intraday_return", "max_favorable_excursion", "max_adverse_excursion")
 TARGET = "intraday_return"
-STATIC = ("exchange", "sector")
+SECTOR = "sector"
+STATIC = ("exchange", SECTOR)
 """Attributes of a symbol as of the day its table was made, used for all sessions alike."""
 
 UNIVERSE_INDEX = "UNIVERSE"

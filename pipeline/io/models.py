@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import tempfile
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ PREDICTIONS = "predictions/out_of_sample.parquet"
 CHECK_INPUTS = "check/inputs.parquet"
 CHECK_PREDICTIONS = "check/predictions.parquet"
 FEATURES = "features.json"
+DIGEST = "model_digest"
+"""Tag of a run that logged a model."""
 
 
 def requirements() -> list[str]:
@@ -31,7 +36,8 @@ def requirements() -> list[str]:
 def log_model(pipeline: Any, inputs: pd.DataFrame) -> str:
     """Log a fitted pipeline with signature, example and pins; returns its URI.
 
-    The model holds third-party classes only, so that it loads wherever these are installed.
+    The model holds third-party classes only, so that it loads wherever these are installed; its
+    ``digest`` is a tag of the run.
     Inputs and predictions of up to 1,000 rows are kept, and a fresh load must repeat them.
 
     Parameters
@@ -45,8 +51,9 @@ def log_model(pipeline: Any, inputs: pd.DataFrame) -> str:
     served = rows.reset_index(drop=True)
     # Predicted anew: the last bits of a matrix product depend on the rows it is made with.
     expected = pd.Series(pipeline.predict(served), rows.index, name="prediction")
+    dumped = skops.io.dumps(pipeline)
     # MLflow asks for the types to trust; these are the ones of the model just fitted here.
-    trusted = skops.io.get_untrusted_types(data=skops.io.dumps(pipeline))
+    trusted = skops.io.get_untrusted_types(data=dumped)
     logged = mlflow.sklearn.log_model(
         pipeline,
         name="model",
@@ -56,6 +63,7 @@ def log_model(pipeline: Any, inputs: pd.DataFrame) -> str:
         serialization_format="skops",
         skops_trusted_types=trusted,
     )
+    mlflow.set_tag(DIGEST, digest(dumped))
     log_frame(served, CHECK_INPUTS)
     log_frame(expected.reset_index(), CHECK_PREDICTIONS)
     loaded = mlflow.pyfunc.load_model(logged.model_uri).predict(served)
@@ -65,6 +73,37 @@ def log_model(pipeline: Any, inputs: pd.DataFrame) -> str:
             "model", f"a fresh load predicts otherwise, by up to {worst:.3g}", "equal numbers"
         )
     return str(logged.model_uri)
+
+
+def digest(dumped: bytes) -> str:
+    """Fingerprint of a model as skops dumps it: 32 hex digits of a SHA-256.
+
+    Equal for models equal to the last bit, whichever process fitted them. The file itself never
+    is: skops names its parts by memory address, and nodes of trees are padded with chance bytes.
+    """
+    with zipfile.ZipFile(io.BytesIO(dumped)) as parts:
+
+        def content(node: Any) -> Any:
+            if isinstance(node, list):
+                return [content(item) for item in node]
+            if not isinstance(node, dict):
+                return node
+            kept = {key: content(value) for key, value in node.items() if key != "__id__"}
+            return kept | ({"file": _hash(parts.read(node["file"]))} if "file" in node else {})
+
+        schema = content(json.loads(parts.read("schema.json")))
+    return hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _hash(file: bytes) -> str:
+    """Digest of a file; of an array, field by field, without what lies between fields."""
+    if not file.startswith(b"\x93NUMPY"):
+        return hashlib.sha256(file).hexdigest()
+    array = np.load(io.BytesIO(file), allow_pickle=False)
+    total = hashlib.sha256(f"{array.shape} {array.dtype.descr}".encode())
+    for name in array.dtype.names or [...]:
+        total.update(array[name].tobytes())
+    return total.hexdigest()
 
 
 def log_frame(frame: pd.DataFrame, path: str) -> None:
@@ -87,6 +126,10 @@ def log_features(hashes: dict[str, str]) -> None:
 
 def features_of(version: ModelVersion) -> dict[str, str]:
     """Names and hashes of the features a registered version uses, in its order."""
-    text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{FEATURES}")
-    content: dict[str, str] = json.loads(text)
+    return features_of_run(str(version.run_id))
+
+
+def features_of_run(run_id: str) -> dict[str, str]:
+    """Names and hashes of the features a retrain's model uses, in its order."""
+    content: dict[str, str] = json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{FEATURES}"))
     return content

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -31,6 +33,26 @@ def git_state(folder: Path) -> dict[str, str]:
     except (OSError, subprocess.SubprocessError):
         return {}
     return {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
+
+
+def environment(root: Path) -> dict[str, str]:
+    """What the last bits of a calculation depend on beside code and data."""
+    pins = (root / "conda.yaml").read_bytes()
+    return {
+        "environment.lock": hashlib.sha256(pins).hexdigest()[:12],
+        "environment.python": platform.python_version(),
+        "environment.processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    """Type of the processor (Linux: its model), else the machine's architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
 
 
 def alive(identity: Mapping[str, str]) -> bool:

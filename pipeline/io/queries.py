@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pandas as pd
@@ -15,6 +15,8 @@ from pipeline.schemas import ROW, SESSION, SYMBOL
 
 Session = pd.Timestamp | date | str
 """Anything pandas reads as a day."""
+
+STOCK = "stock"
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,34 @@ class Where:
 
     def axes(self, connection: Connection, rows: Rows) -> tuple[pd.DatetimeIndex, pd.Index]:
         """All sessions in range with any bar of this kind; the symbols given, else those found."""
-        everyone = Where(self.start, self.end, kind=self.kind).rows(tables.bars)
         symbols = rows.symbols
         if self.symbols is not None:
             symbols = pd.Index(list(self.symbols), name=SYMBOL, dtype="str")
-        return sessions_of(connection, everyone), symbols
+        return sessions_of(connection, replace(self, symbols=None)), symbols
 
 
-def sessions_of(connection: Connection, rows: Select) -> pd.DatetimeIndex:
-    """The sessions that occur in a statement's rows, sorted."""
-    session = rows.selected_columns[SESSION]
-    found = connection.scalars(rows.with_only_columns(session).distinct().order_by(session))
-    return pd.DatetimeIndex(pd.to_datetime(found.all()), name=SESSION).as_unit("us")
+def sessions_of(
+    connection: Connection, where: Where, *conditions: ColumnElement[bool]
+) -> pd.DatetimeIndex:
+    """Sessions in range with a bar of the kind that meets the conditions, sorted.
+
+    Goes from each session to the next one by the table's key: asking for distinct sessions reads
+    every bar.
+    """
+    bars, session = tables.bars, tables.bars.c.session
+    in_range = Where(where.start, where.end).conditions(bars)
+    walk = select(func.min(session).label(SESSION)).where(*in_range).cte("walk", recursive=True)
+    following = select(func.min(session)).where(session > walk.c.session, *in_range)
+    walk = walk.union_all(
+        select(following.correlate(walk).scalar_subquery()).where(walk.c.session.is_not(None))
+    )
+    any_bar = select(bars.c.symbol).where(session == walk.c.session, *conditions)
+    wanted = replace(where, start=None, end=None).conditions(bars)  # quick where few symbols are
+    if where.kind == STOCK and where.symbols is None:  # one of a session's first bars is a stock's
+        wanted = [tables.symbols.c.kind == STOCK, tables.symbols.c.symbol == bars.c.symbol]
+    found = select(walk.c.session).where(any_bar.where(*wanted).correlate(walk).exists())
+    listed = connection.scalars(found.order_by(walk.c.session)).all()
+    return pd.DatetimeIndex(pd.to_datetime(listed), name=SESSION).as_unit("us")
 
 
 def same_row(one: Table, other: Table) -> ColumnElement[bool]:

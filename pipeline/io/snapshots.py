@@ -8,7 +8,6 @@ which of its revisions every session was built. Writers hold the store's writer 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import InvalidData
+from pipeline.io.files import replaced
 from pipeline.schemas import ROW, SESSION, SYMBOL
 
 METADATA_KEY = b"snapshots"
@@ -34,14 +34,11 @@ class Origin:
     ----------
     store_id
         Of the store the bars came from; rows of another store are worth nothing.
-    feature_hashes
-        By name of feature.
     sessions
         Revision of the store by session (ISO date); a session may be covered and have no row.
     """
 
     store_id: str
-    feature_hashes: Mapping[str, str]
     sessions: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -66,7 +63,6 @@ class SnapshotStore:
         sessions: Iterable[pd.Timestamp],
         revision: int,
         store_id: str,
-        feature_hashes: Mapping[str, str],
         whole: bool = True,
     ) -> int:
         """Merge rows into their months.
@@ -94,8 +90,20 @@ class SnapshotStore:
         of_row = _level(rows, SESSION).strftime("%Y-%m")
         for month in months.unique():
             stamps = {str(s.date()): revision for s in built[months == month]}
-            self._replace(month, rows[of_row == month], stamps, store_id, feature_hashes, whole)
+            self._replace(month, rows[of_row == month], stamps, store_id, whole)
         return months.nunique()
+
+    def forget(self, sessions: pd.DatetimeIndex) -> None:
+        """Drop the rows of these sessions, as if they had never been built."""
+        months = sessions.strftime("%Y-%m")
+        for path in self._months():
+            if path.stem in months:
+                origin = _origin(path)
+                days = set(sessions.strftime("%Y-%m-%d"))
+                left = {day: n for day, n in origin.sessions.items() if day not in days}
+                rows = _frame(_table(path))
+                rows = rows[~_level(rows, SESSION).isin(sessions)]
+                _write_atomically(path, rows, Origin(origin.store_id, left))
 
     def read(
         self,
@@ -136,11 +144,6 @@ class SnapshotStore:
         numbers = np.fromiter(revisions.values(), np.int64, len(revisions))
         return pd.DataFrame({"revision": numbers}, index=index).sort_index()
 
-    def feature_hashes(self) -> dict[str, str]:
-        """Hash by feature of the set; empty where nothing was written yet."""
-        months = self._months()
-        return dict(_origin(months[-1]).feature_hashes) if months else {}
-
     def _months(self) -> list[Path]:
         return sorted(self.folder.glob("????-??.parquet"))
 
@@ -150,11 +153,10 @@ class SnapshotStore:
         rows: pd.DataFrame,
         stamps: Mapping[str, int],
         store_id: str,
-        feature_hashes: Mapping[str, str],
         whole: bool,
     ) -> None:
         path = self.folder / f"{month}.parquet"
-        before = Origin(store_id, {})
+        before = Origin(store_id)
         if path.exists() and _origin(path).store_id == store_id:
             before = _origin(path)
             stored = _frame(_table(path))
@@ -164,7 +166,7 @@ class SnapshotStore:
         covered = (
             stamps if whole else {s: before.sessions[s] for s in stamps if s in before.sessions}
         )
-        origin = Origin(store_id, feature_hashes, {**before.sessions, **covered})
+        origin = Origin(store_id, {**before.sessions, **covered})
         _write_atomically(path, rows, origin)
 
     def _remove_leftovers(self) -> None:
@@ -180,17 +182,7 @@ def _write_atomically(path: Path, rows: pd.DataFrame, origin: Origin) -> None:
     rows = rows.assign(**{name: rows[name].astype("str") for name in texts})
     table = pa.Table.from_pandas(rows.reset_index(), preserve_index=False)
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(vars(origin))})
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)  # makes the new name itself survive a power cut
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replaced(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
 def _origin(path: Path) -> Origin:

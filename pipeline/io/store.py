@@ -12,19 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Select, Table, delete, func, insert, select
+from sqlalchemy import Engine, Select, Table, delete, func, insert, select
 
-from pipeline.errors import InvalidData
-from pipeline.io import tables
-from pipeline.io.bulk import Written, merge, read, stacked
+from pipeline.io import arrivals, tables
+from pipeline.io.arrivals import merged
+from pipeline.io.bulk import Written, compared, read, stacked, upsert
 from pipeline.io.database import connected, identity, located, writing
 from pipeline.io.lock import writer_lock
 from pipeline.io.providers import Delivery
-from pipeline.io.queries import Session, Where, as_date, dated, extent, same_row, sessions_of
+from pipeline.io.queries import STOCK, Session, Where, as_date, dated, extent, same_row, sessions_of
 from pipeline.io.revisions import Revisions, counted
 from pipeline.schemas import BAR_FIELDS, INDICATORS, LABELS, ROW, SESSION, SYMBOL, BarPanel, Panel
-
-FEW_SYMBOLS = 100
 
 
 class Store(Revisions):
@@ -38,6 +36,7 @@ class Store(Revisions):
         self.store_id = store_id
         self._engine = engine
         self._lock_timeout = lock_timeout
+        self._sessions: dict[Any, pd.DatetimeIndex] = {}
 
     @classmethod
     def open(cls, where: str | Path, *, create: bool = True, lock_timeout: float = 10.0) -> Store:
@@ -81,11 +80,18 @@ class Store(Revisions):
         return writer_lock(file, stage, self._lock_timeout)
 
     def write_symbols(self, listed: pd.DataFrame) -> Written:
-        """Index symbol; columns exchange, sector, name, kind. Symbols not listed stay."""
+        """Index symbol; columns exchange, sector, name, kind. Symbols not listed stay.
+
+        Only another description of a symbol counts as a change: what a new one changes, its bars
+        tell.
+        """
         with writing(self._engine) as connection:
             stored = pd.read_sql(select(tables.symbols), connection, index_col=SYMBOL)
-            written = merge(connection, tables.symbols, listed, stored)
-            return counted(connection, tables.symbols, written)
+            found = compared(tables.symbols, listed, stored)
+            upsert(connection, tables.symbols, found)
+            if found.is_changed.any():
+                counted(connection, tables.symbols, found.written)
+            return found.written
 
     def symbols(self, kind: str | None = None) -> pd.DataFrame:
         """Index symbol, sorted; columns exchange, sector, name (missing: NaN), kind.
@@ -100,13 +106,20 @@ class Store(Revisions):
             statement = statement.filter_by(kind=kind)
         return self._frame(statement).astype("str").set_index(SYMBOL)
 
-    def write_bars(self, delivery: Delivery, replaced: Iterable[str] = ()) -> Written:
+    def write_bars(
+        self,
+        delivery: Delivery,
+        replaced: Iterable[str] = (),
+        gone: pd.Index | None = None,
+    ) -> Written:
         """Write bars, what was quarantined and what is missing; a bar that came ends its gap.
 
         Parameters
         ----------
         replaced
             Symbols of which every stored bar goes that is not delivered, with what was made of it.
+        gone
+            Session and symbol of further bars that go.
 
         Raises
         ------
@@ -114,14 +127,30 @@ class Store(Revisions):
             A bar's symbol is not among those of `write_symbols`.
         """
         left_out = {tables.quarantine: delivery.quarantine, tables.gaps: delivery.gaps}
+        symbols = list(replaced)
         with writing(self._engine) as connection:
-            _check_listed(connection, delivery.bars)
-            written = _merged(connection, tables.bars, delivery.bars)
+            written = arrivals.write_bars(connection, delivery.bars)
+            if symbols:
+                stored = arrivals.stored_keys(connection, symbols)
+                others = stored[~stored.isin(delivery.bars.index)]
+                arrivals.drop(connection, others)
+            if gone is not None:
+                arrivals.drop(connection, gone)
             for table, rows in left_out.items():
-                _merged(connection, table, rows.set_index(ROW))
+                merged(connection, table, rows.set_index(ROW))
                 connection.execute(delete(table).where(same_row(table, tables.bars)))
-            _drop_others(connection, delivery.bars, list(replaced))
-            return counted(connection, tables.bars, written)
+            return written
+
+    def bars(
+        self,
+        start: Session | None = None,
+        end: Session | None = None,
+        symbols: Iterable[str] | None = None,
+        kind: str = STOCK,
+    ) -> pd.DataFrame:
+        """Bars, long, as in a `Delivery`."""
+        fields = (*BAR_FIELDS, "final")
+        return self._long(tables.bars, fields, Where(start, end, symbols, kind))
 
     def bar_panel(
         self,
@@ -147,10 +176,17 @@ class Store(Revisions):
         """Wide bool: the bar exists and was read after its session closed. Axes as `bar_panel`."""
         return self._wide(tables.bars, ["final"], start, end, symbols, kind)["final"] == 1
 
-    def sessions(self, kind: str = "stock") -> pd.DatetimeIndex:
-        """Sessions on which the store has any bar of this kind."""
-        with self._engine.connect() as connection:
-            return sessions_of(connection, Where(kind=kind).rows(tables.bars))
+    def sessions(
+        self, kind: str = "stock", symbols: Iterable[str] | None = None
+    ) -> pd.DatetimeIndex:
+        """Sessions on which the store has any bar of this kind, by default of any symbol."""
+        names = None if symbols is None else tuple(symbols)
+        asked = (kind, names, self.revision())
+        if asked not in self._sessions:
+            with self._engine.connect() as connection:
+                found = sessions_of(connection, Where(kind=kind, symbols=names))
+            self._sessions[asked] = found
+        return self._sessions[asked]
 
     def last_final_sessions(self, kind: str = "stock") -> pd.Series:
         """By symbol, the newest session with a final bar; symbols without one are absent."""
@@ -182,18 +218,35 @@ class Store(Revisions):
         """Indicators, wide, on the sessions of `bar_panel`."""
         return self._wide(tables.indicators, fields, start, end, symbols, "stock")
 
-    def missing_indicators(self) -> pd.Series:
-        """By symbol, the first session with a bar but no indicators; complete ones are absent."""
-        bar = tables.bars.c
-        first = select(bar.symbol, func.min(bar.session).label(SESSION)).group_by(bar.symbol)
-        stocks = Where(kind="stock").conditions(tables.bars)
-        lacking = first.where(*stocks, ~same_row(tables.bars, tables.indicators))
-        return dated(self._frame(lacking), SESSION).set_index(SYMBOL)[SESSION]
+    def write_regimes(
+        self,
+        states: pd.DataFrame,
+        index_symbol: str,
+        *,
+        whole: bool = False,
+        switched: bool = False,
+    ) -> Written:
+        """Index session; columns ``tables.REGIME_FLOATS`` and regime.
 
-    def write_regimes(self, states: pd.DataFrame, index_symbol: str) -> Written:
-        """Index session; columns ``tables.REGIME_FLOATS`` and regime."""
+        Parameters
+        ----------
+        whole
+            States of later sessions than the first one that are not given go.
+        switched
+            Another index's states were used before: all of these count as changed.
+        """
+        table, key = tables.regimes, tables.regimes.c
         keyed = pd.concat({index_symbol: states}, names=[SYMBOL]).swaplevel().rename_axis(ROW)
-        return self._write(tables.regimes, keyed)
+        with writing(self._engine) as connection:
+            if whole:
+                days = [as_date(session) for session in states.index]
+                later = delete(table).where(key.symbol == index_symbol, key.session >= days[0])
+                connection.execute(later.where(key.session.not_in(days)))
+            written = merged(connection, table, keyed)
+            if switched:
+                first, last = states.index[0], states.index[-1]
+                written = Written(0, len(states), 0, 1, first, last)
+            return counted(connection, table, written)
 
     def regimes(self, index_symbol: str) -> pd.DataFrame:
         """States known at the open of each session, as given to `write_regimes`."""
@@ -215,13 +268,18 @@ class Store(Revisions):
 
     def label_ready_sessions(self) -> pd.DatetimeIndex:
         """Sessions on which the final bar of at least one stock exists."""
-        final = Where(kind="stock").rows(tables.bars).where(tables.bars.c.final)
         with self._engine.connect() as connection:
-            return sessions_of(connection, final)
+            return sessions_of(connection, Where(kind=STOCK), tables.bars.c.final)
 
-    def bar_count(self, kind: str = "stock") -> int:
+    def bar_count(
+        self,
+        kind: str = STOCK,
+        start: Session | None = None,
+        symbols: Iterable[str] | None = None,
+    ) -> int:
         """Number of bars."""
-        rows = Where(kind=kind).rows(tables.bars).with_only_columns(func.count())
+        rows = Where(start, None, symbols, kind).rows(tables.bars)
+        rows = rows.with_only_columns(func.count())
         with self._engine.connect() as connection:
             return int(connection.scalar(rows) or 0)
 
@@ -290,41 +348,4 @@ class Store(Revisions):
 
     def _write(self, table: Table, rows: pd.DataFrame) -> Written:
         with writing(self._engine) as connection:
-            return counted(connection, table, _merged(connection, table, rows))
-
-
-def _merged(connection: Connection, table: Table, rows: pd.DataFrame) -> Written:
-    """Merge long rows into the table; only the range that they span is read for it."""
-    if rows.empty:
-        return Written(0, 0, 0, 0, None, None)
-    sessions, names = (rows.index.get_level_values(level) for level in ROW)
-    few = names.unique()
-    where = Where(sessions.min(), sessions.max(), few if len(few) <= FEW_SYMBOLS else None)
-    fields = [column.name for column in table.columns if not column.primary_key]
-    return merge(connection, table, rows, read(connection, where.rows(table, fields)).long())
-
-
-def _drop_others(connection: Connection, bars: pd.DataFrame, symbols: list[str]) -> None:
-    """Drop all bars of these symbols but those given, and their indicators and labels."""
-    if not symbols:
-        return
-    stored = read(connection, Where(symbols=symbols).rows(tables.bars, ["close"])).long().index
-    others = stored.difference(bars.index)
-    if others.empty:
-        return
-    for session, symbol in others:
-        key = {SESSION: as_date(session), SYMBOL: symbol}
-        for table in (tables.bars, tables.indicators, tables.labels):
-            connection.execute(delete(table).filter_by(**key))
-    sessions = others.get_level_values(SESSION)
-    names = others.unique(SYMBOL)
-    dropped = Written(0, len(others), 0, len(names), sessions.min(), sessions.max())
-    counted(connection, tables.bars, dropped)
-
-
-def _check_listed(connection: Connection, bars: pd.DataFrame) -> None:
-    listed = pd.Index(connection.scalars(select(tables.symbols.c.symbol)).all(), dtype="str")
-    unknown = bars.index.unique(SYMBOL).difference(listed)
-    if len(unknown):
-        found = f"bars of {len(unknown)} symbols that are not listed: {', '.join(unknown[:10])}"
-        raise InvalidData("store", found, "the source's list of symbols first")
+            return counted(connection, table, merged(connection, table, rows))

@@ -22,7 +22,8 @@ from sqlalchemy import (
 from pipeline.schemas import BAR_FIELDS, INDICATORS, LABELS, SESSION, SYMBOL
 
 SCHEMA_VERSION = 1
-"""Counts up with every change of a table; a store of another version is refused."""
+"""Counts up with every change of a table; a store of another version is refused. A table that is
+new needs none: a store without it gets it."""
 
 metadata = MetaData()
 
@@ -87,6 +88,17 @@ changes = Table(
     Column("at", DateTime, nullable=False),
     sqlite_autoincrement=True,
 )
+
+bar_changes = Table(
+    "bar_changes",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column(SYMBOL, String, primary_key=True),
+    Column("what", String, primary_key=True),
+    Column("first_session", Date, nullable=False),
+    Column("bars", Integer, nullable=False),
+)
+"""Of a change of bars: the symbols whose past it changed, beside adding sessions at the end."""
 
 builds = Table(
     "builds",

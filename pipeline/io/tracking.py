@@ -18,6 +18,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
@@ -176,6 +177,13 @@ def log_settings(settings: Mapping[str, Any], sections: Sequence[str]) -> None:
 def log_config(settings: Mapping[str, Any]) -> None:
     """The whole configuration a run was started with, as ``config.yaml``."""
     mlflow.log_dict(dict(settings), "config.yaml")
+
+
+def config_of(run_id: str) -> dict[str, Any]:
+    """The configuration that `log_config` kept with a run."""
+    text = mlflow.artifacts.load_text(f"runs:/{run_id}/config.yaml")
+    content: dict[str, Any] = yaml.safe_load(text)
+    return content
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:

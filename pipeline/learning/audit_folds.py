@@ -14,7 +14,7 @@ from pipeline.leaks import Checked, compared, places_of, together
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.folds import prepared_folds
 from pipeline.learning.models import Target
-from pipeline.learning.splits import WalkForward
+from pipeline.learning.splits import Splitter
 
 Pair = tuple[np.ndarray, np.ndarray]
 """Row positions trained on and validated."""
@@ -49,7 +49,7 @@ Prepare = Callable[[Dataset, Pair], Prepared]
 class _OneFold:
     """A splitter of which one fold is left."""
 
-    def __init__(self, splitter: WalkForward, pair: Pair) -> None:
+    def __init__(self, splitter: Splitter, pair: Pair) -> None:
         self._splitter = splitter
         self._pair = pair
 
@@ -116,7 +116,7 @@ def _torn(codes: np.ndarray, part: Mask) -> Mask:
 
 
 def prepared_fold(
-    splitter: WalkForward,
+    splitter: Splitter,
     dataset: Dataset,
     pair: Pair,
     *,
@@ -124,7 +124,7 @@ def prepared_fold(
     max_rows: int | None = None,
 ) -> Prepared:
     """One fold as the search prepares it."""
-    one = cast(WalkForward, _OneFold(splitter, pair))
+    one = cast(Splitter, _OneFold(splitter, pair))
     fold = prepared_folds(dataset, one, target, max_rows=max_rows)[0]
     train = dataset.rows(pair[0]).at(fold.train_sessions)
     encoded = fold.train_x.shape[1] - len(dataset.numeric)

@@ -17,7 +17,7 @@ import pandas as pd
 from pipeline.leaks import NOWHERE, Checked, places_of, together
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.evaluation import newey_west_t, rank_ic
-from pipeline.learning.splits import Windows
+from pipeline.learning.splits import Step
 from pipeline.schemas import SESSION, SYMBOL
 
 Forecast = Callable[[Dataset, Dataset], pd.Series]
@@ -62,7 +62,7 @@ class Recipe:
 
     forecast: Forecast
     dataset: Dataset
-    windows: Windows
+    windows: Step
     bounds: Bounds
     seed: int
 
@@ -73,7 +73,7 @@ class Recipe:
 
     def ics(self, dataset: Dataset) -> pd.Series:
         """Rank IC of each session of the holdout, forecast from development."""
-        train, test = dataset.at(self.windows.development), dataset.at(self.windows.holdout)
+        train, test = dataset.at(self.windows.development), dataset.at(self.windows.predicted)
         return rank_ic(test.returns, self.forecast(train, test))
 
 

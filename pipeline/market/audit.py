@@ -122,8 +122,7 @@ class Recalculation:
         )
 
     def _states(self, history: History, sessions: pd.DatetimeIndex) -> pd.DataFrame:
-        listed = history.bars if self.index == UNIVERSE_INDEX else history.index_bars
-        moves, vix = moves_of(listed, self.index)
+        moves, vix = moves_of(history.bars, history.index_bars, self.index)
         return regimes(moves, sessions, vix, **self.limits)
 
 

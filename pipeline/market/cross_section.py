@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.market.windows import Array, ratio
+from pipeline.market.windows import Array, change, ratio
 
 COLUMNS = (1 << 16) - 1
 """The last bits of a value that is ranked hold its column."""
@@ -34,6 +34,19 @@ def universe_mean(values: Array) -> Array:
     present = ~np.isnan(values)
     sums = _whole(values, present).sum(axis=1) / GRID
     return ratio(sums, present.sum(axis=1).astype(np.float64))
+
+
+def market_return(closes: Array, index: Array | None) -> Array:
+    """Close-to-close return of the market, shape ``(sessions,)``.
+
+    Parameters
+    ----------
+    closes
+        Of all symbols, sessions x symbols.
+    index
+        Closes of an index, by session; None: the mean of the symbols' returns.
+    """
+    return universe_mean(change(closes, 1)) if index is None else change(index, 1)
 
 
 def _whole(values: Array, present: npt.NDArray[np.bool_]) -> Codes:
@@ -61,6 +74,16 @@ def ranks(values: Array) -> Array:
     if values.shape[1] > COLUMNS + 1:
         raise ValueError(f"{values.shape[1]} symbols to rank, at most {COLUMNS + 1} are possible")
     return _by_sessions(_ranks, values)
+
+
+def centred_ranks(values: Array) -> Array:
+    """Ranks less their mean: between -0.5 and 0.5, of each session's values around 0.
+
+    >>> centred_ranks(np.array([[3.0, 1.0, 3.0, np.nan, 2.0]]))
+    array([[ 0.25 , -0.375,  0.25 ,    nan, -0.125]])
+    """
+    number = (~np.isnan(values)).sum(axis=1, keepdims=True)
+    return ranks(values) - (1 + 1 / np.maximum(number, 1)) / 2
 
 
 def peers_mean(values: Array, groups: Codes) -> Array:
@@ -114,7 +137,8 @@ def _ranks(values: Array) -> Array:
     bits.sort(axis=1)
     columns = bits & COLUMNS
     bits >>= COLUMNS.bit_length()
-    places = _places(bits[:, 1:] != bits[:, :-1])
+    # Those missing come last; what place they have does not matter.
+    places = _places((bits[:, 1:] != bits[:, :-1]) | (bits[:, 1:] == LARGEST >> 16))
     columns += np.arange(len(values))[:, None] * values.shape[1]
     ranked = np.empty_like(values)
     ranked.ravel()[columns] = places

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import inspect
-import textwrap
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache, cached_property, wraps
+from dataclasses import dataclass, field, replace
+from functools import cached_property, wraps
 from itertools import product
-from types import FunctionType, ModuleType
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.market.cross_section import centred_ranks
+from pipeline.market.fingerprints import MAKERS, fingerprint, needed
 from pipeline.market.windows import Array
 
 Kind = Literal["symbol", "session", "static"]
 Values = npt.NDArray[Any]
 Calculation = Callable[..., Values]
+Parameter = int | str | tuple[int, int]
 Series = Callable[..., Values]
 """Calculation from `Known` (and parameters) that several features share."""
 
@@ -95,6 +95,16 @@ def kept(series: Series) -> Series:
     return remembered
 
 
+def rank_in_session(known: Known, values: Values, since: int) -> Array:
+    """Centred rank among the symbols with a bar in s, from row `since` on.
+
+    A symbol without one may have a value, a mean of its sector or of its own past. It has no rank:
+    who is listed early or gone for long moves nobody.
+    """
+    has_bar = ~np.isnan(known.close[since:])
+    return centred_ranks(np.where(has_bar, values[since:], np.nan))
+
+
 @dataclass(frozen=True)
 class Feature:
     """One column of a snapshot, defined once.
@@ -116,6 +126,8 @@ class Feature:
         Called with `Known` and the parameters.
     parameters
         Pairs of name and value, in the order of the signature.
+    ranked
+        The value is the centred rank of the calculation's among the symbols with a bar in s.
     """
 
     name: str
@@ -124,7 +136,13 @@ class Feature:
     formula: str
     source: str
     calculation: Calculation
-    parameters: tuple[tuple[str, int | str], ...] = ()
+    parameters: tuple[tuple[str, Parameter], ...] = ()
+    ranked: bool = False
+
+    def as_rank(self) -> Feature:
+        """The same feature as its centred rank in the session, by a name of its own."""
+        name, formula = f"rank_{self.name}", f"centred rank: {self.formula}"
+        return replace(self, name=name, formula=formula, ranked=True)
 
     @property
     def known_at(self) -> str:
@@ -133,19 +151,31 @@ class Feature:
             return "day of the symbol table"
         return "close of t-1" if self.lookback else "before the open of t"
 
-    def __call__(self, known: Known) -> Values:
-        """Values of the shape that the kind says."""
-        return self.calculation(known, **dict(self.parameters))
+    def __call__(self, known: Known, since: int = 0) -> Values:
+        """Values of the shape that the kind says; where there are sessions, from row `since` on."""
+        values = self.calculation(known, **dict(self.parameters))
+        if self.ranked:
+            return rank_in_session(known, values, since)
+        return values if self.kind == "static" else values[since:]
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the code and parameters that make the values; blind to layout and comments.
 
-        Covers the calculation, every `pipeline.market` function it calls, directly or not, and
-        the constants that these name. Not covered: how `Known` itself was filled.
+        Covers the calculation, every `pipeline.market` function it calls, directly or not, what
+        makes the results it reads from `Known`, and the constants that all these name.
         """
-        parts = [*sorted(_code(self.calculation)), repr(self.parameters)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return fingerprint(self._functions, repr(self.parameters))
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """Which results of `fingerprints.MAKERS` the values are made of."""
+        functions = needed(self._functions)
+        return frozenset(name for name, makers in MAKERS.items() if functions.issuperset(makers))
+
+    @property
+    def _functions(self) -> tuple[Callable[..., Any], ...]:
+        return (self.calculation, rank_in_session) if self.ranked else (self.calculation,)
 
 
 class Definitions:
@@ -166,7 +196,7 @@ class Definitions:
         lookback: int | Callable[..., int],
         source: str,
         kind: Kind = "symbol",
-        **parameters: tuple[int | str, ...],
+        **parameters: tuple[Parameter, ...],
     ) -> Callable[[Calculation], Calculation]:
         """Define one feature per combination of `parameters`; the docstring is the formula.
 
@@ -204,50 +234,3 @@ class Definitions:
         if feature.name in self._features:
             raise ValueError(f"feature {feature.name} is defined twice")
         self._features[feature.name] = feature
-
-
-@cache
-def _code(function: FunctionType) -> frozenset[str]:
-    """Bare code of a function, of the market functions it calls, and the constants they name."""
-    found: dict[FunctionType, str] = {}
-    constants: set[str] = set()
-    waiting = [function]
-    while waiting:
-        current = inspect.unwrap(waiting.pop())
-        if current in found:
-            continue
-        definition = _bare_definition(current)
-        found[current] = ast.unparse(definition)
-        for name, value in _named(definition, current.__globals__):
-            if isinstance(value, FunctionType) and value.__module__.startswith("pipeline.market"):
-                waiting.append(value)
-            elif isinstance(value, int | float | str | tuple):
-                constants.add(f"{name} = {value!r}")
-    return frozenset(found.values()) | constants
-
-
-def _bare_definition(function: FunctionType) -> ast.FunctionDef:
-    """Syntax tree without what does not change the values."""
-    definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    assert isinstance(definition, ast.FunctionDef)
-    definition.decorator_list, definition.returns = [], None
-    if ast.get_docstring(definition) is not None:
-        definition.body = definition.body[1:] or [ast.Pass()]
-    for node in ast.walk(definition):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-    return definition
-
-
-def _named(definition: ast.FunctionDef, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Module-level objects that a function refers to, by name or as ``module.name``."""
-    nodes = list(ast.walk(definition))
-    local = {node.arg for node in nodes if isinstance(node, ast.arg)}
-    local |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    for node in nodes:
-        if isinstance(node, ast.Name) and node.id in scope and node.id not in local:
-            yield node.id, scope[node.id]
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            module = scope.get(node.value.id)
-            if isinstance(module, ModuleType) and module.__name__.startswith("pipeline.market"):
-                yield node.attr, getattr(module, node.attr)

@@ -10,17 +10,19 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import InvalidData
-from pipeline.market.cross_section import universe_mean
+from pipeline.market.cross_section import market_return
 from pipeline.market.definitions import Feature, Known
 from pipeline.market.features_classic import classic
 from pipeline.market.features_extended import extended
+from pipeline.market.features_ranked import ranked
 from pipeline.market.selection import LIQUIDITY_SESSIONS, Mask, selection
-from pipeline.market.windows import array, change
+from pipeline.market.windows import array
 from pipeline.schemas import ROW, STATIC, BarPanel, Panel
 
 FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {
     "classic": tuple(classic),
     "extended": tuple(extended),
+    "ranked": tuple(ranked),
 }
 
 
@@ -144,17 +146,14 @@ def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
     names = inputs.bars.symbols.sort_values()
     bars = inputs.bars.loc(sessions, names)
     prices = {field.name: array(getattr(bars, field.name)) for field in fields(bars)}
-    if inputs.market is None:
-        market_return = universe_mean(change(prices["close"], 1))
-    else:
-        market_return = change(array(inputs.market["close"].reindex(sessions)), 1)
+    index = None if inputs.market is None else array(inputs.market["close"].reindex(sessions))
     return Known(
         **prices,  # type: ignore[arg-type]
         indicators={
             name: array(frame.reindex(index=sessions, columns=names))
             for name, frame in inputs.indicators.items()
         },
-        market_return=market_return,
+        market_return=market_return(prices["close"], index),
         regimes=inputs.regimes.reindex(targets),
         symbols=inputs.symbols.reindex(index=names, columns=list(STATIC)),
         sessions=sessions,
@@ -163,9 +162,9 @@ def known_before(inputs: FeatureInputs, calendar: pd.DatetimeIndex) -> Known:
     )
 
 
-def feature_set_hash(features: Iterable[Feature]) -> str:
-    """12 hex digits for the names and hashes of the features; their order does not matter."""
-    lines = sorted(f"{feature.name} {feature.hash}" for feature in features)
+def feature_set_hash(hashes: Mapping[str, str]) -> str:
+    """12 hex digits for the names and hashes of features; their order does not matter."""
+    lines = sorted(f"{name} {of_feature}" for name, of_feature in hashes.items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
@@ -188,13 +187,15 @@ def _calendar(sessions: pd.DatetimeIndex, next_session: pd.Timestamp | None) -> 
 
 
 def _rows(features: Sequence[Feature], known: Known, usable: Mask) -> pd.DataFrame:
+    since = int(np.nonzero(usable)[0].min(initial=len(usable)))
+    usable, targets = usable[since:], known.targets[since:]
     session, symbol = np.nonzero(usable)
-    everything = pd.MultiIndex.from_product([known.targets, known.symbols.index], names=ROW)
+    everything = pd.MultiIndex.from_product([targets, known.symbols.index], names=ROW)
     index = everything[usable.ravel()]
     numbers = [feature for feature in features if feature.kind != "static"]
     columns = np.empty((len(numbers), len(index)), dtype=np.float32)
     for column, feature in zip(columns, numbers, strict=True):
-        column[:] = feature(known)[usable if feature.kind == "symbol" else session]
+        column[:] = feature(known, since)[usable if feature.kind == "symbol" else session]
     rows = pd.DataFrame(columns.T, index=index, columns=[f.name for f in numbers], copy=False)
     for feature in features:
         if feature.kind == "static":

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import talib
 
 from pipeline.market.windows import Array
 from pipeline.schemas import INDICATORS, SYMBOL, BarPanel
@@ -72,6 +71,8 @@ def first_values(obv: pd.DataFrame) -> pd.Series:
 
 
 def _series(high: Array, low: Array, close: Array, volume: Array) -> Array:
+    import talib  # not needed to know the code, which the hashes of features do
+
     macd = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
     rsi = talib.RSI(close, timeperiod=14)
     # TA-Lib answers 0 for a series that never moved, as for one that only fell.

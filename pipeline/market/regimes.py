@@ -25,6 +25,7 @@ STALE_AFTER = pd.Timedelta(days=14)
 
 DEFAULT_HIGH_VIX = 30.0
 VIX = "^VIX"
+"""Taken for the level of volatility wherever it is known, and never for the market."""
 
 
 def lookback(volatility_window: int = 252) -> int:
@@ -67,18 +68,22 @@ def universe_moves(bars: BarPanel) -> pd.DataFrame:
     return pd.DataFrame(means, index=bars.sessions).iloc[1:]
 
 
-def moves_of(listed: BarPanel, index: str) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Moves of an index and the VIX closes beside it, where there are any.
+def moves_of(
+    stocks: BarPanel | None, indices: BarPanel, index: str
+) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Moves of the market's index and the VIX closes beside it, where there are any.
 
     Parameters
     ----------
-    listed
-        Bars of the indices; of the stocks for the index `pipeline.schemas.UNIVERSE_INDEX`.
+    stocks
+        Needed for the index `pipeline.schemas.UNIVERSE_INDEX` alone, which is their mean.
     """
+    vix = indices.close.get(VIX)
     if index == UNIVERSE_INDEX:
-        return universe_moves(listed), None
-    prices = {name: getattr(listed, name)[index] for name in ("high", "low", "close")}
-    return index_moves(pd.DataFrame(prices)), listed.close.get(VIX)
+        assert stocks is not None
+        return universe_moves(stocks), vix
+    prices = {name: getattr(indices, name)[index] for name in ("high", "low", "close")}
+    return index_moves(pd.DataFrame(prices)), vix
 
 
 def regimes(

@@ -19,20 +19,20 @@ from pipeline.learning import audit_folds, audit_skill
 from pipeline.learning.dataset import Dataset, join
 from pipeline.learning.folds import capped
 from pipeline.learning.models import Target, assemble, fit, predictions
-from pipeline.learning.splits import Windows, retrain_windows
+from pipeline.learning.splits import Step, holdout_step
 from pipeline.market import audit as market_audit
 from pipeline.market.audit import Calculation, History, Recalculation, Rows
 from pipeline.market.labels import labels
 from pipeline.schemas import ROW, SESSION
 from pipeline.settings import Settings
 from pipeline.stages import _build, _data, _evidence, _predictions
+from pipeline.stages._evaluation import TRAINED_UNTIL
+from pipeline.stages._index import market_index, regimes
 from pipeline.stages._recipe import feature_set, learned_features, row_selection
 from pipeline.stages.features import missing_sessions
 
 Check = Callable[[], Checked]
 
-TRAINED_UNTIL = "trained_until"
-"""Column of stored predictions: the last session that the model of each one learned from."""
 
 EQUAL = 1e-6
 """Relative distance below which predictions made on two types of processor are equal."""
@@ -50,11 +50,11 @@ def of_market(settings: Settings, store: Store) -> dict[str, Check]:
     )
     made = Recalculation(
         features=feature_set(settings),
-        index=_data.market_index(settings, store),
+        index=market_index(settings, store).symbol,
         limits=settings.regimes.model_dump(exclude={"days"}),
         selection=row_selection(settings),
     )
-    states = market_audit.under(_data.regimes(settings, store), made.index)
+    states = market_audit.under(regimes(settings, store), made.index)
     stored: list[tuple[Calculation, Rows]] = [
         (made.indicators, _indicators(store, bars.sessions, sessions)),
         (made.regimes, _by_session(states, sessions)),
@@ -116,10 +116,8 @@ def of_model(version: ModelVersion) -> dict[str, Check]:
 def _audited_sessions(settings: Settings, store: Store) -> pd.DatetimeIndex:
     """Sessions spread over those whose stored results are of the bars as they are now."""
     sessions = _data.require_bars(store, "audit")
-    index = _data.market_index(settings, store)
-    built = {"indicators": "indicators", "regimes": f"regimes {index}", "labels": "labels"}
-    for stage, name in built.items():
-        if not _data.stale_since(store, name, ("bars",)).empty:
+    for stage in ("indicators", "regimes", "labels"):
+        if not _data.stale_since(store, stage, ("bars",)).empty:
             raise NotReady(
                 "audit", f"bars changed since {stage} were made", "both of the same bars",
                 f"mlflow run . -e {stage}",
@@ -163,12 +161,12 @@ def _labels(store: Store, history: History, sessions: pd.DatetimeIndex) -> Check
     return together(parts)
 
 
-def _windows(settings: Settings, store: Store, version: ModelVersion | None) -> Windows:
+def _windows(settings: Settings, store: Store, version: ModelVersion | None) -> Step:
     """Development and holdout of the audit; a model's audit ends where its own holdout ended."""
     asked, last = settings.audit, settings.audit.last
     if last is None and version is not None:
         last = pd.Timestamp(mlflow.get_run(version.run_id).data.tags[_evidence.LAST_TAG])
-    return retrain_windows(
+    return holdout_step(
         store.label_ready_sessions(),
         window_days=asked.window_days,
         holdout_days=asked.holdout_days,
@@ -178,9 +176,9 @@ def _windows(settings: Settings, store: Store, version: ModelVersion | None) -> 
     )
 
 
-def _dataset(settings: Settings, store: Store, windows: Windows) -> Dataset:
+def _dataset(settings: Settings, store: Store, windows: Step) -> Dataset:
     """Rows of both windows with all features of the set, also those the recipe leaves out."""
-    sessions = windows.development.union(windows.holdout)
+    sessions = windows.development.union(windows.predicted)
     rows = _data.snapshot_store(settings).read(sessions, _data.universe(settings))
     return join(rows, store.labels(sessions[0], sessions[-1]))
 

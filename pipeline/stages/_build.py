@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import get_class
 
 from pipeline.errors import InvalidSettings
-from pipeline.learning.splits import WalkForward
+from pipeline.learning.splits import Splitter
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def learners(settings: Settings) -> list[Learner]:
     ]
 
 
-def splitter(settings: Settings) -> WalkForward:
+def splitter(settings: Settings) -> Splitter:
     """The cross-validation splitter."""
     chosen = settings.cv
     built = _class(chosen.target)(**chosen.model_dump(exclude={"target"}))
-    assert isinstance(built, WalkForward)
+    assert isinstance(built, Splitter)
     return built
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import NotReady, TooFewSessions
+from pipeline.io import calendar
 from pipeline.io.providers import Provider, provider
 from pipeline.io.snapshots import SnapshotStore
 from pipeline.io.store import Store
-from pipeline.schemas import SESSION, UNIVERSE_INDEX
+from pipeline.schemas import SESSION
 from pipeline.settings import Named, Settings
 
 if TYPE_CHECKING:
     from pipeline.learning.dataset import Dataset
-    from pipeline.learning.splits import WalkForward, Windows
+    from pipeline.learning.splits import Splitter, Step
 
 DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
 
@@ -79,25 +80,12 @@ def refresh(settings: Settings) -> None:
 
 def next_session(settings: Settings, last: pd.Timestamp) -> pd.Timestamp:
     """The exchange's session after `last`."""
-    calendar = _exchange_calendar(settings, last, last)
-    later = calendar.sessions[calendar.sessions > last]
-    return pd.Timestamp(later[0]).as_unit("us")
+    return calendar.next_session(settings.data.exchange_calendar, last)
 
 
 def short_sessions(settings: Settings, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Sessions that close early, between the first and the last of those given."""
-    calendar = _exchange_calendar(settings, sessions[0], sessions[-1])
-    return pd.DatetimeIndex(calendar.early_closes).as_unit("us")
-
-
-def _exchange_calendar(settings: Settings, first: pd.Timestamp, last: pd.Timestamp) -> Any:
-    """The exchange's calendar, a month wider on both sides."""
-    import exchange_calendars
-
-    month = pd.Timedelta(days=30)
-    return exchange_calendars.get_calendar(
-        settings.data.exchange_calendar, start=first - month, end=last + month
-    )
+    return calendar.Calendar(settings.data.exchange_calendar, sessions[0], sessions[-1]).short()
 
 
 def with_next(sessions: pd.DatetimeIndex, following: pd.Timestamp) -> pd.DatetimeIndex:
@@ -208,6 +196,16 @@ def _as_written(settings: Named, names: Iterable[str]) -> list[str]:
     return [as_written(name, settings.data.exchange_calendar) for name in names]
 
 
+def named(symbols: Iterable[str], most: int = 20) -> tuple[int, str]:
+    """How many, and the first of them.
+
+    >>> named(["C", "A", "B"], most=2)
+    (3, 'A, B, ...')
+    """
+    listed = sorted(symbols)
+    return len(listed), ", ".join([*listed[:most], *(["..."] if len(listed) > most else [])])
+
+
 def unknown_symbols(settings: Named) -> list[str]:
     """Faults of the symbols given by name, and of a universe of which the source has none."""
     known = _known_symbols(settings)
@@ -231,37 +229,54 @@ def _known_symbols(settings: Named) -> set[str]:
     return set(asked.symbols().index)
 
 
-def stale_since(store: Store, name: str, kinds: tuple[str, ...]) -> pd.DataFrame:
-    """Changes of these tables since a result was last built; empty where it is current."""
+def stale_since(
+    store: Store, name: str, kinds: tuple[str, ...], made_by: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Changes of these tables since a result was last built; empty where it is current.
+
+    Parameters
+    ----------
+    made_by
+        What the result is made by now; where it was made by something else, all changes count.
+    """
     built = store.built(name)
-    changes = store.changes(since_revision=built.revision if built else 0)
+    current = built is not None and (made_by is None or dict(built.detail) == made_by)
+    changes = store.changes(since_revision=built.revision if built and current else 0)
     return changes[changes["kind"].isin(kinds)]
 
 
-def market_index(settings: Settings, store: Store) -> str:
-    """The index regimes come from: the configured one where the store has it, else the universe."""
-    wanted = settings.data.market_index
-    has_it = wanted is not None and wanted in store.symbols("index").index
-    return str(wanted) if has_it else UNIVERSE_INDEX
-
-
-def regimes(settings: Settings, store: Store) -> pd.DataFrame:
-    """Stored regimes by session at whose open they are known."""
-    return store.regimes(market_index(settings, store))
-
-
-def windows(settings: Settings, label_ready: pd.DatetimeIndex) -> Windows:
+def holdout_step(settings: Settings, label_ready: pd.DatetimeIndex) -> Step:
     """Development and holdout sessions of the retrain asked for."""
-    from pipeline.learning.splits import retrain_windows
+    from pipeline.learning import splits
 
     asked = settings.retrain
-    return retrain_windows(
+    return splits.holdout_step(
         label_ready,
         window_days=asked.window_days,
         holdout_days=asked.holdout_days,
-        embargo_sessions=settings.cv.embargo_sessions,
+        embargo_sessions=settings.cv.gap_sessions,
+        expanding=asked.expanding,
         start=asked.first,
         end=asked.last,
+    )
+
+
+def walk_forward_steps(settings: Settings, sessions: pd.DatetimeIndex) -> list[Step]:
+    """Refits of a walk-forward over these sessions."""
+    from pipeline.learning import splits
+    from pipeline.stages import _build
+
+    asked = settings.evaluation
+    return splits.walk_forward_steps(
+        sessions,
+        window_days=settings.retrain.window_days,
+        refit_every=asked.refit_every,
+        search_every=asked.search_every,
+        least_sessions=_build.splitter(settings).needed_sessions,
+        embargo_sessions=settings.cv.gap_sessions,
+        expanding=settings.retrain.expanding,
+        start=None if asked.start is None else pd.Timestamp(asked.start),
+        end=settings.retrain.last,
     )
 
 
@@ -288,15 +303,14 @@ def dataset(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Dat
     return join(snapshots(settings, sessions), store.labels(sessions[0], sessions[-1]))
 
 
-def require_rows(who: str, part: str, rows: Dataset, splitter: WalkForward) -> None:
+def require_rows(who: str, part: str, rows: Dataset, splitter: Splitter) -> None:
     """Refuse a window whose sessions with rows are too few for the folds."""
     sessions = len(rows.sessions)
     if sessions < splitter.needed_sessions:
         raise TooFewSessions(
             who,
             f"{part} has {sessions} sessions and {len(rows.returns):,} rows to learn from",
-            f"{splitter.needed_sessions} sessions: {splitter.min_train_sessions} to train on, "
-            f"{splitter.embargo_sessions} embargo, {splitter.folds} folds of "
-            f"{splitter.fold_sessions}; widen retrain.window_days, or choose later dates",
+            f"{splitter.needed_sessions} sessions: {splitter.needs}; "
+            "widen retrain.window_days, or choose later dates",
             "mlflow run . -e status",
         )

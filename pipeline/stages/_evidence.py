@@ -10,8 +10,16 @@ import pandas as pd
 from mlflow.entities import Run
 
 from pipeline.io import tracking
-from pipeline.learning.evaluation import session_losses
+from pipeline.learning.evaluation import (
+    rank_ic,
+    rank_ic_aged,
+    session_losses,
+    sharpe,
+    top_return,
+)
 from pipeline.settings import Settings
+from pipeline.stages import _trading
+from pipeline.trading.performance import total_return
 from pipeline.trading.promotion import GateResult, evaluate
 from pipeline.trading.significance import (
     deflated_sharpe_by_looks,
@@ -23,11 +31,13 @@ from pipeline.trading.significance import (
 PREDICTIONS_TAG = "predictions"
 FIRST_TAG = "holdout.start"
 LAST_TAG = "holdout.end"
+LOOKS = "looks.json"
 
 
 def predictions_digest(predictions: pd.Series) -> str:
     """32 hex digits over sessions, symbols and values: equal predictions are one look."""
-    return hashlib.sha256(predictions.sort_index().to_csv().encode()).hexdigest()[:32]
+    ordered = predictions.sort_index()
+    return hashlib.sha256(pd.util.hash_pandas_object(ordered).to_numpy().tobytes()).hexdigest()[:32]
 
 
 def earlier_looks(
@@ -68,6 +78,52 @@ def luck(net_returns: pd.Series, looks: int, seed: int) -> dict[str, float]:
         "backtest/deflated_sharpe": deflated_sharpe_by_looks(net_returns, looks),
         "backtest/looks": float(looks),
     }
+
+
+ROUND_TRIPS_BPS = (5.0, 10.0, 20.0)
+FREE = {
+    "commission_bps": 0.0, "commission_per_share": 0.0, "commission_minimum": 0.0,
+    "spread_fraction": 0.0, "impact": 0.0, "borrow_bps_a_year": 0.0,
+}  # fmt: skip
+
+
+def robustness(
+    settings: Settings, returns: pd.Series, predicted: pd.Series, traded: _trading.Market
+) -> dict[str, float]:
+    """How much of the skill outlives a late forecast, another price or a higher cost.
+
+    Returns
+    -------
+    dict
+        ``robustness/``: ``ic_1_old`` and ``ic_5_old``, rank IC of forecasts one and five
+        sessions old; ``ic_overnight`` and ``ic_close_to_close``, with the same session's other
+        returns (skill that is the opposite of the overnight one needs a fill at the printed
+        open); ``top_bps``, what the best forecasts earn over the mean before costs;
+        ``sharpe_<n>bp`` and ``return_<n>bp``, net at another cost of a round trip.
+    """
+    labelled = predicted.loc[returns.index]
+    overnight = traded.open / traded.previous_close - 1
+    whole = traded.close / traded.previous_close - 1
+    found = {
+        "ic_1_old": rank_ic_aged(returns, predicted, 1),
+        "ic_5_old": rank_ic_aged(returns, predicted, 5),
+        "ic_overnight": _mean_ic(overnight, labelled),
+        "ic_close_to_close": _mean_ic(whole, labelled),
+        "top_bps": 1e4 * top_return(returns, labelled, settings.backtest.max_positions),
+    }
+    for bps in ROUND_TRIPS_BPS:
+        strategy = settings.strategy.model_copy(update={**FREE, "slippage_bps": bps / 2})
+        net = _trading.net_returns(
+            settings.model_copy(update={"strategy": strategy}), predicted, traded
+        )
+        found[f"sharpe_{bps:g}bp"] = sharpe(net)
+        found[f"return_{bps:g}bp"] = total_return(net)
+    return {f"robustness/{name}": value for name, value in found.items()}
+
+
+def _mean_ic(wide: pd.DataFrame, predicted: pd.Series) -> float:
+    other = pd.Series(wide.stack().reindex(predicted.index))
+    return float(rank_ic(other, predicted).mean())
 
 
 def worse_than_ridge(
@@ -122,4 +178,10 @@ def newest_evidence(settings: Settings, recipe: str, own: Run) -> Run:
 
 def log_looks(looks: list[str]) -> None:
     """Ids of the earlier looks, so that a reproduction can deflate by the same count."""
-    mlflow.log_text(json.dumps(looks), "looks.json")
+    mlflow.log_text(json.dumps(looks), LOOKS)
+
+
+def logged_looks(run_id: str) -> list[str]:
+    """The ids that `log_looks` kept with a run."""
+    looks: list[str] = json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{LOOKS}"))
+    return looks

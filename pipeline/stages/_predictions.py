@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.errors import Refused
 from pipeline.io import models, registry
 from pipeline.io.store import Store
-from pipeline.learning.models import predictions
 from pipeline.schemas import SESSION
 from pipeline.settings import Settings
-from pipeline.stages import _data
-from pipeline.stages._recipe import feature_set
+from pipeline.stages import _data, _index
+from pipeline.stages._recipe import feature_hashes, feature_set
 
 RETRAIN = "mlflow run . -e retrain && mlflow run . -e promote"
 
 
 def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[str, str]:
-    """Refuse a model of another source, or whose features were changed since its training.
+    """Refuse a model of another source or market index, or of features changed since.
 
     Returns
     -------
@@ -34,7 +35,7 @@ def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[st
             f"mlflow run . -e {who} -P overrides=data={source}",
         )
     used = models.features_of(version)
-    current = {feature.name: feature.hash for feature in feature_set(settings)}
+    current = feature_hashes(settings)
     changed = [name for name, known in used.items() if current.get(name) != known]
     if changed:
         raise Refused(
@@ -44,7 +45,25 @@ def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[st
             f"features={version.tags.get('feature_set')} as it was, or a new model",
             RETRAIN,
         )
+    _check_index(settings, version, who, used)
     return used
+
+
+def _check_index(settings: Settings, version: ModelVersion, who: str, used: Iterable[str]) -> None:
+    trained_on = version.tags.get("market_index")
+    measured = {f.name for f in feature_set(settings) if f.reads & {"market_return", "regimes"}}
+    if trained_on is None or measured.isdisjoint(used):
+        return
+    with _data.open_store(settings) as store:
+        index = _index.market_index(settings, store)
+    if index.symbol != trained_on:
+        raise Refused(
+            who,
+            f"version {version.version} was trained against {trained_on}, the market is now "
+            f"{index.symbol}: {index.why}",
+            f'data.market_index="{trained_on}", or a new model',
+            RETRAIN,
+        )
 
 
 def predicted_now(
@@ -55,6 +74,8 @@ def predicted_now(
     rows = _data.snapshot_store(settings).read(sessions, _data.universe(settings), columns)
     if rows.empty:
         return pd.Series(dtype="float64", index=rows.index, name="prediction")
+    from pipeline.learning.models import predictions  # brings scikit-learn
+
     return predictions(registry.load(version), rows[columns])
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from pipeline.errors import InvalidSettings
 from pipeline.market.definitions import Feature
 from pipeline.market.features import FEATURE_SETS, feature_set_hash
+from pipeline.market.fingerprints import MAKERS, fingerprint
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.settings import Settings
-from pipeline.trading.strategy import Rules
+from pipeline.trading.rules import Rules
 
 
 def feature_set(settings: Settings) -> tuple[Feature, ...]:
@@ -21,6 +22,32 @@ def feature_set(settings: Settings) -> tuple[Feature, ...]:
         known = ", ".join(FEATURE_SETS)
         raise InvalidSettings("features", f"no feature set {name!r}", f"one of: {known}")
     return FEATURE_SETS[name]
+
+
+def feature_hashes(settings: Settings) -> dict[str, str]:
+    """What makes each feature of the chosen set, by its name: its code, and how regimes are told.
+
+    It is what a model records of the features it uses.
+    """
+    features, rules = feature_set(settings), regime_rules(settings)
+    return {f.name: f"{f.hash} {rules}" if "regimes" in f.reads else f.hash for f in features}
+
+
+def regime_rules(settings: Settings) -> str:
+    """12 hex digits over the limits by which regimes are told."""
+    limits = settings.regimes.model_dump_json(exclude={"days"})
+    return hashlib.sha256(limits.encode()).hexdigest()[:12]
+
+
+def indicators_made_by() -> dict[str, str]:
+    """What indicators are made by: another code makes all of them anew."""
+    return {"code": fingerprint(MAKERS["indicators"])}
+
+
+def regimes_made_by(settings: Settings, index: str) -> dict[str, str]:
+    """What regimes are made by: code, limits and index."""
+    code = fingerprint(MAKERS["regimes"])
+    return {"code": code, "rules": regime_rules(settings), "index": index}
 
 
 def learned_features(settings: Settings) -> tuple[Feature, ...]:
@@ -34,11 +61,17 @@ def learned_features(settings: Settings) -> tuple[Feature, ...]:
     return tuple(f for f in features if wide_enough or f.kind != "session")
 
 
+def learned_hashes(settings: Settings) -> dict[str, str]:
+    """Those of `feature_hashes` that a model learns from, in their order."""
+    hashes = feature_hashes(settings)
+    return {feature.name: hashes[feature.name] for feature in learned_features(settings)}
+
+
 def window_sessions(settings: Settings) -> int:
     """Expected sessions of the development window: known without looking at data."""
     asked = settings.retrain
     days = asked.window_days
-    if asked.start and asked.end:
+    if asked.start and asked.end and settings.evaluation.name == "holdout":
         days = (asked.end - asked.start).days - asked.holdout_days
     return round(days * SESSIONS_A_YEAR / 365)
 
@@ -46,14 +79,15 @@ def window_sessions(settings: Settings) -> int:
 def recipe(settings: Settings) -> dict[str, Any]:
     """Features, target, model and space, budget, window, folds, strategy and seed."""
     content = settings.model_dump(mode="json", by_alias=True)
+    content["hpo"].pop("told_trials")  # a repeated search is the same recipe
     return {
-        "features": {f.name: f.hash for f in learned_features(settings)},
+        "features": learned_hashes(settings),
         "rows": row_selection(settings),
         "model": content["model"],
         "hpo": content["hpo"],
         "cv": content["cv"],
         "strategy": content["strategy"],
-        "window_sessions": window_sessions(settings),
+        "window_sessions": "all" if settings.retrain.expanding else window_sessions(settings),
         "seed": settings.seed,
     }
 
@@ -75,7 +109,7 @@ def feature_version(settings: Settings) -> str:
     It names the folder of the snapshots: neither two definitions nor two selections ever mix.
     """
     selection = json.dumps(row_selection(settings), sort_keys=True)
-    content = f"{feature_set_hash(feature_set(settings))} {selection}"
+    content = f"{feature_set_hash(feature_hashes(settings))} {selection}"
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mlflow
 import pandas as pd
 
-from pipeline.io import registry, tracking
+from pipeline.io import models, registry, tracking
 from pipeline.schemas import MODEL_NAME
 from pipeline.settings import Settings
-from pipeline.stages import _evidence
+from pipeline.stages import _evidence, _tear_sheet
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.performance import drawdowns
-from pipeline.trading.promotion import GateResult, verdict
+from pipeline.trading.promotion import Answer, GateResult, verdict
 
 if TYPE_CHECKING:
     from pipeline.stages._search import Chosen
@@ -51,16 +51,18 @@ class Result:
 
 
 def write(settings: Settings, work: Work, result: Result, chosen: Chosen, version: int) -> None:
-    """Log the ledger, tables, step metrics, pictures and the summary."""
+    """Log the ledger, tables, step metrics, the tear sheet and the summary."""
     with tracking.timed("report"):
         log_books(result.books)
         tracking.log_table(_evidence.gate_table(result.answers), "gates")
         tracking.log_table(_trials_table(chosen), "trials")
         tracking.log_steps({"test/rank_ic_by_session": result.rank_ic.dropna()})
-        mlflow.log_figure(_pictures(result, chosen), "report.png")
+        predicted = models.read_frame(tracking.current_run_id(), models.PREDICTIONS)["prediction"]
+        told = _told(settings, work, result)
+        _tear_sheet.log(settings, result.books, predicted, result.metrics, told)
         text = _summary(settings, work, result, version)
         mlflow.log_text(text, "report.md")
-        last = f"{work.holdout.sessions[-1]:%Y-%m-%d}"
+        last = f"{work.predicted[-1]:%Y-%m-%d}"
         mlflow.set_tags(
             {
                 "mlflow.note.content": text,
@@ -92,6 +94,45 @@ def headline_table(metrics: dict[str, float]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def traded_facts(settings: Settings, books: Backtest) -> dict[str, str]:
+    """What a tear sheet says of the trading, by name."""
+    sessions = books.net_returns.index
+    return {
+        "Out of sample": f"{sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}",
+        "Data": f"{settings.data.name}, universe {settings.universe.name}",
+        "Strategy": f"{settings.strategy.name}, at most {settings.backtest.max_positions} at once",
+        "Bankroll": f"{settings.backtest.bankroll:,.0f}",
+    }
+
+
+def _told(settings: Settings, work: Work, result: Result) -> _tear_sheet.Told:
+    development = work.development
+    name = "Walk-forward" if len(work.steps) > 1 else "Retrain"
+    return _tear_sheet.Told(
+        title=f"{name} of {settings.model.name} until {work.predicted[-1]:%Y-%m-%d}",
+        facts={
+            **traded_facts(settings, result.books),
+            "Model": settings.model.name,
+            "Features": settings.features.name,
+            "Newest development": f"{development[0]:%Y-%m-%d} to {development[-1]:%Y-%m-%d}",
+            "Fits": str(len(work.steps)),
+            "Seed": str(settings.seed),
+        },
+        verdict=verdict(result.answers),
+        reasons=[_in_words(result), *_refusals(result.answers)],
+        answers=result.answers,
+    )
+
+
+def _refusals(answers: list[GateResult]) -> list[str]:
+    """The gates that stand in the way, failed ones first, those with one reason in one sentence."""
+    by_reason: dict[str, list[str]] = {}
+    for answer in sorted(answers, key=lambda a: a.answer is not Answer.FAIL):
+        if answer.decisive and answer.answer is not Answer.PASS:
+            by_reason.setdefault(f"{answer.answer}: {answer.explanation}", []).append(answer.name)
+    return [f"{', '.join(names)}: {reason}." for reason, names in by_reason.items()]
+
+
 def _trials_table(chosen: Chosen) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -104,29 +145,6 @@ def _trials_table(chosen: Chosen) -> pd.DataFrame:
         }
         for t in chosen.trials
     )
-
-
-def _pictures(result: Result, chosen: Chosen) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    equity, drawdown, ic, trials = figure.subplots(2, 2).ravel()
-    equity.plot(result.books.equity.index, result.books.equity, color="tab:blue")
-    equity.set_title("Equity, net of costs, out of sample")
-    fall = drawdowns(result.books.net_returns)
-    drawdown.fill_between(fall.index, -100 * fall, 0, color="tab:red", alpha=0.5)
-    drawdown.set_title("Drawdown, %")
-    ic.bar(result.rank_ic.index, result.rank_ic, color="tab:gray")
-    ic.axhline(result.rank_ic.mean(), color="tab:blue")
-    ic.set_title("Rank IC by session, and its mean")
-    for name in dict.fromkeys(t.learner for t in chosen.trials):
-        own = [t for t in chosen.trials if t.learner == name and t.state == "complete"]
-        trials.plot([t.number for t in own], [t.value for t in own], "o-", label=name)
-    trials.set_title("Search objective by trial")
-    trials.legend()
-    for axes in (equity, drawdown, ic):
-        axes.tick_params(axis="x", rotation=30)
-    return figure
 
 
 def _summary(settings: Settings, work: Work, result: Result, version: int) -> str:
@@ -163,9 +181,12 @@ def _in_words(result: Result) -> str:
         )
     sessions = metrics["backtest/sessions"]
     error = (252 / sessions) ** 0.5
+    known = f"A Sharpe over {sessions:.0f} sessions has a standard error of about {error:.1f}"
+    if error < 1.0:
+        return f"{known} a year."
     return (
-        f"A Sharpe over {sessions:.0f} sessions has a standard error of about {error:.1f} a year: "
-        "by itself this result proves nothing. Evidence belongs to a recipe, over history."
+        f"{known} a year: by itself this result proves nothing. "
+        "Evidence belongs to a recipe, over history."
     )
 
 

@@ -207,17 +207,13 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
         tracking.tracking_uri(settings.tracking.uri), settings.tracking.experiment_name
     )
 
-    def recorded(checked: Settings) -> None:
-        tracking.log_config(checked.model_dump(mode="json", by_alias=True))
-        run(checked)
-
     sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     if sweep and tracking.PROJECT_RUN:
         with tracking.stage_run("sweep"):
-            step(stage, recorded, settings)
+            step(stage, run, settings)
         os.environ["MLFLOW_RUN_ID"] = tracking.PROJECT_RUN  # the next job joins the same parent
     else:
-        step(stage, recorded, settings)
+        step(stage, run, settings)
 
 
 def step(stage: str, run: Stage, settings: Settings) -> None:
@@ -225,6 +221,7 @@ def step(stage: str, run: Stage, settings: Settings) -> None:
     from pipeline.io import tracking
 
     with tracking.stage_run(stage):
+        tracking.log_config(settings.model_dump(mode="json", by_alias=True))
         run(settings)
 
 

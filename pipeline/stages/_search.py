@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,22 +12,24 @@ import numpy as np
 import optuna
 import pandas as pd
 from mlflow import MlflowClient
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from tqdm import tqdm
 
-from pipeline.io import tracking
+from pipeline.io import journal as journals
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.evaluation import OBJECTIVES, cv_metrics
 from pipeline.learning.folds import Fold, fold_of_row, prepared_folds, validated_returns
 from pipeline.learning.models import Learner, Target, calibrated, calibration_slope
 from pipeline.learning.search import search
-from pipeline.learning.trials import Trial, mean_out_of_fold
+from pipeline.learning.trials import STATES, Trial, mean_out_of_fold
 from pipeline.settings import Settings
-from pipeline.stages import _build
+from pipeline.stages import _build, _search_report, _trial_runs
 from pipeline.trading.significance import deflated_sharpe, pbo, session_sharpe
 
+log = logging.getLogger("pipeline.retrain")
+
 StrategyReturns = Callable[[pd.Series], pd.Series]
+STOPPED_BY = "search.stopped_by"
+TOLD = "search.told_trials"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Chosen:
     slope
         Calibration slope of the mean of the best trials' out-of-fold predictions.
     metrics
-        ``cv/*`` of the run contract.
+        ``cv/*`` and ``search/*`` of the run contract.
     trials
         Every trial told, in order.
     """
@@ -60,28 +62,29 @@ def searched(
     journal: Path,
     strategy_returns: StrategyReturns,
 ) -> Chosen:
-    """Search every learner on walk-forward folds of the development sessions.
+    """Search every learner on folds of the development sessions.
 
-    A search that was killed goes on where its journal ends; see `learning.search`.
+    A search that was killed goes on where its journal ends, see `learning.search`; the parent run
+    is then tagged with the one that was killed. Trials, their picture and how much of the budget
+    was spent are recorded on or under the parent.
     """
     target = Target(**settings.model.target.model_dump())
     folds = prepared_folds(
-        development, _build.splitter(settings), target, max_rows=settings.hpo.max_rows
+        development,
+        _build.splitter(settings),
+        target,
+        max_rows=settings.hpo.max_rows,
+        stopping_sessions=settings.hpo.early_stopping_sessions,
     )
-    learners = _build.learners(settings)
-    trials: list[Trial] = []
-    planned = sum(settings.hpo.n_trials if learner.space else 1 for learner in learners)
-    with tqdm(total=planned, desc="trials", unit="trial", disable=None) as progress:
-
-        def record(trial: Trial) -> None:
-            trials.append(trial)
-            _log_trial(trial, parent, settings.hpo.objective)
-            progress.update()
-
-        best = [
-            _best(settings, learner, folds, journal, strategy_returns, record)
-            for learner in learners
-        ]
+    learners, began = _build.learners(settings), time.perf_counter()
+    with journals.opened(journal, parent) as kept:
+        if kept.left_by:
+            log.info("retrain: the search goes on where run %s left it", kept.left_by)
+            MlflowClient().set_tag(parent, "resumed_from", kept.left_by)
+        best, trials = _all_studies(settings, kept, learners, folds, parent, strategy_returns)
+    spent = _spent(settings, learners, trials, time.perf_counter() - began)
+    _tag(parent, learners, trials, spent)
+    _search_report.write(settings, parent, learners, trials, development.sessions[-1])
     mean, returns, fold = mean_out_of_fold(best), validated_returns(folds), fold_of_row(folds)
     slope = calibration_slope(target.scored(returns), mean, settings.model.least_slope)
     shrunk = calibrated(target.scored(returns), mean, fold, settings.model.least_slope)
@@ -91,6 +94,7 @@ def searched(
         "cv/slope": slope,
         "cv/deflated_sharpe": _deflated(strategy_returns(shrunk), trials),
         "cv/pbo": _worst_pbo(trials),
+        **spent,
     }
     return Chosen({t.learner: t.params for t in best}, slope, metrics, trials)
 
@@ -123,71 +127,102 @@ def refitted_slope(settings: Settings, dataset: Dataset, chosen: Chosen) -> floa
     return calibration_slope(returns, mean_out_of_fold(best), settings.model.least_slope)
 
 
-def forget(journal: Path) -> None:
-    """Remove the journal of a finished search."""
-    shutil.rmtree(journal, ignore_errors=True)
+def _all_studies(
+    settings: Settings,
+    journal: journals.Journal,
+    learners: list[Learner],
+    folds: list[Fold],
+    parent: str,
+    strategy_returns: StrategyReturns,
+) -> tuple[list[Trial], list[Trial]]:
+    """The best trial of every learner, and all trials in order.
+
+    A time budget is shared evenly: what a learner leaves goes to the ones after it.
+    """
+    best: list[Trial] = []
+    trials: list[Trial] = []
+    budget, began = settings.hpo.timeout_seconds, time.perf_counter()
+    direction = OBJECTIVES[settings.hpo.objective].direction
+    planned = sum(settings.hpo.trials(own.name) if own.space else 1 for own in learners)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with (
+        _trial_runs.recorded(parent, settings.hpo.objective) as log_trial,
+        tqdm(total=planned, desc="trials", disable=None) as progress,
+    ):
+
+        def record(trial: Trial) -> None:
+            trials.append(trial)
+            log_trial(trial)
+            progress.update()
+
+        for place, learner in enumerate(learners):
+            left = budget and (budget - (time.perf_counter() - began)) / (len(learners) - place)
+            study = journal.study(learner.name, direction)
+            best.append(_best(settings, study, learner, folds, strategy_returns, record, left))
+    return best, trials
+
+
+def _spent(
+    settings: Settings, learners: list[Learner], trials: list[Trial], seconds: float
+) -> dict[str, float]:
+    """How much of the budgets was spent."""
+    asked = sum(settings.hpo.budget(own.name) if own.space else 1 for own in learners)
+    states = {f"trials_{name}": sum(t.state == name for t in trials) for name in STATES}
+    counts = {"seconds": seconds, "trials_asked": asked, "trials_told": len(trials)}
+    return {f"search/{name}": float(count) for name, count in (counts | states).items()}
+
+
+def _tag(
+    parent: str, learners: list[Learner], trials: list[Trial], spent: dict[str, float]
+) -> None:
+    """What ended the search, and what repeats it as `hpo.told_trials`.
+
+    Of several searches under one run: `time` if that ended any of them, and the newest one's.
+    """
+    client = MlflowClient()
+    told = (f"{own.name}: {sum(t.learner == own.name for t in trials)}" for own in learners)
+    client.set_tag(parent, TOLD, f"{{{', '.join(told)}}}")
+    if spent["search/trials_told"] < spent["search/trials_asked"]:
+        client.set_tag(parent, STOPPED_BY, "time")
+    elif STOPPED_BY not in client.get_run(parent).data.tags:
+        client.set_tag(parent, STOPPED_BY, "trials")
 
 
 def _best(
     settings: Settings,
+    study: optuna.Study,
     learner: Learner,
     folds: list[Fold],
-    journal: Path,
     strategy_returns: StrategyReturns,
     record: Callable[[Trial], None],
+    timeout: float | None,
 ) -> Trial:
     chosen = settings.hpo
-    journal.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name=learner.name,
-        storage=JournalStorage(JournalFileBackend(str(journal / f"{learner.name}.log"))),
-        direction=OBJECTIVES[chosen.objective].direction,
-        load_if_exists=True,
-    )
     return search(
         study,
         learner,
         folds,
         objective=chosen.objective,
-        n_trials=chosen.n_trials,
+        n_trials=chosen.trials(learner.name),
         batch_size=chosen.batch_size,
+        sampler=chosen.sampler,
+        pruner=chosen.pruner,
         seed=settings.seed,
         clock=time.perf_counter,
         workers=settings.compute.workers,
         strategy_returns=strategy_returns,
         on_trial=record,
-        timeout=chosen.timeout_minutes and chosen.timeout_minutes * 60,
+        timeout=timeout,
     )
-
-
-def _log_trial(trial: Trial, parent: str, objective: str) -> None:
-    run_id = tracking.log_child(
-        f"{trial.learner} {trial.number}",
-        parent=parent,
-        params=trial.params,
-        metrics={f"cv/{k}": v for k, v in trial.metrics.items()} | {"cv/objective": trial.value},
-        steps=[{f"fold/{k}": v for k, v in fold.items()} for fold in trial.fold_metrics],
-        tags={
-            "stage": "trial",
-            "learner": trial.learner,
-            "objective": objective,
-            "state": trial.state.upper(),
-            **({"error": trial.error} if trial.error else {}),
-        },
-        seconds=trial.seconds,
-        failed=trial.state == "failed",
-    )
-    if trial.strategy_returns is not None:
-        series = trial.strategy_returns.rename("net_return").to_csv()
-        MlflowClient().log_text(run_id, series, "out_of_fold_returns.csv")
 
 
 def _deflated(returns: pd.Series, trials: list[Trial]) -> float:
     sharpes = [
         float(session_sharpe(t.strategy_returns.to_numpy()))
         for t in trials
-        if t.strategy_returns is not None and np.ptp(t.strategy_returns.to_numpy()) > 0
+        if t.state == "complete"
+        and t.strategy_returns is not None
+        and np.ptp(t.strategy_returns.to_numpy()) > 0
     ]
     unknown = len(trials) - len(sharpes)
     return deflated_sharpe(returns, [*sharpes, *[np.nan] * unknown])

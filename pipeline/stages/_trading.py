@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.schemas import SESSION, SYMBOL
+from pipeline.schemas import SESSION, SYMBOL, BarPanel
 from pipeline.settings import Settings
-from pipeline.stages import _data
+from pipeline.stages import _data, _index
 from pipeline.stages._recipe import rules
-from pipeline.trading.backtest import Backtest, backtest
-from pipeline.trading.liquidity import liquidity
+from pipeline.trading import estimates, hedging
+from pipeline.trading.backtest import Backtest, backtest, backtests, traded_returns
+from pipeline.trading.market import Market as Market
 from pipeline.trading.performance import equal_weight_benchmark, summary
 
-
-@dataclass(frozen=True)
-class Market:
-    """Wide frames of the traded sessions; `previous_close` and on are known before the open."""
-
-    open: pd.DataFrame
-    close: pd.DataFrame
-    previous_close: pd.DataFrame
-    dollar_volume: pd.DataFrame
-    regimes: pd.Series
-    previous_session: pd.Timestamp
-
-    def at(self, sessions: pd.DatetimeIndex) -> Market:
-        """The market of some of the sessions."""
-        wide = ("open", "close", "previous_close", "dollar_volume", "regimes")
-        return replace(self, **{name: getattr(self, name).loc[sessions] for name in wide})
+LOADED_BEFORE = estimates.LOOK_BACK + 16
+"""Sessions of bars loaded before the first one traded: room for some that the calendar of a
+symbol lacks."""
 
 
 def market(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Market:
@@ -38,20 +26,28 @@ def market(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Mark
     calendar = store.sessions().union(sessions)
     start = _data.sessions_before(calendar, sessions[0], LOADED_BEFORE)
     bars = store.bar_panel(start=start, end=sessions[-1])
-    bars = bars.loc(bars.sessions.union(sessions))
-    known = _data.regimes(settings, store)
-    return Market(
-        open=bars.open.loc[sessions],
-        close=bars.close.loc[sessions],
-        previous_close=bars.close.shift().loc[sessions],
-        dollar_volume=liquidity(bars.close, bars.volume).loc[sessions],
-        regimes=known["regime"].reindex(sessions).fillna("UNKNOWN"),
-        previous_session=_data.sessions_before(calendar, sessions[0], 1),
+    known = _index.regimes(settings, store)
+    return Market.of_bars(
+        bars.loc(bars.sessions.union(sessions)),
+        sessions,
+        known["regime"].reindex(sessions).fillna("UNKNOWN"),
+        store.symbols("stock")["sector"],
+        _data.sessions_before(calendar, sessions[0], 1),
+        index=_hedge_index(settings, store, sessions),
+        is_hedged=rules(settings).is_hedged,
     )
 
 
-LOADED_BEFORE = 30
-"""Sessions of bars loaded before the first one traded: more than liquidity looks back on."""
+def _hedge_index(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> BarPanel | None:
+    """Bars of the index that the hedge trades; None where the store lacks it."""
+    symbol = settings.strategy.hedge_symbol
+    if symbol is None or not rules(settings).is_hedged:
+        return None
+    if symbol not in store.symbols("index").index:
+        return None
+    of_index = store.sessions("index")
+    start = _data.sessions_before(of_index, sessions[0], hedging.REAL_WINDOW + LOADED_BEFORE + 1)
+    return store.bar_panel(start, sessions[-1], [symbol], "index")
 
 
 def wide(predictions: pd.Series, traded: Market) -> pd.DataFrame:
@@ -61,17 +57,18 @@ def wide(predictions: pd.Series, traded: Market) -> pd.DataFrame:
 
 def books(settings: Settings, predictions: pd.Series, traded: Market) -> Backtest:
     """The backtest of these predictions."""
-    return backtest(
-        wide(predictions, traded),
-        traded.open,
-        traded.close,
-        traded.previous_close,
-        traded.dollar_volume,
-        traded.regimes,
-        rules(settings),
-        settings.backtest.bankroll,
-        previous_session=traded.previous_session,
-    )
+    return backtest(wide(predictions, traded), traded, rules(settings), settings.backtest.bankroll)
+
+
+def several_books(
+    several: Sequence[Settings], predictions: pd.Series, traded: Market
+) -> Iterator[Backtest]:
+    """Backtests of the same predictions under several settings; what they share is done once.
+
+    A market made for settings without a hedge serves none with one.
+    """
+    asked = [(rules(settings), settings.backtest.bankroll) for settings in several]
+    return backtests(wide(predictions, traded), traded, asked)
 
 
 def metrics(result: Backtest, traded: Market) -> dict[str, float]:
@@ -82,4 +79,5 @@ def metrics(result: Backtest, traded: Market) -> dict[str, float]:
 def net_returns(settings: Settings, predictions: pd.Series, traded: Market) -> pd.Series:
     """Net strategy return of the sessions that are predicted, for trials."""
     sessions = pd.DatetimeIndex(predictions.index.get_level_values(SESSION).unique())
-    return books(settings, predictions, traded.at(sessions)).net_returns
+    own = traded.at(sessions)
+    return traded_returns(wide(predictions, own), own, rules(settings), settings.backtest.bankroll)

@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.io import registry, tracking
 from pipeline.schemas import SESSION
 from pipeline.settings import Settings
-from pipeline.stages import _data, _evidence, _predictions, _report, _trading
+from pipeline.stages import _data, _evidence, _predictions, _report, _tear_sheet, _trading
 from pipeline.stages._runner import command
 
 
@@ -42,6 +42,13 @@ def run(settings: Settings) -> None:
         }
     )
     _report.log_books(result)
+    told = _tear_sheet.Told(
+        title=f"Backtest of version {version.version}",
+        facts=_report.traded_facts(settings, result),
+        verdict=version.tags.get("verdict", "not asked"),
+        reasons=["The answer of the retrain that made this version; a backtest asks no gates."],
+    )
+    _tear_sheet.log(settings, result, predicted, metrics, told)
     print(f"\nversion {version.version}, {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}")
     print(_report.headline_table(metrics).to_string(index=False))
 

@@ -17,7 +17,8 @@ from pipeline.market.features import (
     warm_up,
 )
 from pipeline.settings import Settings
-from pipeline.stages import _data
+from pipeline.stages import _data, _index
+from pipeline.stages._past import reasons
 from pipeline.stages._recipe import feature_set, row_selection
 from pipeline.stages._runner import command
 
@@ -34,7 +35,11 @@ def run(settings: Settings) -> None:
         sessions = _data.require_bars(store, "features")
         revision = store.revision()
         following = _data.next_session(settings, sessions[-1])
-        wanted = _wanted(settings, store, _data.with_next(sessions, following))
+        calendar = _data.with_next(sessions, following)
+        kept = _data.snapshot_store(settings)
+        covered = kept.covered(store.store_id)["revision"]
+        kept.forget(pd.DatetimeIndex(covered.index.difference(calendar)))
+        wanted = _wanted(settings, store, calendar, covered)
         if wanted.empty:
             log.info("features: up to date, %s", settings.features.name)
             mlflow.log_metric("features/rows", 0)
@@ -42,29 +47,34 @@ def run(settings: Settings) -> None:
         built = _built(settings, store, wanted, following)
         symbols = _data.chosen_symbols(settings, store, "features")
         rows = built.rows if symbols is None else built.rows.loc[(slice(None), symbols), :]
-        _data.snapshot_store(settings).write(
+        months = kept.write(
             rows,
             sessions=wanted,
             revision=revision,
             store_id=store.store_id,
-            feature_hashes={f.name: f.hash for f in feature_set(settings)},
             whole=symbols is None,
         )
+        before = covered.reindex(wanted).min()  # NaN where none of them was built before
+        why = [] if pd.isna(before) else reasons(store, int(before), store.symbols("stock").index)
     log.info(
         "features: %d snapshots of %d sessions from %s to %s; left out: %s",
         len(rows), len(wanted), f"{wanted[0]:%Y-%m-%d}", f"{wanted[-1]:%Y-%m-%d}", built.left_out,
     )  # fmt: skip
+    for reason in why:
+        log.info("features: rebuilt %d months from %s on: %s", months, f"{wanted[0]:%Y-%m}", reason)
     left_out = {f"features/left_out/{reason}": n for reason, n in built.left_out.items()}
-    mlflow.log_metrics({"features/rows": len(rows), **left_out})
+    mlflow.log_metrics({"features/rows": len(rows), "features/months": months, **left_out})
 
 
-def _wanted(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+def _wanted(
+    settings: Settings, store: Store, sessions: pd.DatetimeIndex, covered: pd.Series
+) -> pd.DatetimeIndex:
     """Sessions to build: all that were asked for by symbol, else those that are missing."""
     chosen = _data.within(sessions, settings, "features")
     by_symbol = settings.symbols is not None or settings.exchange is not None
     if settings.features.overwrite or by_symbol:
         return chosen
-    return missing_sessions(settings, store, sessions).intersection(chosen)
+    return _missing(settings, store, sessions, covered).intersection(chosen)
 
 
 def missing_sessions(
@@ -72,6 +82,12 @@ def missing_sessions(
 ) -> pd.DatetimeIndex:
     """Those of the sessions that were never built, or whose look-back changed since."""
     covered = _data.snapshot_store(settings).covered(store.store_id)["revision"]
+    return _missing(settings, store, sessions, covered)
+
+
+def _missing(
+    settings: Settings, store: Store, sessions: pd.DatetimeIndex, covered: pd.Series
+) -> pd.DatetimeIndex:
     revisions = covered.reindex(sessions, fill_value=-1)
     changes = store.changes(since_revision=max(int(revisions.min()), 0))
     back = warm_up(feature_set(settings), settings.features.min_history)
@@ -101,11 +117,14 @@ def _built(
     start = _data.sessions_before(sessions, wanted[0], back + 1)
     end = min(wanted[-1], sessions[-1])
     listed = store.bar_panel(start=start, end=end, kind="index")
+    index = _index.market_index(settings, store).symbol
+    read_back = max((f.lookback for f in features if "indicators" in f.reads), default=0)
+    first_read = _data.sessions_before(sessions, wanted[0], read_back + 1)
     inputs = FeatureInputs(
         bars=store.bar_panel(start=start, end=end),
-        indicators=store.indicator_panel(start=start, end=end),
-        market=market_closes(listed, _data.market_index(settings, store)),
-        regimes=_data.regimes(settings, store),
+        indicators=store.indicator_panel(start=first_read, end=end),
+        market=market_closes(listed, index),
+        regimes=store.regimes(index),
         symbols=store.symbols("stock"),
         short_sessions=_data.short_sessions(settings, wanted),
     )

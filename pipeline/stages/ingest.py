@@ -9,16 +9,19 @@ from typing import cast
 import mlflow
 import pandas as pd
 
+from pipeline.io.bulk import Written
 from pipeline.io.increments import Increment, increment
+from pipeline.io.news import News, mark, news
 from pipeline.io.providers import DELISTED, LiveProvider, Provider
 from pipeline.io.revisions import Built
 from pipeline.io.store import Store
-from pipeline.schemas import SYMBOL
+from pipeline.schemas import SESSION, SYMBOL
 from pipeline.settings import Settings
 from pipeline.stages import _data
 from pipeline.stages._runner import command
 
 log = logging.getLogger("pipeline.ingest")
+NAMES = {"stock": "stocks", "index": "indices"}
 
 
 def run(settings: Settings) -> None:
@@ -41,18 +44,19 @@ def run(settings: Settings) -> None:
         _name_absent(settings, listed)
         read = _read(settings, source, store, wanted)
         set_aside = {**read.stocks.set_aside, **read.indices.set_aside}
-        written = {
-            "stocks": store.write_bars(read.stocks, read.reread),
-            "indices": store.write_bars(read.indices),
-        }
+        found = _news(settings, store, read, wanted)
+        written = {kind: _written(store, part, read.reread) for kind, part in found.items()}
         if not ranged:
+            for kind, part in found.items():
+                mark(store, kind, wanted, part)
             detail = {"source": source.version, "symbols": wanted, "set_aside": sorted(set_aside)}
             store.mark_built("ingest", store.revision(), detail)
-    for name, rows in written.items():
+    for kind, rows in written.items():
         log.info(
             "ingest: %s: %d bars new, %d changed, %d as before",
-            name, rows.new, rows.changed, rows.unchanged,
+            NAMES[kind], rows.new, rows.changed, rows.unchanged + found[kind].as_before,
         )  # fmt: skip
+        _report_gone(NAMES[kind], found[kind])
     _report_delivery(read, set_aside)
     reasons = read.stocks.quarantine["reason"].value_counts()
     mlflow.log_metrics(
@@ -61,6 +65,7 @@ def run(settings: Settings) -> None:
             "ingest/quarantined": len(read.stocks.quarantine),
             "ingest/gaps": len(read.stocks.gaps),
             "ingest/set_aside": len(set_aside),
+            "ingest/withdrawn": sum(len(part.gone) for part in found.values()),
             **{f"ingest/quarantined/{reason}": int(count) for reason, count in reasons.items()},
         }
     )
@@ -87,10 +92,27 @@ def _read(
     return increment(live, store, symbols, download.overlap_sessions, first, last)
 
 
+def _news(
+    settings: Settings, store: Store, read: Increment, wanted: list[str] | None
+) -> dict[str, News]:
+    """What there is to write, by kind; a part of a source says nothing about the rest of it."""
+    most = settings.data.max_withdrawn
+    parts = {"stock": read.stocks, "index": read.indices}
+    if most is None or _data.is_ranged(settings):
+        return {kind: News.all_of(part) for kind, part in parts.items()}
+    return {kind: news(store, part, kind, wanted, most) for kind, part in parts.items()}
+
+
+def _written(store: Store, part: News, reread: Iterable[str]) -> Written:
+    return store.write_bars(part.delivery, reread, part.gone.index)
+
+
 def _name_absent(settings: Settings, listed: pd.DataFrame) -> None:
     absent = sorted(set(_data.universe(settings) or ()).difference(listed.index))
     if absent:
-        log.info("ingest: %d symbols of the universe are not in the source: %s", *named(absent))
+        log.info(
+            "ingest: %d symbols of the universe are not in the source: %s", *_data.named(absent)
+        )
         mlflow.log_metric("ingest/unknown_symbols", len(absent))
 
 
@@ -107,18 +129,33 @@ def _report_delivery(read: Increment, set_aside: Mapping[str, str]) -> None:
         mlflow.log_dict(dict(set_aside), "set_aside.json")
 
 
+def _report_gone(kind: str, part: News) -> None:
+    fates = {
+        "no longer in the files, set aside": part.gone,
+        "kept: not in the files, but not all of these can be read": part.kept,
+    }
+    for what, bars in fates.items():
+        if len(bars):
+            days = bars.index.get_level_values(SESSION)
+            log.warning(
+                "ingest: %s: %d bars %s, from %s to %s: %d symbols: %s",
+                kind, len(bars), what, f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}",
+                *_data.named(bars.index.unique(SYMBOL)),
+            )  # fmt: skip
+
+
 def _report(read: Increment) -> None:
     """Say what was asked for and did not come; every symbol without an answer is named."""
     log.info("ingest: asked for %d stocks", read.asked)
     if read.reread:
         found = "ingest: history re-adjusted by the source, read again as a whole: %d stocks: %s"
-        log.info(found, *named(read.reread))
+        log.info(found, *_data.named(read.reread))
     failed = pd.concat([read.stocks.failed, read.indices.failed])
     for reason, symbols in failed.groupby(failed):
-        log.warning("ingest: %s: %d symbols: %s", reason, *named(symbols.index, len(symbols)))
+        log.warning("ingest: %s: %d symbols: %s", reason, *_data.named(symbols.index, len(symbols)))
     gaps = read.stocks.gaps[~read.stocks.gaps[SYMBOL].isin(failed.index)]
     for reason, rows in gaps.groupby("reason"):
-        log.info("ingest: %s: %d symbols: %s", reason, *named(rows[SYMBOL].unique()))
+        log.info("ingest: %s: %d symbols: %s", reason, *_data.named(rows[SYMBOL].unique()))
     mlflow.log_metrics(
         {
             "ingest/asked": read.asked,
@@ -127,16 +164,6 @@ def _report(read: Increment) -> None:
             "ingest/delisted": int((gaps["reason"] == DELISTED).sum()),
         }
     )
-
-
-def named(symbols: Iterable[str], most: int = 20) -> tuple[int, str]:
-    """How many, and the first of them.
-
-    >>> named(["C", "A", "B"], most=2)
-    (3, 'A, B, ...')
-    """
-    listed = sorted(symbols)
-    return len(listed), ", ".join([*listed[:most], *(["..."] if len(listed) > most else [])])
 
 
 if __name__ == "__main__":

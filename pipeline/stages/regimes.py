@@ -8,10 +8,11 @@ import mlflow
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.market.regimes import lookback, moves_of, regimes
-from pipeline.schemas import UNIVERSE_INDEX
+from pipeline.market.regimes import VIX, lookback, moves_of, regimes
 from pipeline.settings import Settings
-from pipeline.stages import _data
+from pipeline.stages import _data, _index
+from pipeline.stages._past import reasons
+from pipeline.stages._recipe import regimes_made_by
 from pipeline.stages._runner import command
 
 log = logging.getLogger("pipeline.regimes")
@@ -22,11 +23,12 @@ def run(settings: Settings) -> None:
     with _data.open_store(settings) as store, store.writer("regimes"):
         sessions = _data.require_bars(store, "regimes")
         revision = store.revision()
-        index = _data.market_index(settings, store)
+        index = _index.market_index(settings, store)
         partial = _data.is_ranged(settings) or settings.regimes.days is not None
-        changes = _data.stale_since(store, f"regimes {index}", ("bars",))
+        made_by = regimes_made_by(settings, index.symbol)
+        changes = _data.stale_since(store, "regimes", ("bars",), made_by)
         if not partial and changes.empty:
-            log.info("regimes: up to date, from %s", index)
+            log.info("regimes: up to date, from %s", index.symbol)
             mlflow.log_metric("regimes/rows", 0)
             return
         following = _data.next_session(settings, sessions[-1])
@@ -34,23 +36,17 @@ def run(settings: Settings) -> None:
         if not partial:
             wanted = wanted[wanted >= changes["first_session"].min()]
         states = _states(settings, store, index, wanted)
-        written = store.write_regimes(states, index)
+        before = store.built("regimes")
+        switched = before is not None and before.detail.get("index") != index.symbol
+        why = [] if before is None else reasons(store, before.revision, _made_of(store, index))
+        written = store.write_regimes(states, index.symbol, whole=not partial, switched=switched)
         if not partial:
-            store.mark_built(f"regimes {index}", revision)
+            store.mark_built("regimes", revision, made_by)
+    _report(settings, index, states)
+    for reason in why:
+        log.info("regimes: rebuilt from %s on: %s", f"{wanted[0]:%Y-%m-%d}", reason)
     counts = states["regime"].value_counts()
-    log.info("regimes: from %s, %d sessions: %s", index, len(states), counts.to_dict())
-    if index == UNIVERSE_INDEX:
-        log.info("regimes: no index in the store, the universe's equal-weight mean is used")
-    if states["vix_level"].isna().all():
-        log.info("regimes: no VIX in the store, regimes come from trend and volatility alone")
-    if "UNKNOWN" in counts:
-        log.info(
-            "regimes: %d sessions are UNKNOWN: they lack %d sessions of %s before them",
-            counts["UNKNOWN"],
-            lookback(settings.regimes.volatility_window),
-            index,
-        )
-    mlflow.set_tag("regimes.index", index)
+    mlflow.set_tag("regimes.index", index.symbol)
     mlflow.log_metrics(
         {"regimes/rows": written.rows, **{f"regimes/{n}": int(c) for n, c in counts.items()}}
     )
@@ -63,13 +59,36 @@ def _wanted(settings: Settings, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return _data.within(sessions, settings, "regimes")
 
 
-def _states(settings: Settings, store: Store, index: str, wanted: pd.DatetimeIndex) -> pd.DataFrame:
-    kind = "stock" if index == UNIVERSE_INDEX else "index"
+def _states(
+    settings: Settings, store: Store, index: _index.MarketIndex, wanted: pd.DatetimeIndex
+) -> pd.DataFrame:
     back = lookback(settings.regimes.volatility_window) + 1
+    kind = "stock" if index.is_universe else "index"
     start = _data.sessions_before(store.sessions(kind), wanted[0], back)
-    moves, vix = moves_of(store.bar_panel(start=start, kind=kind), index)
-    limits = settings.regimes.model_dump(exclude={"days"})
-    return regimes(moves, wanted, vix, **limits)
+    stocks = store.bar_panel(start=start) if index.is_universe else None
+    moves, vix = moves_of(stocks, store.bar_panel(start=start, kind="index"), index.symbol)
+    return regimes(moves, wanted, vix, **settings.regimes.model_dump(exclude={"days"}))
+
+
+def _made_of(store: Store, index: _index.MarketIndex) -> list[str]:
+    """Symbols whose bars decide regimes."""
+    own = store.symbols("stock").index if index.is_universe else [index.symbol]
+    return [*own, VIX]
+
+
+def _report(settings: Settings, index: _index.MarketIndex, states: pd.DataFrame) -> None:
+    counts = states["regime"].value_counts()
+    log.info("regimes: from %s (%s)", index.symbol, index.why)
+    log.info("regimes: %d sessions: %s", len(states), counts.to_dict())
+    if states["vix_level"].isna().all():
+        log.info("regimes: no VIX in the store, regimes come from trend and volatility alone")
+    if "UNKNOWN" in counts:
+        log.info(
+            "regimes: %d sessions are UNKNOWN: they lack %d sessions of %s before them",
+            counts["UNKNOWN"],
+            lookback(settings.regimes.volatility_window),
+            index.symbol,
+        )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from pipeline.errors import NotReady, TooFewSessions
 from pipeline.io import registry, tracking
 from pipeline.io.store import Store
 from pipeline.settings import Settings
-from pipeline.stages import _build, _data
+from pipeline.stages import _build, _data, _index
+from pipeline.stages._recipe import indicators_made_by, regimes_made_by
 from pipeline.stages._runner import command
 from pipeline.stages.features import missing_sessions
 
@@ -83,9 +84,11 @@ def _of_store(settings: Settings, store: Store) -> Iterator[Line]:
     set_aside, gaps = counts["quarantine"]["rows"], counts["gaps"]["rows"]
     yield Line("set aside", True, f"{set_aside:,} bars set aside, {gaps:,} gaps recorded", "")
     yield from _recent(settings, sessions)
-    yield _share(store, "indicators", int(counts["indicators"]["rows"]), bars)
-    known = _data.regimes(settings, store)
-    yield _regimes(settings, store, known)
+    rows = int(counts["indicators"]["rows"])
+    yield _share(store, "indicators", rows, bars, indicators_made_by())
+    index = _index.market_index(settings, store)
+    known = store.regimes(index.symbol)
+    yield _regimes(settings, store, index, known)
     wanted = _with_next(settings, sessions, known)
     missing = missing_sessions(settings, store, wanted)
     share = 1 - len(missing) / len(wanted)
@@ -95,10 +98,13 @@ def _of_store(settings: Settings, store: Store) -> Iterator[Line]:
     yield _window(settings, store, missing)
 
 
-def _share(store: Store, name: str, rows: int, bars: int) -> Line:
-    stale = not _data.stale_since(store, name, ("bars",)).empty
+def _share(
+    store: Store, name: str, rows: int, bars: int, made_by: dict[str, str] | None = None
+) -> Line:
+    stale = not _data.stale_since(store, name, ("bars",), made_by).empty
     share = rows / bars if bars else 0.0
-    text = f"{rows:,} of {bars:,} bars ({share:.1%})" + (", bars changed since" if stale else "")
+    text = f"{rows:,} of {bars:,} bars ({share:.1%})"
+    text += ", bars or code changed since" if stale else ""
     return Line(name, not stale and rows > 0, text, f"mlflow run . -e {name}")
 
 
@@ -111,11 +117,13 @@ def _recent(settings: Settings, sessions: pd.DatetimeIndex) -> Iterator[Line]:
     yield Line("recent", sessions[-1] >= newest, text, "mlflow run . -e ingest")
 
 
-def _regimes(settings: Settings, store: Store, known: pd.DataFrame) -> Line:
-    index = _data.market_index(settings, store)
-    stale = not _data.stale_since(store, f"regimes {index}", ("bars",)).empty
+def _regimes(
+    settings: Settings, store: Store, index: _index.MarketIndex, known: pd.DataFrame
+) -> Line:
+    made_by = regimes_made_by(settings, index.symbol)
+    stale = not _data.stale_since(store, "regimes", ("bars",), made_by).empty
     newest = known["regime"].iloc[-1] if len(known) else "none"
-    text = f"{len(known)} sessions from {index}, next open: {newest}"
+    text = f"{len(known)} sessions from {index.symbol}, next open: {newest}"
     return Line("regimes", not stale and len(known) > 0, text, "mlflow run . -e regimes")
 
 
@@ -132,16 +140,16 @@ def _window(settings: Settings, store: Store, missing: pd.DatetimeIndex) -> Line
     """Whether the development window holds enough sessions with snapshots and labels."""
     needed = _build.splitter(settings).needed_sessions
     try:
-        windows = _data.windows(settings, store.label_ready_sessions())
+        step = _data.holdout_step(settings, store.label_ready_sessions())
     except TooFewSessions as error:
         return Line("window", False, error.found, "mlflow run . -e labels", blocks=True)
-    whole = windows.development.union(windows.holdout)
-    have = windows.development.difference(missing)
+    whole = step.development.union(step.predicted)
+    have = step.development.difference(missing)
     text = (
-        f"{len(have)} of {len(windows.development)} sessions of development can be learned from, "
+        f"{len(have)} of {len(step.development)} sessions of development can be learned from, "
         f"{needed} are needed; {len(whole.difference(missing))} of {len(whole)} with the holdout"
     )
-    help_with = "features" if len(have) < len(windows.development) else "ingest"
+    help_with = "features" if len(have) < len(step.development) else "ingest"
     return Line("window", len(have) >= needed, text, f"mlflow run . -e {help_with}", blocks=True)
 
 

@@ -1,57 +1,39 @@
-"""What the strategy would have earned: buys at the open of t, sells at the close of t.
+"""What the strategy would have earned: in at the open of t, out at the close of t or before.
 
-Long only, without borrowing, flat overnight. Orders come from ``trading.strategy``, the same
-code that signals use; this module only fills them and keeps the books.
+Flat overnight and never on borrowed cash: positions and hedge together take at most the equity.
+Orders come from ``trading.strategy``, the same code that signals use; ``fills`` and ``booking``
+tell what becomes of them. ``backtests`` trades many strategies on the same predictions and works
+out once what they share.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pipeline.errors import InvalidData
-from pipeline.schemas import SESSION
-from pipeline.trading.strategy import (
-    BPS,
-    Rules,
-    proposals,
-    require_same_axes,
-    shares,
-    target_weights,
-)
+from pipeline.trading import booking
+from pipeline.trading.fills import Fills, fills, quotes
+from pipeline.trading.forecasts import Forecasts
+from pipeline.trading.ledger import ledger
+from pipeline.trading.market import Market
+from pipeline.trading.rules import Rules
+from pipeline.trading.slots import Orders, mapped
+from pipeline.trading.strategy import common_shape, planned
+from pipeline.trading.traded import Traded
 
-Values = npt.NDArray[np.float64]
+CENTS = 100
+"""Units that money is booked in: a hundredth of the currency."""
 
-LEDGER_DTYPES = {
-    "session": "datetime64[us]",
-    "symbol": "str",
-    "rank": "int64",
-    "side": "str",
-    "prediction": "float64",
-    "weight": "float64",
-    "shares_ordered": "float64",
-    "shares_filled": "float64",
-    "reason": "str",
-    "open": "float64",
-    "close": "float64",
-    "gross_pnl": "float64",
-    "commission": "float64",
-    "slippage": "float64",
-    "net_pnl": "float64",
-    "equity_before": "float64",
-}
+MOST_UNITS = 2.0**52
+"""Whole numbers are exact in float64 up to here."""
 
-FILLED = ""
-NO_PREVIOUS_CLOSE = "no previous close"
-TOO_SMALL = "less than one share"
-NO_OPEN = "no open"
-NO_CLOSE = "no close"
-NO_CASH = "cash"
-"""Reasons for no fill; NO_CASH also for a fill that was cut."""
+CELLS_AT_ONCE = 1_000_000
+"""Slots of all sessions and plans that are worked on together: some 400 MB."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +43,14 @@ class Backtest:
     Attributes
     ----------
     ledger
-        One row per order, filled or not, with the columns ``LEDGER_DTYPES``. Shares, prices in
-        currency per share, P&L and costs in currency; ``reason`` is empty for a full fill.
+        One row per order, filled or not: see ``trading.ledger``.
     equity
         Currency after each session. The first point is the bankroll before the first session.
     net_returns, gross_returns
-        Change of equity after and before costs over the equity before, by session.
+        Change of equity after and before costs over the equity before, by session; 0 once nothing
+        is left.
     exposure
-        Notional bought over the equity before, by session.
+        Notional bought and sold short at the open over the equity before, by session.
     """
 
     ledger: pd.DataFrame
@@ -80,15 +62,11 @@ class Backtest:
 
 def backtest(
     predictions: pd.DataFrame,
-    open_: pd.DataFrame,
-    close: pd.DataFrame,
-    previous_close: pd.DataFrame,
-    dollar_volume: pd.DataFrame,
-    regimes: pd.Series,
+    market: Market,
     rules: Rules,
     bankroll: float,
     *,
-    previous_session: pd.Timestamp | None = None,
+    units: int = CENTS,
 ) -> Backtest:
     """Trade the predictions from the first to the last session.
 
@@ -96,159 +74,95 @@ def backtest(
     ----------
     predictions
         Out-of-sample predicted return, sessions x symbols; NaN = no snapshot.
-    open_, close
-        Prices of the session itself, only used to fill; NaN or not positive = no fill.
-    previous_close, dollar_volume
-        Last close and 20-session mean dollar volume known before the open.
-    regimes
-        Regime known at the open, by session.
+    market
+        On the same sessions and symbols.
     rules
         Of the strategy.
     bankroll
         Currency before the first session.
-    previous_session
-        The session before the first, where the equity curve starts; by default it is drawn one
-        calendar day before. Only a label: no return depends on it.
-
-    Returns
-    -------
-    Backtest
+    units
+        Smallest units of money in one of the currency.
 
     Raises
     ------
     InvalidData
         Frames on different sessions or symbols, sessions out of order, or no bankroll.
     """
-    _check(predictions, open_, close, previous_close, bankroll)
-    weights = target_weights(predictions, dollar_volume, regimes, rules)
-    proposed = proposals(weights, predictions, previous_close)
-    bought_at, sold_at = _at(proposed, open_), _at(proposed, close)
-    ordered, filled, equity = _traded(
-        proposed, bought_at, sold_at, sessions=predictions.index, rules=rules, bankroll=bankroll
-    )
-    before = pd.Series(equity[:-1], predictions.index)
-    ledger = _ledger(proposed, ordered, filled, bought_at, sold_at, before, rules)
-    return _books(ledger, before, equity, previous_session)
+    return next(backtests(predictions, market, [(rules, bankroll)], units=units))
 
 
-def _at(proposed: pd.DataFrame, prices: pd.DataFrame) -> Values:
-    """The price of each proposal in its own session."""
-    row = prices.index.get_indexer(pd.Index(proposed[SESSION]))
-    column = prices.columns.get_indexer(pd.Index(proposed["symbol"]))
-    return prices.to_numpy(dtype="float64")[row, column]
+def traded_returns(
+    predictions: pd.DataFrame, market: Market, rules: Rules, bankroll: float
+) -> pd.Series:
+    """The net returns of a ``backtest`` alone: quicker, for searches."""
+    _check(predictions, [bankroll], CENTS)
+    forecasts = Forecasts(predictions, market)
+    return _traded(forecasts, [(rules, bankroll)], CENTS)[0].net_returns
+
+
+def backtests(
+    predictions: pd.DataFrame,
+    market: Market,
+    settings: Sequence[tuple[Rules, float]],
+    *,
+    units: int = CENTS,
+) -> Iterator[Backtest]:
+    """Trade the same predictions by several rules and bankrolls; see ``backtest``.
+
+    Rankings, selections and prices are worked out once for all settings that share them, and the
+    sessions are walked through once for many settings.
+
+    Parameters
+    ----------
+    settings
+        Rules and bankroll of each.
+
+    Yields
+    ------
+    Backtest
+        In the order of the settings; each equals the backtest of that setting alone.
+    """
+    _check(predictions, [bankroll for _, bankroll in settings], units)
+    forecasts = Forecasts(predictions, market)
+    shape = common_shape(forecasts, [rules for rules, _ in settings])
+    together = max(CELLS_AT_ONCE // (len(predictions) * shape.width), 1)
+    for start in range(0, len(settings), together):
+        yield from map(_books, _traded(forecasts, settings[start : start + together], units))
 
 
 def _traded(
-    proposed: pd.DataFrame,
-    bought_at: Values,
-    sold_at: Values,
-    *,
-    sessions: pd.Index,
-    rules: Rules,
-    bankroll: float,
-) -> tuple[Values, Values, Values]:
-    """Shares ordered and filled, and equity from the bankroll on.
-
-    A loop, because each session trades what the one before has left.
-    """
-    weight, reference = proposed["weight"].to_numpy(), proposed["reference_price"].to_numpy()
-    tradable = (bought_at > 0.0) & (sold_at > 0.0)
-    cost = np.where(tradable, bought_at * (1.0 + rules.side_cost), 1.0)
-    proceeds = np.where(tradable, sold_at * (1.0 - rules.side_cost), 1.0)
-    ordered, filled = np.zeros(len(weight)), np.zeros(len(weight))
-    equity = np.full(len(sessions) + 1, float(bankroll))
-    starts = np.searchsorted(proposed[SESSION], sessions)
-    for number, day in enumerate(map(slice, starts, np.append(starts[1:], len(weight)))):
-        cash = equity[number]
-        ordered[day] = shares(weight[day], reference[day], cash, rules)
-        filled[day] = affordable(ordered[day] * tradable[day], cost[day], cash, rules)
-        equity[number + 1] = cash + filled[day] @ (proceeds[day] - cost[day])
-    return ordered, filled, equity
+    forecasts: Forecasts, settings: Sequence[tuple[Rules, float]], units: int
+) -> list[Traded]:
+    """Walk through the sessions once for all of these settings."""
+    shape = common_shape(forecasts, [rules for rules, _ in settings])
+    plans = [planned(forecasts, rules, shape) for rules, _ in settings]
+    orders = mapped(lambda *values: np.stack(values, axis=1), *plans)
+    traded = fills(orders, quotes(forecasts, orders), units)
+    bankrolls = np.rint(units * np.array([bankroll for _, bankroll in settings]))
+    paths = booking.equity_path(orders, traded, bankrolls, units)
+    return [
+        Traded(forecasts, *_one(number, orders, traded), paths[:, number], units)
+        for number in range(len(settings))
+    ]
 
 
-def affordable(wanted: Values, cost: Values, cash: float, rules: Rules) -> Values:
-    """Shares bought in rank order until the cash is spent; ``cost`` is of one share."""
-    bought = np.zeros(len(wanted))
-    for place, (number, cost_of_one) in enumerate(zip(wanted, cost, strict=True)):
-        most = cash / cost_of_one
-        bought[place] = min(number, math.floor(most) if rules.whole_shares else most)
-        cash = max(cash - bought[place] * cost_of_one, 0.0)
-    return bought
+def _one(number: int, orders: Orders, traded: Fills) -> tuple[Orders, Fills]:
+    """What belongs to one of the plans that were traded together."""
+    own = itemgetter(np.s_[..., number : number + 1, :])
+    return mapped(own, orders), mapped(own, traded)
 
 
-def _ledger(
-    proposed: pd.DataFrame,
-    ordered: Values,
-    filled: Values,
-    bought_at: Values,
-    sold_at: Values,
-    equity_before: pd.Series,
-    rules: Rules,
-) -> pd.DataFrame:
-    has_fill = filled > 0.0
-    gross = filled * np.where(has_fill, sold_at - bought_at, 0.0)
-    traded = filled * np.where(has_fill, bought_at + sold_at, 0.0)
-    commission, slippage = traded * rules.commission_bps * BPS, traded * rules.slippage_bps * BPS
-    reference = proposed["reference_price"].to_numpy()
-    ledger = proposed.assign(
-        shares_ordered=ordered,
-        shares_filled=filled,
-        reason=_reasons(reference, ordered, filled, bought_at, sold_at),
-        open=bought_at,
-        close=sold_at,
-        gross_pnl=gross,
-        commission=commission,
-        slippage=slippage,
-        net_pnl=gross - commission - slippage,
-        equity_before=equity_before.reindex(proposed[SESSION]).to_numpy(),
-    )
-    return ledger[list(LEDGER_DTYPES)].astype(LEDGER_DTYPES)
-
-
-def _reasons(
-    reference: Values, ordered: Values, filled: Values, bought_at: Values, sold_at: Values
-) -> npt.NDArray[np.str_]:
-    reasons = {
-        NO_PREVIOUS_CLOSE: ~(reference > 0.0),
-        TOO_SMALL: ordered <= 0.0,
-        NO_OPEN: ~(bought_at > 0.0),
-        NO_CLOSE: ~(sold_at > 0.0),
-        # A cut in the last bits is the rounding of weights that sum to 1, not a lack of cash.
-        NO_CASH: filled < ordered * (1.0 - 1e-9),
-    }
-    return np.select(list(reasons.values()), list(reasons), default=FILLED)
-
-
-def _books(
-    ledger: pd.DataFrame,
-    before: pd.Series,
-    equity: Values,
-    previous_session: pd.Timestamp | None,
-) -> Backtest:
-    sessions = pd.DatetimeIndex(before.index).rename(SESSION)
-    start = sessions[0] - pd.Timedelta(days=1) if previous_session is None else previous_session
-
-    def over_equity(amounts: pd.Series, name: str) -> pd.Series:
-        by_session = amounts.groupby(ledger[SESSION]).sum().reindex(sessions, fill_value=0.0)
-        return (by_session / before).where(before > 0.0, 0.0).rename(name)
-
+def _books(traded: Traded) -> Backtest:
     return Backtest(
-        ledger=ledger,
-        equity=pd.Series(equity, sessions.insert(0, start), name="equity"),
-        net_returns=over_equity(ledger["net_pnl"], "net_return"),
-        gross_returns=over_equity(ledger["gross_pnl"], "gross_return"),
-        exposure=over_equity((ledger["shares_filled"] * ledger["open"]).fillna(0.0), "exposure"),
+        ledger=ledger(traded),
+        equity=traded.equity,
+        net_returns=traded.net_returns,
+        gross_returns=traded.gross_returns,
+        exposure=traded.exposure,
     )
 
 
-def _check(
-    predictions: pd.DataFrame,
-    open_: pd.DataFrame,
-    close: pd.DataFrame,
-    previous_close: pd.DataFrame,
-    bankroll: float,
-) -> None:
-    require_same_axes(predictions, open_=open_, close=close, previous_close=previous_close)
+def _check(predictions: pd.DataFrame, bankrolls: Sequence[float], units: int) -> None:
     sessions = predictions.index
     if not (len(sessions) and sessions.is_monotonic_increasing and sessions.is_unique):
         raise InvalidData(
@@ -256,5 +170,7 @@ def _check(
             f"{len(sessions)} sessions, unordered, repeated or none",
             "one or more sessions in increasing order",
         )
-    if not bankroll > 0.0:
-        raise InvalidData("backtest", f"a bankroll of {bankroll}", "more than 0")
+    for bankroll in bankrolls:
+        if not 0.0 < bankroll * units < MOST_UNITS:
+            needed = f"more than 0 and less than {MOST_UNITS / units:.0e}"
+            raise InvalidData("backtest", f"a bankroll of {bankroll}", needed)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.trading.backtest import Backtest
+from pipeline.trading.ledger import COSTS, POSITION
 
 
 def sharpe(returns: pd.Series) -> float:
@@ -64,30 +65,36 @@ def max_drawdown(returns: pd.Series) -> float:
 
 
 def filled_trades(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the ledger that traded at least a part."""
+    """Rows of the ledger that traded at least a part, the hedge included."""
     return ledger[ledger["shares_filled"] > 0.0]
 
 
-def win_rate(ledger: pd.DataFrame) -> float:
-    """Part of the trades that earned something after costs; NaN without trades."""
+def positions(ledger: pd.DataFrame) -> pd.DataFrame:
+    """The trades that a forecast was behind: all but the hedge."""
     trades = filled_trades(ledger)
+    return trades[trades["leg"] == POSITION]
+
+
+def win_rate(ledger: pd.DataFrame) -> float:
+    """Part of the positions that earned something after costs; NaN without any."""
+    trades = positions(ledger)
     return float((trades["net_pnl"] > 0.0).mean()) if len(trades) else math.nan
 
 
 def turnover(result: Backtest) -> float:
     """Notional bought and sold over the equity before, mean per session (2 = all, both ways)."""
     trades = filled_trades(result.ledger)
-    notional = trades["shares_filled"] * (trades["open"] + trades["close"])
+    notional = trades["shares_filled"] * (trades["open"] + trades["exit_price"])
     return float((notional / trades["equity_before"]).sum() / len(result.net_returns))
 
 
 def cost_share(ledger: pd.DataFrame) -> float:
-    """Part of the gross P&L that commission and slippage took; above 1 they took all of it.
+    """Part of the gross P&L that all costs took; above 1 they took all of it.
 
     NaN where there was no gross profit to take from.
     """
     gross = float(ledger["gross_pnl"].sum())
-    costs = float(ledger["commission"].sum() + ledger["slippage"].sum())
+    costs = float(ledger[list(COSTS)].to_numpy().sum())
     return costs / gross if gross > 0.0 else math.nan
 
 
@@ -122,7 +129,7 @@ def summary(result: Backtest, benchmark_returns: pd.Series) -> dict[str, float]:
         "backtest/annualized_return": annualized_return(net),
         "backtest/total_return": total_return(net),
         "backtest/win_rate": win_rate(result.ledger),
-        "backtest/trades": float(len(filled_trades(result.ledger))),
+        "backtest/trades": float(len(positions(result.ledger))),
         "backtest/turnover": turnover(result),
         "backtest/cost_share": cost_share(result.ledger),
         "backtest/exposure": float(result.exposure.mean()),

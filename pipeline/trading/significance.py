@@ -21,6 +21,10 @@ from pipeline.schemas import SESSIONS_A_YEAR
 MIN_TRIALS = 2
 MIN_TRIAL_SESSIONS = 40
 MIN_JOINT_SESSIONS = 60
+MIN_BLOCK_SESSIONS = 10
+"""With fewer the autocorrelation says nothing about how long a block must be."""
+CACHED_VALUES = 100000
+"""Bootstrap samples are measured in parts of about this size: four times faster over years."""
 
 Values = npt.NDArray[np.float64]
 
@@ -48,10 +52,12 @@ def probability_above(
     Notes
     -----
     Source: Bailey and Lopez de Prado (2012), "The Sharpe Ratio Efficient Frontier",
-    Journal of Risk 15, equation 11.
+    Journal of Risk 15, equation 11. Other than there, the variance is never less than that of
+    normal returns without skill, which is 1: the skewness of a few lucky trades would make them a
+    certainty. {psr}
     """
-    variance = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
-    if not variance > 0.0 or sessions < 2:
+    variance = max(1.0, 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2)
+    if sessions < 2:
         return math.nan
     return float(norm.cdf((sharpe - benchmark) * math.sqrt((sessions - 1) / variance)))
 
@@ -146,13 +152,18 @@ def sharpe_interval(
 ) -> tuple[float, float]:
     """Confidence interval of the annualised Sharpe ratio by a stationary block bootstrap.
 
-    The wider of two intervals on each side: the studentised one with an autocorrelation-robust
-    standard error, since plain percentiles miss the true ratio about twice as often as they claim
-    at 60 sessions; and the percentiles, since the studentised one takes a single lucky trade for
-    certainty. NaN, NaN where the Sharpe ratio itself is undefined.
+    Studentised with an autocorrelation-robust standard error, since plain percentiles miss the
+    true ratio nearly twice as often as they claim at 60 sessions; and never narrower than that of
+    independent normal returns without skill, since a few lucky trades look like certainty to any
+    estimate of their own error. NaN, NaN where the Sharpe ratio itself is undefined.
 
     Notes
     -----
+    Measured coverage of the 95 % interval, in %, over 2,000 worlds each, for a true ratio of 0
+    and of 2 a year; the lower end alone misses in at most 3.9 % (2.9 % where the truth is 0):
+
+    {table}
+
     Source: Ledoit and Wolf (2008), "Robust Performance Hypothesis Testing with the Sharpe Ratio",
     Journal of Empirical Finance 15; resampling by Politis and Romano (1994); block length by
     Politis and White (2004) with the correction of Patton, Politis and White (2009).
@@ -160,43 +171,68 @@ def sharpe_interval(
     values = returns.to_numpy(dtype="float64")
     if len(values) < 2 or np.ptp(values) == 0.0:
         return math.nan, math.nan
-    sharpe, error = _sharpe_and_error(values)
-    replicates = _replicates(values, _sharpe_and_error, seed, replications)
-    tails = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
-    distances = (replicates[:, 0] - sharpe) / replicates[:, 1]
-    studentised = sharpe - error * np.quantile(distances, tails)[::-1]
-    percentiles = np.quantile(replicates[:, 0], tails)
-    low, high = min(studentised[0], percentiles[0]), max(studentised[1], percentiles[1])
+    sharpe, error, distances = _studentised(values, _sharpe_and_error, seed, replications)
+    tails = np.array([(1.0 + level) / 2.0, (1.0 - level) / 2.0])
+    estimated = sharpe - error * np.quantile(distances, tails)
+    least = sharpe - norm.ppf(tails) / math.sqrt(len(values))
+    low, high = min(estimated[0], least[0]), max(estimated[1], least[1])
     return float(low) * math.sqrt(SESSIONS_A_YEAR), float(high) * math.sqrt(SESSIONS_A_YEAR)
 
 
-def _sharpe_and_error(values: Values) -> Values:
-    """Sharpe ratio per session and its Newey-West standard error times sqrt(T).
-
-    Without variance: 0, and 1, which is the error of a normal series whose true ratio is 0.
-    """
-    deviation = values.std()
-    if not deviation > 0.0:
-        return np.array([0.0, 1.0])
-    sharpe, scaled = values.mean() / deviation, (values - values.mean()) / deviation
-    influence = scaled - sharpe / 2.0 * (scaled**2 - 1.0)
-    lags = math.ceil(4.0 * (len(values) / 100.0) ** (2.0 / 9.0))
-    variance = np.mean(influence**2)
-    for lag in range(1, min(lags, len(values) - 1) + 1):
-        covariance = influence[lag:] @ influence[:-lag] / len(values)
-        variance += 2.0 * (1.0 - lag / (lags + 1.0)) * covariance
-    return np.array([sharpe, math.sqrt(variance) if variance > 0.0 else 1.0])
-
-
-def _replicates(
-    values: Values, statistic: Callable[[Values], Values], seed: int, replications: int
-) -> Values:
-    """The statistic on stationary bootstrap samples of a series, replications x values."""
+def _studentised(
+    values: Values,
+    statistic: Callable[[Values], tuple[Values, Values]],
+    seed: int,
+    replications: int,
+) -> tuple[Values, Values, Values]:
+    """A statistic, its standard error, and the errors away from it in bootstrap samples."""
     resamples = StationaryBootstrap(_block_length(values), values, seed=np.random.default_rng(seed))
-    return np.asarray(resamples.apply(statistic, replications))
+    samples = np.stack([sample for (sample,), _ in resamples.bootstrap(replications)])
+    estimate, error = statistic(values)
+    parts = np.array_split(samples, 1 + samples.size // CACHED_VALUES)
+    estimates, errors = np.hstack([statistic(part) for part in parts])
+    return estimate, error, (estimates - estimate) / errors
+
+
+def _sharpe_and_error(values: Values) -> tuple[Values, Values]:
+    """Sharpe ratio per session and its standard error, of a series or of each row.
+
+    Without variance: 0, and the error of a normal series whose true ratio is 0.
+    """
+    varies = np.ptp(values, axis=-1, keepdims=True) > 0.0
+    deviation = np.where(varies, values.std(axis=-1, ddof=1, keepdims=True), 1.0)
+    mean = values.mean(axis=-1, keepdims=True)
+    sharpe, scaled = np.where(varies, mean / deviation, 0.0), (values - mean) / deviation
+    error = _newey_west_error(scaled - sharpe / 2.0 * (scaled**2 - 1.0))
+    normal = 1.0 / math.sqrt(values.shape[-1])
+    return sharpe[..., 0], np.where(varies[..., 0], error, normal)
+
+
+def _mean_and_error(values: Values) -> tuple[Values, Values]:
+    """Mean and its standard error, of a series of deviation 1 or of each row of its samples."""
+    mean = values.mean(axis=-1, keepdims=True)
+    error = _newey_west_error(values - mean)
+    varies = np.ptp(values, axis=-1) > 0.0
+    return mean[..., 0], np.where(varies, error, 1.0 / math.sqrt(values.shape[-1]))
+
+
+def _newey_west_error(centred: Values) -> Values:
+    """Standard error of the mean of centred values, along the last axis.
+
+    Source: Newey and West (1987), with the number of lags of Newey and West (1994).
+    """
+    count = centred.shape[-1]
+    variance = np.mean(centred**2, axis=-1)
+    lags = min(math.ceil(4.0 * (count / 100.0) ** (2.0 / 9.0)), count - 1)
+    for lag in range(1, lags + 1):
+        products = np.einsum("...t,...t->...", centred[..., lag:], centred[..., :-lag])
+        variance += 2.0 * (1.0 - lag / (lags + 1.0)) * products / count
+    return np.asarray(np.sqrt(variance / count))
 
 
 def _block_length(values: Values) -> int:
+    if len(values) < MIN_BLOCK_SESSIONS:
+        return 1
     with np.errstate(divide="ignore", invalid="ignore"):
         length = float(optimal_block_length(values)["stationary"].iloc[0])
     return max(1, math.ceil(length)) if math.isfinite(length) else 1
@@ -268,18 +304,24 @@ def paired_test(a: pd.Series, b: pd.Series, *, seed: int, replications: int = 20
     a, b
         Values by session; only sessions that are known in both are compared.
     seed, replications
-        Of the stationary block bootstrap of the mean difference, centred on zero.
+        Of the stationary block bootstrap of the studentised mean difference.
 
     Returns
     -------
     float
-        In (0, 1]; NaN with fewer than 60 joint sessions.
+        In (0, 1]; NaN with fewer than 60 joint sessions. Never below that of independent normal
+        differences, as in ``sharpe_interval``.
+
+    Notes
+    -----
+    {paired}
     """
     differences = (a - b).dropna().to_numpy(dtype="float64")
     if len(differences) < MIN_JOINT_SESSIONS:
         return math.nan
     if np.ptp(differences) == 0.0:
         return 1.0 if differences[0] >= 0.0 else 1.0 / (replications + 1)
-    mean = differences.mean()
-    means = _replicates(differences, np.mean, seed, replications)
-    return float((1 + np.sum(means - mean <= mean)) / (replications + 1))
+    scaled = differences / differences.std(ddof=1)
+    mean, error, distances = _studentised(scaled, _mean_and_error, seed, replications)
+    estimated = (1 + np.sum(distances <= mean / error)) / (replications + 1)
+    return float(max(estimated, norm.cdf(mean * math.sqrt(len(scaled)))))

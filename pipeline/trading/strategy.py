@@ -1,23 +1,27 @@
-"""Which shares to buy at the next open: one set of rules for signals and backtest alike.
+"""Orders of a session from predictions and rules: one code for signals and backtest alike.
 
-Every rule is one small function. ``target_weights`` chains them over all sessions at once,
-``proposals`` lists what they hold, and ``shares`` sizes it; ``orders`` is the two for one session,
-which is all that signals need. Everything uses only what is known at decision
-time of session ``t``: predictions, liquidity and prices up to the close of ``t-1``.
+``planned`` puts together what is known of every slot before the open, for all sessions at once;
+``sizing.sized`` turns that and an equity into shares; ``orders`` lists them for one session, which
+is all that signals need, while ``backtest`` fills them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pipeline.errors import InvalidData, InvalidSettings
-from pipeline.schemas import SESSION, Regime
+from pipeline.errors import InvalidData
+from pipeline.trading import costs, hedging, sizing, stops
+from pipeline.trading.estimates import Values
+from pipeline.trading.forecasts import Forecasts
+from pipeline.trading.ranking import Selection
+from pipeline.trading.rules import BPS, Rules
+from pipeline.trading.slots import EMPTY, Costs, Orders, is_listed, mapped
 
+LONG, SHORT = "long", "short"
 ORDER_COLUMNS = (
     "rank",
     "symbol",
@@ -27,266 +31,200 @@ ORDER_COLUMNS = (
     "shares",
     "reference_price",
     "notional",
+    "limit",
+    "stop",
+    "target",
+    "edge_bps",
+    "cost_bps",
 )
-LONG = "long"
-BPS = 1e-4
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What to trade, how much of it, and what a trade costs.
+class Shape(NamedTuple):
+    """What plans that are traded together have in common: their slots, and which rules they ask."""
 
-    Parameters
-    ----------
-    max_positions
-        Slots: the most positions held in one session.
-    max_position_fraction
-        The largest part of equity in one position, in (0, 1].
-    min_edge_bps
-        A prediction must exceed this return, in basis points; None means the round-trip cost.
-    min_dollar_volume
-        The least 20-session mean of close x volume, in currency; 0 switches the rule off.
-    commission_bps, slippage_bps
-        Cost per side on the traded notional, in basis points.
-    whole_shares
-        Round shares down to whole ones.
-    regime_positions
-        The most positions by regime name; a regime that is absent allows ``max_positions``.
-
-    Raises
-    ------
-    InvalidSettings
-        Naming every value that is out of bounds.
-    """
-
-    max_positions: int
-    max_position_fraction: float
-    min_edge_bps: float | None
-    min_dollar_volume: float
-    commission_bps: float
-    slippage_bps: float
-    whole_shares: bool
-    regime_positions: Mapping[str, int]
-
-    def __post_init__(self) -> None:
-        faults = _faults(self)
-        if faults:
-            raise InvalidSettings("strategy", "; ".join(faults), "rules within these bounds")
-
-    @property
-    def side_cost(self) -> float:
-        """Commission and slippage of one side, as a fraction of its notional."""
-        return (self.commission_bps + self.slippage_bps) * BPS
-
-    @property
-    def round_trip_bps(self) -> float:
-        """Cost of buying and selling again, in basis points."""
-        return 2.0 * (self.commission_bps + self.slippage_bps)
-
-    @property
-    def min_edge(self) -> float:
-        """The return a prediction must exceed."""
-        return (self.round_trip_bps if self.min_edge_bps is None else self.min_edge_bps) * BPS
+    width: int
+    has_hedge: bool
+    has_whole: bool
+    has_size_costs: bool
+    has_limit: bool
+    has_exits: bool
 
 
-def _faults(rules: Rules) -> list[str]:
-    bounds = {
-        "max_positions must be at least 1": rules.max_positions >= 1,
-        "max_position_fraction must be in (0, 1]": 0.0 < rules.max_position_fraction <= 1.0,
-        "min_dollar_volume must not be negative": rules.min_dollar_volume >= 0.0,
-        "commission_bps must not be negative": rules.commission_bps >= 0.0,
-        "slippage_bps must not be negative": rules.slippage_bps >= 0.0,
-        "costs per side must stay below 10000 bps": rules.side_cost < 1.0,
-    }
-    faults = [message for message, holds in bounds.items() if not holds]
-    for regime, positions in rules.regime_positions.items():
-        if regime not in Regime.__members__:
-            faults.append(f"regime_positions names {regime!r}, not one of {', '.join(Regime)}")
-        elif positions < 0:
-            faults.append(f"regime_positions.{regime} must not be negative")
-    return faults
-
-
-def candidates(
-    predictions: pd.DataFrame, dollar_volume: pd.DataFrame, rules: Rules
-) -> pd.DataFrame:
-    """True where a symbol may be bought: prediction above the edge, and liquid enough.
-
-    An unknown liquidity counts as none.
-    """
-    liquid = dollar_volume.fillna(0.0) >= rules.min_dollar_volume
-    return (predictions > rules.min_edge) & liquid
-
-
-def slots(regimes: pd.Series, rules: Rules) -> pd.Series:
-    """Positions allowed in each session: ``max_positions``, capped by the regime."""
-    caps = {regime: rules.regime_positions.get(regime, rules.max_positions) for regime in Regime}
-    return regimes.map(caps).clip(upper=rules.max_positions).astype("int64")
-
-
-def ranks(predictions: pd.DataFrame, allowed: pd.DataFrame) -> pd.DataFrame:
-    """Rank of each allowed symbol in its session, 1 = highest prediction; NaN where not allowed.
-
-    Equal predictions are ranked by symbol name, so the order of columns has no influence.
-    """
-    by_name = predictions.where(allowed).sort_index(axis=1)
-    best_first = np.argsort(-by_name.to_numpy(), axis=1, kind="stable")  # NaN comes last
-    places = np.empty(best_first.shape)
-    np.put_along_axis(places, best_first, np.arange(1.0, best_first.shape[1] + 1), axis=1)
-    ranked = pd.DataFrame(places, by_name.index, by_name.columns)
-    return ranked.reindex(columns=predictions.columns).where(allowed)
-
-
-def position_weight(rules: Rules) -> float:
-    """Part of equity in each position: an equal share of all slots, at most the cap.
-
-    Slots are ``max_positions`` whatever the regime: empty slots stay cash, so a regime that
-    allows fewer positions lowers the exposure instead of concentrating it.
-    """
-    return min(1.0 / rules.max_positions, rules.max_position_fraction)
-
-
-def target_weights(
-    predictions: pd.DataFrame, dollar_volume: pd.DataFrame, regimes: pd.Series, rules: Rules
-) -> pd.DataFrame:
-    """Part of equity to hold in each symbol from the open to the close of each session.
-
-    Known at decision time of each session.
-
-    Parameters
-    ----------
-    predictions
-        Predicted open-to-close return, sessions x symbols; NaN = no snapshot.
-    dollar_volume
-        20-session mean of close x volume up to ``t-1``, same shape.
-    regimes
-        Regime known at the open, by session.
-    rules
-        Of the strategy.
-
-    Returns
-    -------
-    pd.DataFrame
-        Weights, sessions x symbols, 0 where nothing is held; each row sums to at most 1.
-
-    Raises
-    ------
-    InvalidData
-        A prediction is infinite, a session lacks its regime, or the frames do not match.
-    """
-    _check(predictions, dollar_volume, regimes)
-    ranked = ranks(predictions, candidates(predictions, dollar_volume, rules))
-    held = ranked.le(slots(regimes.loc[predictions.index], rules), axis=0)
-    return held * position_weight(rules)
-
-
-def _check(predictions: pd.DataFrame, dollar_volume: pd.DataFrame, regimes: pd.Series) -> None:
-    require_same_axes(predictions, dollar_volume=dollar_volume)
-    infinite = int(np.isinf(predictions.to_numpy()).sum())
-    if infinite:
-        raise InvalidData("strategy", f"{infinite} infinite predictions", "finite ones, or NaN")
-    missing = predictions.index.difference(regimes.index[regimes.isin(list(Regime))])
-    if len(missing):
-        found = f"no regime for {len(missing)} sessions, the first {missing[0]:%Y-%m-%d}"
-        raise InvalidData("strategy", found, "one per session (UNKNOWN is one)")
-
-
-def require_same_axes(predictions: pd.DataFrame, **others: pd.DataFrame) -> None:
-    """Raise InvalidData unless every frame has the sessions and symbols of the predictions."""
-    for name, frame in others.items():
-        if not (
-            frame.index.equals(predictions.index) and frame.columns.equals(predictions.columns)
-        ):
-            raise InvalidData(
-                "strategy",
-                f"{name} is on other sessions or symbols than the predictions",
-                "frames with the same index and columns",
-            )
-
-
-def proposals(
-    weights: pd.DataFrame, predictions: pd.DataFrame, previous_close: pd.DataFrame
-) -> pd.DataFrame:
-    """What to buy in each session, best prediction first, before any equity is known.
-
-    Known at decision time of each session.
-
-    Parameters
-    ----------
-    weights
-        Result of ``target_weights``, sessions x symbols.
-    predictions, previous_close
-        Same shape: predicted return; close of ``t-1`` in currency per share.
-
-    Returns
-    -------
-    pd.DataFrame
-        Long, one row per position, sorted by session and rank: session, rank, symbol, side,
-        prediction, weight, reference_price (the previous close).
-    """
-    by_name = weights.sort_index(axis=1)
-    forecasts = predictions.reindex(columns=by_name.columns).to_numpy()
-    prices = previous_close.reindex(columns=by_name.columns).to_numpy()
-    row, column = np.nonzero(by_name.to_numpy() > 0.0)
-    best_first = np.lexsort((column, -forecasts[row, column], row))
-    row, column = row[best_first], column[best_first]
-    return pd.DataFrame(
-        {
-            SESSION: by_name.index[row],
-            "rank": np.arange(len(row)) - np.searchsorted(row, row) + 1,
-            "symbol": by_name.columns[column].astype("str"),
-            "side": LONG,
-            "prediction": forecasts[row, column],
-            "weight": by_name.to_numpy()[row, column],
-            "reference_price": prices[row, column],
-        }
+def common_shape(forecasts: Forecasts, several: Sequence[Rules]) -> Shape:
+    """The shape that holds the plans of all these rules."""
+    return Shape(
+        width=max(int(forecasts.selection(r).place.max(initial=0)) + 1 for r in several),
+        has_hedge=any(r.is_hedged for r in several),
+        has_whole=any(r.whole_shares for r in several),
+        has_size_costs=any(r.has_size_costs for r in several),
+        has_limit=any(r.limit_bps is not None for r in several),
+        has_exits=any(r.has_exits for r in several),
     )
 
 
-def shares(
-    weight: npt.NDArray[np.float64],
-    reference_price: npt.NDArray[np.float64],
-    equity: float,
-    rules: Rules,
-) -> npt.NDArray[np.float64]:
-    """Shares worth ``weight`` of equity at the reference price; 0 where that price is unknown."""
-    priced = reference_price > 0.0
-    exact = np.divide(equity * weight, reference_price, out=np.zeros(len(weight)), where=priced)
-    return np.floor(exact, out=exact) if rules.whole_shares else exact
-
-
-def orders(
-    weights: pd.Series,
-    predictions: pd.Series,
-    previous_close: pd.Series,
-    equity: float,
-    rules: Rules,
-) -> pd.DataFrame:
-    """Orders of one session, best prediction first, sized on the previous close.
-
-    Known at decision time. A position whose price is unknown, or that is too small for one whole
-    share, is listed with 0 shares, so that nothing is left out silently.
+def planned(forecasts: Forecasts, rules: Rules, shape: Shape | None = None) -> Orders:
+    """What is known of each slot before the open, sessions x slots, best position first.
 
     Parameters
     ----------
-    weights
-        Part of equity by symbol, one row of ``target_weights``.
-    predictions, previous_close
-        By symbol: predicted return; close of ``t-1`` in currency per share.
-    equity
-        Currency available before the open.
+    forecasts
+        Predictions and market.
     rules
         Of the strategy.
+    shape
+        By default just wide enough for these rules.
+    """
+    return _Plan(forecasts, rules, shape or common_shape(forecasts, [rules])).orders()
+
+
+class _Plan:
+    """The slots of one strategy: values of the chosen symbols, put in their places."""
+
+    def __init__(self, forecasts: Forecasts, rules: Rules, shape: Shape) -> None:
+        self.forecasts, self.rules, self.shape = forecasts, rules, shape
+        self.chosen: Selection = forecasts.selection(rules)
+        self.side: Values = self._placed(self.chosen.side, empty=0.0)
+        self.is_taken = self.side != 0.0
+
+    def orders(self) -> Orders:
+        rules, shape = self.rules, self.shape
+        reference = self._known("previous_close")
+        prediction = self._of(self.forecasts.predictions)
+        stocks = Orders(
+            column=self._placed(self.chosen.column, empty=EMPTY),
+            side=self.side,
+            prediction=prediction,
+            weight=self._weights(prediction),
+            reference=reference,
+            most=sizing.most_shares(reference, self._liquidity(), rules),
+            costs=self._costs(),
+            is_whole=self._filled(rules.whole_shares) if shape.has_whole else None,
+            edge=self._edge(prediction) if shape.has_size_costs else None,
+            beta=self._beta() if shape.has_hedge else None,
+            limit=self._limit(reference) if shape.has_limit else None,
+            stop=self._level(reference, rules.stop_atr, -1.0) if shape.has_exits else None,
+            target=self._level(reference, rules.target_atr, 1.0) if shape.has_exits else None,
+        )
+        return (
+            hedging.with_hedge(stocks, self._hedge_reference(), rules)
+            if shape.has_hedge
+            else stocks
+        )
+
+    def _placed(self, values: Any, empty: float = np.nan) -> Any:
+        """Values of the chosen, put in their slots."""
+        shape = (len(self.forecasts.sessions), self.shape.width)
+        slots = np.full(shape, empty, values.dtype)
+        slots[self.chosen.row, self.chosen.place] = values
+        return slots
+
+    def _of(self, values: Values) -> Values:
+        return self._placed(values[self.chosen.row, self.chosen.column])
+
+    def _known(self, name: str) -> Values:
+        return self._of(self.forecasts.known(name))
+
+    def _filled(self, value: float | bool) -> Any:
+        """One value for every slot, without its memory."""
+        return np.broadcast_to(np.asarray(value), self.side.shape)
+
+    def _liquidity(self) -> Values | None:
+        return self._known("dollar_volume") if self.rules.needs_liquidity else None
+
+    def _weights(self, prediction: Values) -> Values:
+        volatility = self._known("volatility") if self.rules.weights == "volatility" else None
+        edge = self.side * prediction
+        return sizing.weights(self.side, edge, volatility, self.rules)
+
+    def _edge(self, prediction: Values) -> Values:
+        return self.side * prediction if self.rules.has_size_costs else self._filled(np.inf)
+
+    def _beta(self) -> Values:
+        if not self.rules.is_hedged:
+            return self._filled(0.0)
+        beta = self._known("beta") if self.rules.hedge == "beta" else self._filled(1.0)
+        return np.where(self.is_taken, beta, 0.0)
+
+    def _limit(self, reference: Values) -> Values:
+        if self.rules.limit_bps is None:
+            return self._filled(np.nan)
+        return stops.limit_price(reference, self.side, self.rules.limit_bps)
+
+    def _level(self, reference: Values, ranges: float | None, direction: float) -> Values:
+        if ranges is None:
+            return self._filled(np.nan)
+        return stops.level(reference, self.side, direction * ranges * self._known("true_range"))
+
+    def _costs(self) -> Costs:
+        rules = self.rules
+        slippage = self._filled(rules.slippage_bps * BPS)
+        if rules.spread_fraction > 0.0:
+            slippage = slippage + rules.spread_fraction * self._known("spread")
+        impact = self._filled(0.0)
+        if rules.impact > 0.0:
+            impact = costs.impact_rate(
+                self._known("volatility"), self._known("dollar_volume"), rules
+            )
+        return Costs(
+            commission=self._filled(rules.commission_bps * BPS),
+            per_share=self._filled(rules.commission_per_share),
+            minimum=self._filled(rules.commission_minimum),
+            slippage=slippage,
+            impact=impact,
+            borrow=np.where(self.side < 0.0, rules.borrow_fee, 0.0),
+        )
+
+    def _hedge_reference(self) -> Values:
+        if not self.rules.is_hedged:
+            return np.full(len(self.forecasts.sessions), np.nan)
+        hedge = self.forecasts.market.hedge
+        if hedge is None:
+            raise InvalidData("strategy", "a market without a hedge", "one made for these rules")
+        return hedge["reference"].to_numpy(np.float64)
+
+
+def orders(forecasts: Forecasts, rules: Rules, equity: float) -> pd.DataFrame:
+    """Orders of one session, best position first, the hedge last, sized on the previous close.
+
+    Known at decision time. A position whose price is unknown, or that is too small for one whole
+    share or for its cost, is listed with 0 shares, so that nothing is left out silently.
+
+    Parameters
+    ----------
+    forecasts
+        Of that session alone.
+    rules
+        Of the strategy.
+    equity
+        Currency available before the open.
 
     Returns
     -------
     pd.DataFrame
-        One row per order with the columns ``ORDER_COLUMNS``; ``notional`` is shares times
-        ``reference_price``, the previous close.
+        One row per order with the columns ``ORDER_COLUMNS``: shares positive whatever the side;
+        ``notional`` is shares times ``reference_price``, the previous close; ``edge_bps`` is the
+        return expected of the side taken (NaN for the hedge) and ``cost_bps`` the round trip at
+        this size.
     """
-    one_row = (values.to_frame().T for values in (weights, predictions, previous_close))
-    proposed = proposals(*one_row)
-    price = proposed["reference_price"].to_numpy()
-    proposed["shares"] = shares(proposed["weight"].to_numpy(), price, equity, rules)
-    proposed["notional"] = (proposed["shares"] * price).fillna(0.0)
-    return proposed[list(ORDER_COLUMNS)]
+    slots = planned(forecasts, rules)
+    ordered = sizing.sized(slots, np.array([[equity]]))
+    is_order = is_listed(slots, ordered)
+    chosen, shares = mapped(lambda values: values[is_order], slots), ordered[is_order]
+    nothing = np.full(len(shares), np.nan)
+    return pd.DataFrame(
+        {
+            "rank": np.arange(1, len(shares) + 1),
+            "symbol": forecasts.names(np.zeros(len(shares), np.intp), chosen.column),
+            "side": np.where(chosen.side > 0.0, LONG, SHORT),
+            "prediction": chosen.prediction,
+            "weight": chosen.weight,
+            "shares": shares,
+            "reference_price": chosen.reference,
+            "notional": np.nan_to_num(shares * chosen.reference),
+            "limit": nothing if chosen.limit is None else chosen.limit,
+            "stop": nothing if chosen.stop is None else chosen.stop,
+            "target": nothing if chosen.target is None else chosen.target,
+            "edge_bps": chosen.side * chosen.prediction / BPS,
+            "cost_bps": costs.expected_round_trip(shares, chosen.reference, chosen.costs) / BPS,
+        }
+    )[list(ORDER_COLUMNS)].astype({"symbol": "str", "side": "str"})

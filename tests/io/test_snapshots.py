@@ -13,8 +13,6 @@ from pipeline.errors import InvalidData
 from pipeline.io.snapshots import SnapshotStore
 from pipeline.schemas import ROW
 
-HASHES = {"return_1": "a1", "sector": "b2"}
-
 
 @pytest.fixture
 def snapshots(tmp_path):
@@ -31,10 +29,17 @@ def rows(sessions, symbols="AB", value=1.0):
 
 def write(snapshots, written, *, revision=1, store_id="one", sessions=None, **options):
     built = written.index.unique("session") if sessions is None else pd.DatetimeIndex(sessions)
-    return snapshots.write(
-        written, sessions=built, revision=revision, store_id=store_id,
-        feature_hashes=HASHES, **options,
-    )  # fmt: skip
+    return snapshots.write(written, sessions=built, revision=revision, store_id=store_id, **options)
+
+
+def test_a_forgotten_session_is_neither_covered_nor_read(snapshots):
+    write(snapshots, rows(["2010-01-04", "2010-01-05", "2010-02-01"]))
+
+    snapshots.forget(pd.DatetimeIndex(["2010-01-05", "2010-03-01"]))
+
+    left = [pd.Timestamp("2010-01-04"), pd.Timestamp("2010-02-01")]
+    assert snapshots.covered().index.tolist() == left
+    assert snapshots.read().index.unique("session").tolist() == left
 
 
 def test_rows_come_back_as_they_were_written_one_file_a_month(snapshots):
@@ -64,7 +69,6 @@ def test_a_part_is_read_by_session_symbol_and_column(snapshots):
 def test_nothing_written_reads_as_no_rows(snapshots):
     assert snapshots.read(columns=["return_1"]).shape == (0, 1)
     assert snapshots.covered().empty
-    assert snapshots.feature_hashes() == {}
 
 
 def test_a_session_built_again_replaces_all_its_rows_and_no_other(snapshots):
@@ -105,11 +109,6 @@ def test_rows_of_another_store_are_not_covered_and_are_dropped_when_their_month_
     assert len(snapshots.read(pd.DatetimeIndex(["2010-01-04"]))) == 0
 
 
-def test_the_hash_of_each_feature_is_kept(snapshots):
-    write(snapshots, rows(["2010-01-04"]))
-    assert snapshots.feature_hashes() == HASHES
-
-
 def test_a_text_column_without_text_reads_beside_one_with_text(snapshots):
     write(snapshots, rows(["2010-01-04"]).assign(sector=None))
     write(snapshots, rows(["2010-02-01"]))
@@ -135,8 +134,7 @@ from pipeline.io.snapshots import SnapshotStore
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 snapshots = SnapshotStore(Path(sys.argv[1]), "sample", "classic", "abc123")
 written = snapshots.read() * 0
-snapshots.write(written, sessions=written.index.unique("session"), revision=2, store_id="one",
-                feature_hashes={})
+snapshots.write(written, sessions=written.index.unique("session"), revision=2, store_id="one")
 """
 
 

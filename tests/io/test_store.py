@@ -170,7 +170,6 @@ def test_an_empty_store_answers_with_empty_panels(store):
     assert store.indicator_panel()["rsi_14"].empty
     assert store.labels().empty
     assert store.labels().index.names == ROW
-    assert store.missing_indicators().empty
 
 
 def test_a_bar_that_comes_later_leaves_quarantine_and_gaps(store):
@@ -182,15 +181,6 @@ def test_a_bar_that_comes_later_leaves_quarantine_and_gaps(store):
     store.write_bars(delivered([[1, 2]]))
 
     assert store.quarantine().empty
-
-
-def test_missing_indicators_are_those_of_bars_without_any(store):
-    store.write_bars(delivered([[1, 1], [2, 2], [3, 3]]))
-    store.write_indicators(dict.fromkeys(INDICATORS, wide([[1, 1], [2, NAN]])))
-
-    missing = store.missing_indicators()
-
-    assert missing.to_dict() == {"A": pd.Timestamp("2010-01-06"), "B": pd.Timestamp("2010-01-05")}
 
 
 def test_a_mask_limits_which_indicators_are_written(store):
@@ -240,23 +230,20 @@ def test_signals_of_a_session_and_version_are_replaced_as_a_whole(store):
     assert store.signals("2010-01-05").empty
 
 
-def test_only_a_change_in_the_range_and_after_the_revision_counts(store):
-    store.write_bars(delivered([[1, 1], [2, 2]]))
-    bars = store.revision()
-    store.write_labels(dict.fromkeys(LABELS, wide([[1, 1]])))
+def test_a_new_symbol_is_no_change_and_another_description_of_one_is(store):
+    store.write_symbols(listed("D"))
+    assert store.revision() == 0
 
-    assert store.last_change("bars", "2010-01-05") == bars
-    assert store.last_change("bars", "2010-01-06") == 0
-    assert store.last_change("bars", None, "2010-01-03") == 0
-    assert store.last_change("bars", since_revision=bars) == 0
-    assert store.last_change("labels") == bars + 1 == store.revision()
-    assert store.last_change("symbols", "2010-01-06") == 2
+    store.write_symbols(listed("D").assign(sector="Utilities"))
+
+    assert store.changes()["kind"].to_list() == ["symbols"]
+    assert pd.isna(store.changes()["first_session"].iloc[0])
 
 
 def test_changes_tell_what_when_and_how_many_symbols(store):
     store.write_bars(delivered([[1, 1], [NAN, 2]]))
 
-    newest = store.changes(since_revision=2).iloc[-1]
+    newest = store.changes().iloc[-1]
 
     assert newest["kind"] == "bars"
     assert newest["first_session"] == pd.Timestamp("2010-01-04")
@@ -370,3 +357,113 @@ def test_processes_that_make_the_store_at_once_agree_on_it(tmp_path):
     printed = {process.communicate()[0] for process in processes}
     assert [process.returncode for process in processes] == [0] * 4
     assert len(printed) == 1
+
+
+def causes(store, since=0):
+    found = store.causes(since)[["symbol", "what", "first_session", "bars"]]
+    return [(n, w, f"{d:%d}", b) for n, w, d, b in found.itertuples(index=False)]
+
+
+def test_the_first_bars_and_new_sessions_change_no_past(store):
+    store.write_bars(delivered([[1, 1], [2, 2]]))
+    store.write_bars(delivered([[3, 3]], first="2010-01-06"))
+    assert causes(store) == []
+
+
+def test_a_change_names_whose_past_it_changes_and_from_when_on(store):
+    store.write_bars(delivered([[1, NAN], [2, 1], [3, 3]]))
+    before = store.revision()
+
+    store.write_bars(delivered([[1, 5, NAN], [2, 8, NAN], [9, 9, 7]], symbols="ABC"))
+
+    assert causes(store, before) == [
+        ("B", "came late", "04", 1),
+        ("B", "changed", "05", 1),
+        ("C", "new symbol", "06", 1),
+    ]  # the last session's own bars are no past
+
+
+def test_a_symbol_whose_last_bar_lies_long_ago_is_not_new(store):
+    store.write_bars(delivered([[1, 1]]))
+    store.write_bars(delivered([[1, NAN]], first="2010-06-01"))
+
+    store.write_bars(delivered([[2, 2]], first="2010-06-02"))
+
+    assert causes(store) == []
+
+
+def test_bars_of_months_apart_are_changes_of_their_own(store):
+    store.write_bars(delivered([[1, 1]]))
+    store.write_bars(delivered([[1, 1]], first="2010-06-01"))
+    before = store.revision()
+    both = pd.concat(
+        [delivered([[2, 1]]).bars, delivered([[1, 1], [3, 3]], first="2010-06-01").bars]
+    )
+
+    written = store.write_bars(Delivery(both, quarantined(), quarantined()[:0]))
+
+    assert (written.new, written.changed, written.unchanged) == (2, 1, 3)
+    spans = store.changes(before)[["first_session", "last_session"]]
+    assert spans.map("{:%m-%d}".format).to_numpy().tolist() == [["01-04"] * 2, ["06-02"] * 2]
+
+
+def test_bars_that_go_take_what_was_made_of_them_along(store):
+    store.write_bars(delivered([[1, 1], [2, 2]]))
+    store.write_indicators(dict.fromkeys(INDICATORS, wide([[1, 1], [2, 2]])))
+    store.write_labels(dict.fromkeys(LABELS, wide([[1, 1], [2, 2]])))
+    nothing = delivered([[NAN, NAN]])
+    row = ("2010-01-04", "B", "withdrawn by the source")
+    gone = pd.MultiIndex.from_tuples([(pd.Timestamp("2010-01-04"), "B")], names=ROW)
+
+    store.write_bars(Delivery(nothing.bars, quarantined(row), nothing.gaps), gone=gone)
+
+    np.testing.assert_array_equal(store.bar_panel().close, [[1, NAN], [2, 2]])
+    np.testing.assert_array_equal(store.indicator_panel()["obv"], [[1, NAN], [2, 2]])
+    assert len(store.labels()) == 3
+    assert store.quarantine()["reason"].to_list() == ["withdrawn by the source"]
+    assert causes(store) == [("B", "gone", "04", 1)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    kinds=st.lists(
+        st.tuples(st.integers(0, 120), st.sampled_from(["A", "B", "^IXIC"]), st.booleans()),
+        max_size=12,
+        unique_by=lambda bar: bar[:2],
+    )
+)
+def test_sessions_are_those_with_a_bar_of_the_kind(tmp_path_factory, kinds):
+    store = Store.open(tmp_path_factory.mktemp("sessions") / "s.db")
+    store.write_symbols(listed("A", "B"))
+    store.write_symbols(listed("^IXIC", kind="index"))
+    day = pd.Timestamp("2010-01-04").as_unit("us")
+    rows = [(day + pd.Timedelta(days=n), name, final) for n, name, final in kinds]
+    for at, name, final in rows:
+        bars = delivered([[1.0]], symbols=[name], first=f"{at:%Y-%m-%d}", final=final)
+        store.write_bars(bars)
+    expected = {
+        "stock": sorted({at for at, name, _ in rows if name != "^IXIC"}),
+        "index": sorted({at for at, name, _ in rows if name == "^IXIC"}),
+    }
+
+    assert {kind: store.sessions(kind).to_list() for kind in expected} == expected
+    assert store.sessions(symbols=["B"]).to_list() == sorted(at for at, n, _ in rows if n == "B")
+    ready = sorted({at for at, name, final in rows if name != "^IXIC" and final})
+    assert store.label_ready_sessions().to_list() == ready
+    late = day + pd.Timedelta(days=60)
+    assert store.bar_panel(start=late).sessions.to_list() == [
+        at for at in expected["stock"] if at >= late
+    ]
+    store.close()
+
+
+def test_a_store_from_before_a_table_came_gets_it(tmp_path):
+    path = tmp_path / "older.db"
+    Store.open(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE bar_changes")
+
+    opened = Store.open(path)
+
+    assert opened.causes().empty
+    opened.close()

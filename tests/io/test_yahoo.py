@@ -405,7 +405,8 @@ def test_bars_of_the_old_adjustment_that_yahoo_no_longer_gives_do_not_stay(yahoo
     ingest(yahoo(servers), store)
     assert store.sessions()[0] == pd.Timestamp("2024-05-10")
     assert store.bar_panel().close["NVDA"].max() < 11
-    assert store.last_change("bars", "2024-05-01", "2024-05-09") > 0
+    gone = store.causes().set_index("what").loc["gone"]
+    assert (gone["symbol"], gone["first_session"]) == ("NVDA", pd.Timestamp("2024-05-01"))
 
 
 def test_a_changed_history_that_does_not_arrive_leaves_the_store_as_it_was(yahoo, store):

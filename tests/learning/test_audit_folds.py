@@ -118,7 +118,7 @@ def own(dataset: Dataset, pair: Pair, fitted_on: np.ndarray) -> Prepared:
     ]
     for part in parts:
         part.columns = [*dataset.numeric, *map(str, part.columns[len(dataset.numeric) :])]
-    return Prepared(parts[0].assign(target=TARGET.treated(train.returns)), parts[1])
+    return Prepared(parts[0].assign(target=TARGET.treated(train)), parts[1])
 
 
 def imputed_on_all_rows(dataset: Dataset, pair: Pair) -> Prepared:
@@ -148,7 +148,7 @@ def filled_from_its_own_batch(dataset: Dataset, pair: Pair) -> Prepared:
 
 def winsorised_on_all_rows(dataset: Dataset, pair: Pair) -> Prepared:
     made = own(dataset, pair, pair[0])
-    treated = TARGET.treated(dataset.returns)
+    treated = TARGET.treated(dataset)
     return Prepared(made.train.assign(target=treated.loc[made.train.index]), made.validation)
 
 

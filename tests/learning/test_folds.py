@@ -1,11 +1,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipeline.learning.folds import capped, fold_of_row, prepared_folds, validated_returns
+from pipeline.errors import TooFewSessions
+from pipeline.learning.folds import (
+    capped,
+    fold_of_row,
+    joined,
+    prepared_folds,
+    validated_returns,
+)
 from pipeline.learning.models import Target
-from pipeline.learning.splits import WalkForward
+from pipeline.learning.splits import CombinatorialBySession, WalkForward
 
 SPLITTER = WalkForward(folds=2, fold_sessions=3, embargo_sessions=1, min_train_sessions=4)
 RAW = Target(winsorise=0.0, relative=False)
@@ -75,3 +83,36 @@ def test_the_training_target_is_treated(make_dataset):
 
     low, high = np.quantile(raw.train_y, [0.2, 0.8])
     np.testing.assert_allclose(fold.train_y, np.clip(raw.train_y, low, high))
+
+
+def test_combinatorial_folds_join_to_one_row_each_in_order(make_dataset):
+    dataset = make_dataset(sessions=8, symbols=3)
+    folds = prepared_folds(dataset, CombinatorialBySession(4, 2, 0, 2), RAW)
+
+    assert validated_returns(folds).equals(dataset.returns)
+    assert list(fold_of_row(folds)) == [0] * 6 + [1] * 6 + [2] * 6 + [3] * 6
+    marked = [pd.Series(float(fold.number), fold.returns.index) for fold in folds]
+    # pairs (0,1) (0,2) (0,3) (1,2) (1,3) (2,3): group 0 is in 0, 1, 2; group 3 in 2, 4, 5
+    means = joined(folds, marked).groupby(level="session").first()
+    assert list(means) == [1.0, 1.0, 7 / 3, 7 / 3, 3.0, 3.0, 11 / 3, 11 / 3]
+
+
+def test_rows_to_stop_on_are_the_newest_training_sessions_with_the_gap_between(make_dataset):
+    dataset = make_dataset(sessions=12, symbols=8)
+    splitter = WalkForward(1, 2, embargo_sessions=1, min_train_sessions=9)
+
+    (fold,) = prepared_folds(dataset, splitter, RAW, stopping_sessions=2)
+
+    # nine sessions of training: 0..5 to fit, 6 between, 7 and 8 to stop on
+    fitted, stopped = fold.inner
+    assert list(fitted) == list(range(6 * 8))
+    assert list(stopped) == list(range(7 * 8, 9 * 8))
+
+
+def test_a_fold_too_short_for_early_stopping_is_refused_with_numbers(make_dataset):
+    splitter = WalkForward(1, 2, embargo_sessions=1, min_train_sessions=9)
+
+    with pytest.raises(TooFewSessions, match="trains on 9 sessions") as caught:
+        prepared_folds(make_dataset(), splitter, RAW, stopping_sessions=3)
+
+    assert "13: the newest 3" in caught.value.needed

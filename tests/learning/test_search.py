@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,10 +14,13 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from pipeline.errors import InvalidData, InvalidSettings, PipelineError
+from pipeline.learning.bench import Bench
+from pipeline.learning.evaluation import OBJECTIVES
 from pipeline.learning.folds import Fold, prepared_folds, validated_returns
 from pipeline.learning.models import Learner, Target
-from pipeline.learning.search import distributions, search
-from pipeline.learning.splits import WalkForward
+from pipeline.learning.proposals import distributions
+from pipeline.learning.search import search
+from pipeline.learning.splits import CombinatorialBySession, WalkForward
 from pipeline.learning.trials import Trial, mean_out_of_fold
 
 TREES = Learner(
@@ -84,29 +88,160 @@ def test_the_result_does_not_depend_on_the_number_of_workers(folds, workers):
 
 
 @pytest.mark.parametrize("killed_after", [1, 4, 6, 13])
+@pytest.mark.parametrize("options", [{}, {"pruner": "median"}, {"sampler": "random"}], ids=str)
 def test_a_killed_search_goes_on_to_the_result_of_an_uninterrupted_one(
-    folds, killed_after, tmp_path
+    folds, killed_after, options, tmp_path
 ):
-    whole_best, whole = run(folds)
+    whole_best, whole = run(folds, **options)
     journal = optuna.storages.journal.JournalFileBackend(str(tmp_path / "journal.log"))
 
     def kill(trial: Trial) -> None:
         if trial.number == killed_after - 1:
             raise Killed
 
+    storage = optuna.storages.JournalStorage(journal)
     with pytest.raises(Killed):
-        run(folds, into=study(storage=optuna.storages.JournalStorage(journal)), on_trial=kill)
+        run(folds, into=study(storage=storage), on_trial=kill, **options)
     again = study(storage=optuna.storages.JournalStorage(journal))
     kept = len(again.trials)
-    best, resumed = run(folds, into=again)
+    best, resumed = run(folds, into=again, **options)
 
     assert kept == killed_after
-    assert told(resumed) == told(whole)
+    assert repr(told(resumed)) == repr(told(whole))
     assert [trial.replayed for trial in resumed] == [n < kept for n in range(14)]
     pd.testing.assert_series_equal(best.out_of_fold, whole_best.out_of_fold, check_exact=True)
     for one, other in zip(resumed, whole, strict=True):
         assert one.metrics == other.metrics
         pd.testing.assert_series_equal(one.session_scores, other.session_scores, check_freq=False)
+
+
+@pytest.mark.parametrize("pruner", ["median", "quartile"])
+def test_under_random_draws_pruning_changes_no_kept_score(folds, pruner):
+    _, whole = run(folds, n_trials=20, sampler="random")
+
+    best, pruned = run(folds, n_trials=20, sampler="random", pruner=pruner)
+
+    stopped = [trial.number for trial in pruned if trial.state == "pruned"]
+    assert stopped
+    assert min(stopped) >= 4  # nothing is compared within the first batch
+    for kept, full in zip(pruned, whole, strict=True):
+        assert kept.params == full.params
+        assert kept.fold_metrics == full.fold_metrics[: len(kept.fold_metrics)]
+        if kept.state == "complete":
+            assert (kept.value, kept.metrics) == (full.value, full.metrics)
+            pd.testing.assert_series_equal(kept.out_of_fold, full.out_of_fold, check_exact=True)
+    assert best.state == "complete"
+    assert best.value == min(t.value for t in pruned if t.state == "complete")
+
+
+def test_under_tpe_a_kept_score_is_the_one_its_parameters_have_without_pruning(folds):
+    _, trials = run(folds, n_trials=20, pruner="median")
+
+    kept = [t for t in trials if t.state == "complete" and t.number > 8]
+    assert any(trial.state == "pruned" for trial in trials)
+    assert kept
+    for trial in kept:
+        alone, _ = run(folds, replace(TREES, initial=trial.params), n_trials=1)
+        assert alone.value == trial.value
+        pd.testing.assert_series_equal(alone.out_of_fold, trial.out_of_fold, check_exact=True)
+
+
+def test_a_pruned_trial_was_worse_after_a_fold_than_the_median_of_earlier_batches(folds):
+    _, trials = run(folds, n_trials=20, pruner="median")
+
+    for trial in [trial for trial in trials if trial.state == "pruned"]:
+        batch = trial.number // 4 * 4
+        count = len(trial.fold_metrics)
+        assert 1 <= count < len(folds)
+        earlier = [
+            np.mean([fold["mae"] for fold in other.fold_metrics[:count]])
+            for other in trials[:batch]
+            if other.state == "complete"
+        ]
+        own = np.mean([fold["mae"] for fold in trial.fold_metrics])
+        assert own > np.median(earlier)
+        assert np.isnan(trial.value)
+        assert not trial.metrics
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_pruning_does_not_depend_on_the_number_of_workers(folds, workers):
+    alone, trials = run(folds, workers=1, pruner="median", n_trials=20)
+
+    best, parallel = run(folds, workers=workers, pruner="median", n_trials=20)
+
+    assert "pruned" in {trial.state for trial in trials}
+    assert repr(told(parallel)) == repr(told(trials))  # by repr: NaN is no equal
+    pd.testing.assert_series_equal(best.out_of_fold, alone.out_of_fold, check_exact=True)
+
+
+def test_failed_trials_do_not_disturb_pruning(folds):
+    _, trials = run(folds, fragile(limit=8), n_trials=10, sampler="random", pruner="median")
+
+    assert {trial.state for trial in trials} == {"complete", "failed", "pruned"}
+
+
+def test_a_trial_without_a_score_is_pruned_as_the_worst(folds):
+    best, trials = run(
+        folds, RIDGE, study("maximize"), objective="rank_ic", pruner="median", n_trials=6
+    )
+    bench = Bench(RIDGE, folds, OBJECTIVES["rank_ic"], None, 0, lambda: 0.0)
+    flat = replace(best, fold_metrics=({"rank_ic": float("nan")}, {"rank_ic": 0.1}))
+
+    assert bench.running(flat) == [-np.inf, -np.inf]
+    assert bench.limits("median", trials[:3]) is None  # too few to compare with
+    assert bench.limits(None, trials) is None
+
+
+def test_random_draws_do_not_repeat_themselves_until_the_space_is_used_up(folds):
+    learner = Learner(
+        "constant",
+        partial(DummyRegressor, strategy="constant"),
+        {"constant": 0.0},
+        {"constant": {"type": "int", "low": 0, "high": 5}},
+    )
+
+    _, trials = run(folds, learner, n_trials=8, sampler="random")
+
+    drawn = [trial.params["constant"] for trial in trials]
+    assert drawn[0] == 0.0
+    assert sorted(drawn[:6]) == [0, 1, 2, 3, 4, 5]
+    assert len(drawn) == 8
+
+
+def test_random_draws_depend_on_the_seed_alone(folds):
+    drawn = [t.params for t in run(folds, sampler="random")[1]]
+
+    assert drawn == [t.params for t in run(folds, sampler="random", objective="mae_relative")[1]]
+    assert drawn != [t.params for t in run(folds, sampler="random", seed=6)[1]]
+
+
+def test_combinatorial_folds_give_every_row_the_mean_of_its_paths(make_dataset):
+    dataset = make_dataset()
+    folds = prepared_folds(dataset, CombinatorialBySession(4, 2, 1, 3), Target())
+
+    best, _ = run(folds, RIDGE, n_trials=2, strategy_returns=daily)
+
+    assert len(folds) == 6
+    assert best.out_of_fold.index.equals(dataset.features.index)
+    fitted = [RIDGE.estimator(best.params).fit(f.train_x, f.train_y) for f in folds]
+    parts = [
+        pd.Series(model.predict(fold.validation_x), fold.returns.index, dtype="float64")
+        for model, fold in zip(fitted, folds, strict=True)
+    ]
+    expected = pd.concat(parts).groupby(level=[0, 1]).mean()
+    np.testing.assert_allclose(best.out_of_fold, expected, rtol=1e-12)
+    paths = pd.concat([daily(part) for part in parts]).groupby(level=0).mean()
+    np.testing.assert_allclose(best.strategy_returns, paths, rtol=1e-12)
+    again, _ = run(folds, RIDGE, n_trials=2, strategy_returns=daily, workers=4)
+    pd.testing.assert_series_equal(again.out_of_fold, best.out_of_fold, check_exact=True)
+
+
+def test_an_unknown_sampler_or_pruner_is_refused(folds):
+    with pytest.raises(InvalidSettings, match="sampler 'grid'"):
+        run(folds, sampler="grid")
+    with pytest.raises(InvalidSettings, match="pruner 'half'"):
+        run(folds, pruner="half")
 
 
 def test_a_longer_search_goes_on_from_a_shorter_one(folds):

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.market.features import FeatureInputs
 from pipeline.market.indicators import indicators
-from pipeline.market.regimes import regimes, universe_moves
+from pipeline.market.regimes import index_moves, regimes, universe_moves
 from pipeline.schemas import BAR_FIELDS, BarPanel
 
 SHARED = Path(os.environ.get("SHARED", Path(__file__).resolve().parents[3] / "shared"))
@@ -84,6 +84,51 @@ def real_bars(shared: Path) -> BarPanel:
     rows = rows[rows["date"].between("2018-01-01", "2019-12-31")]
     chosen = sorted(rows["symbol"].unique())[::8]
     return wide(rows[rows["symbol"].isin(chosen)].rename(columns={"date": "session"}))
+
+
+@pytest.fixture(scope="session")
+def real_indices(shared: Path) -> tuple[pd.DataFrame, pd.Series]:
+    """^IXIC, and closes of ^VIX."""
+    prices = pd.read_parquet(shared / "data/indices_1990_2023.parquet").set_index("date")
+    index, vix = (prices[prices["symbol"] == name] for name in ("^IXIC", "^VIX"))
+    return index, vix["close"]
+
+
+@pytest.fixture(scope="session")
+def real(shared: Path, real_indices: tuple[pd.DataFrame, pd.Series]) -> FeatureInputs:
+    """60 stocks over all years, ^IXIC as the market, ^VIX."""
+    rows = pd.read_parquet(shared / "data/sp500_2010_2023.parquet")
+    chosen = sorted(rows["symbol"].unique())[::8]
+    bars = wide(rows[rows["symbol"].isin(chosen)].rename(columns={"date": "session"}))
+    index, vix = real_indices
+    return FeatureInputs(
+        bars=bars,
+        indicators=indicators(bars),
+        market=index,
+        regimes=regimes(index_moves(index), bars.sessions, vix),
+        symbols=pd.read_csv(shared / "data/sp500_symbols.csv").set_index("symbol"),
+    )
+
+
+@pytest.fixture(scope="session")
+def evening(
+    real: FeatureInputs, real_indices: tuple[pd.DataFrame, pd.Series]
+) -> Callable[[int], FeatureInputs]:
+    """What was there the evening before the session of that number."""
+    sessions = real.bars.sessions
+
+    def before(number: int) -> FeatureInputs:
+        index, vix = (prices[prices.index < sessions[number]] for prices in real_indices)
+        known = sessions[:number]
+        return FeatureInputs(
+            bars=real.bars.loc(known),
+            indicators={name: frame.loc[known] for name, frame in real.indicators.items()},
+            market=index,
+            regimes=regimes(index_moves(index), sessions[: number + 1], vix),
+            symbols=real.symbols,
+        )
+
+    return before
 
 
 def wide(rows: pd.DataFrame) -> BarPanel:

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.market.cross_section import peers_mean, ranks, sector_relative, universe_mean
+from pipeline.market.cross_section import (
+    centred_ranks,
+    peers_mean,
+    ranks,
+    sector_relative,
+    universe_mean,
+)
 
 NAN = np.nan
 GROUPS = np.array([0, 1, 0, -1, 0, 1, 2, -1])
@@ -62,6 +68,23 @@ def test_ranks_are_fractions_of_the_symbols_present_and_ties_share_theirs() -> N
     np.testing.assert_allclose(ranks(values), expected)
 
 
+def test_centred_ranks_lie_around_0_whatever_is_missing_or_tied() -> None:
+    values = np.array(
+        [[10.0, 30.0, NAN, 20.0], [1.0, 1.0, NAN, 2.0], [NAN, 7.0, NAN, NAN], [NAN] * 4]
+    )
+
+    expected = [
+        [-1 / 3, 1 / 3, NAN, 0], [-1 / 6, -1 / 6, NAN, 1 / 3], [NAN, 0, NAN, NAN], [NAN] * 4,
+    ]  # fmt: skip
+    np.testing.assert_allclose(centred_ranks(values), expected, atol=1e-15)
+
+
+@given(values=panels)
+@settings(max_examples=50)
+def test_centred_ranks_turn_their_sign_with_the_values(values) -> None:
+    np.testing.assert_allclose(centred_ranks(-values), -centred_ranks(values), atol=1e-15)
+
+
 def test_peers_are_the_other_symbols_of_the_group() -> None:
     values = np.array([[1.0, 2.0, 3.0, 4.0, 8.0, NAN, 7.0, 5.0]])
 
@@ -75,7 +98,7 @@ def test_no_symbols_have_no_peers() -> None:
 
 
 @pytest.mark.parametrize(
-    "reduction", [universe_mean, ranks, lambda values: peers_mean(values, GROUPS)]
+    "reduction", [universe_mean, ranks, centred_ranks, lambda values: peers_mean(values, GROUPS)]
 )
 @given(values=panels)
 @settings(max_examples=30, deadline=None)

@@ -8,7 +8,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from pipeline.market.definitions import Definitions, Feature
+from pipeline.market import fingerprints
+from pipeline.market.definitions import Calculation, Definitions, Feature, Known
+from pipeline.market.features import known_before
+from pipeline.market.features_classic import classic
+from pipeline.market.windows import Array
+
+NAN = np.nan
 
 ORIGINAL = '''
 SCALE = 2.0
@@ -84,6 +90,65 @@ def test_the_hash_depends_on_the_parameters(load: Load) -> None:
     assert first.hash != second.hash
 
 
+@pytest.fixture
+def known(make_bars, make_inputs) -> Known:
+    bars = make_bars(0, sessions=4, symbols=5)
+    bars.close.iloc[1, 4] = NAN
+    return known_before(make_inputs(bars), bars.sessions)
+
+
+def latest(known: Known, n: int) -> Array:
+    """values of s"""
+    return np.array([[4.0, 1.0, NAN, 3.0, 2.0]] * 3) * n
+
+
+def one(calculation: Calculation) -> Feature:
+    definitions = Definitions()
+    definitions.feature("one", n=(1,), lookback=1, source="nobody")(calculation)
+    (feature,) = definitions
+    return feature
+
+
+def test_a_feature_as_rank_has_a_name_and_a_formula_of_its_own() -> None:
+    feature = one(latest).as_rank()
+
+    assert (feature.name, feature.formula) == ("rank_one", "centred rank: values of s")
+    assert (feature.kind, feature.lookback, feature.known_at) == ("symbol", 1, "close of t-1")
+
+
+def test_only_symbols_with_a_bar_in_the_session_have_a_rank(known: Known) -> None:
+    values = one(latest).as_rank()(known)
+
+    every, without_last = [3 / 8, -3 / 8, NAN, 1 / 8, -1 / 8], [1 / 3, -1 / 3, NAN, 0, NAN]
+    np.testing.assert_allclose(values, [every, without_last, every], atol=1e-15)
+
+
+@pytest.mark.parametrize("ranked", [False, True])
+def test_values_since_a_row_are_those_of_all_rows_from_there_on(known: Known, ranked: bool) -> None:
+    feature = one(latest).as_rank() if ranked else one(latest)
+
+    np.testing.assert_array_equal(feature(known, 1), feature(known)[1:])
+
+
+def test_static_attributes_have_no_sessions(known: Known) -> None:
+    (sector,) = (feature for feature in classic if feature.name == "sector")
+
+    assert len(sector(known, 2)) == 5
+
+
+def test_the_hash_of_a_rank_is_not_that_of_the_value(load: Load) -> None:
+    (feature,) = gain(load(ORIGINAL), 1)
+
+    assert feature.as_rank().hash != feature.hash
+
+
+@pytest.mark.parametrize("code", [*SAME.values(), *DIFFERENT.values()], ids=[*SAME, *DIFFERENT])
+def test_the_hash_of_a_rank_covers_the_code_of_the_value(load: Load, code: str) -> None:
+    same = gain(load(code), 1)[0].as_rank().hash == gain(load(ORIGINAL), 1)[0].as_rank().hash
+
+    assert same is (code in SAME.values())
+
+
 def test_the_hash_is_the_same_on_every_machine(load: Load) -> None:
     expected = "37107b2aaed91f58146bf3065b596bf1d2ad0000484bdaf2492383ceddc98eac"
 
@@ -104,3 +169,38 @@ def test_definitions_can_build_on_others(load: Load) -> None:
     (first,) = gain(load(ORIGINAL), 1)
 
     assert list(Definitions(first)) == [first]
+
+
+READER = '''
+def rule(values):
+    return values * 2.0
+
+def gain(known, n):
+    """gain over {n}"""
+    return known.indicators["made"] + n
+'''
+
+
+@pytest.mark.parametrize(
+    ("made", "same"),
+    [(READER, True), (READER.replace("2.0", "3.0"), False)],
+    ids=["the same code", "another one"],
+)
+def test_the_hash_covers_what_makes_the_stored_results_a_feature_reads(
+    load: Load, monkeypatch: pytest.MonkeyPatch, made: str, same: bool
+) -> None:
+    before, changed = load(READER), load(READER)
+    monkeypatch.setitem(fingerprints.MAKERS, "indicators", (load(READER).rule,))
+    first = gain(before, 1)[0].hash
+    monkeypatch.setitem(fingerprints.MAKERS, "indicators", (load(made).rule,))
+
+    assert (gain(changed, 1)[0].hash == first) is same
+
+
+def test_a_feature_says_which_stored_results_it_reads() -> None:
+    reads = {feature.name: feature.reads for feature in classic}
+
+    assert reads["rsi"] == {"indicators"}
+    assert reads["vix_level"] == {"regimes"}
+    assert reads["relative_market_5"] == {"market_return"}
+    assert reads["return_5"] == set()

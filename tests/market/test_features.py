@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -333,9 +334,13 @@ def test_a_session_without_a_bar_before_it_is_refused_by_name(make_bars, make_in
 
 
 def test_the_hash_of_a_set_is_that_of_its_features_in_any_order() -> None:
-    assert feature_set_hash(CLASSIC) == feature_set_hash(CLASSIC[::-1])
-    assert feature_set_hash(CLASSIC) != feature_set_hash(CLASSIC[1:])
-    assert len(feature_set_hash(CLASSIC)) == 12
+    hashes = {feature.name: feature.hash for feature in CLASSIC}
+    backwards = dict(reversed(hashes.items()))
+    without_first = {name: hashes[name] for name in list(hashes)[1:]}
+
+    assert feature_set_hash(hashes) == feature_set_hash(backwards)
+    assert feature_set_hash(hashes) != feature_set_hash(without_first)
+    assert len(feature_set_hash(hashes)) == 12
 
 
 def test_the_catalogue_explains_every_feature() -> None:
@@ -368,13 +373,12 @@ def test_no_feature_is_another_one_under_a_second_name(shared: Path, real_bars: 
     assert related.max() < 0.999
 
 
-def test_features_equal_the_reference_where_the_formula_is_the_same(
-    shared: Path, golden_bars: BarPanel
-) -> None:
+@pytest.fixture
+def beside(shared: Path, golden_bars: BarPanel) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Our rows of all sessions, and the reference's of those it has."""
     golden = pd.read_parquet(shared / "golden/features_labels.parquet")
     golden = golden[golden["label_ready"]]
     golden["session"] = pd.to_datetime(golden["trade_date"]).astype("datetime64[us]")
-    golden = golden.set_index(ROW).sort_index()
     inputs = FeatureInputs(
         bars=golden_bars,
         indicators=indicators(golden_bars),
@@ -382,6 +386,12 @@ def test_features_equal_the_reference_where_the_formula_is_the_same(
         regimes=regimes(universe_moves(golden_bars), golden_bars.sessions),
         symbols=pd.DataFrame(index=golden_bars.symbols),
     )
+    rows = snapshots(CLASSIC, inputs, golden_bars.sessions).rows
+    return rows, golden.set_index(ROW).sort_index()
+
+
+def test_features_equal_the_reference_where_the_formula_is_the_same(beside) -> None:
+    rows, golden = beside
     same = {
         "return_1": "return_1d",
         "volatility_10": "volatility_10d",
@@ -390,7 +400,38 @@ def test_features_equal_the_reference_where_the_formula_is_the_same(
         "relative_volume_20": "volume_ratio_20d",
     }
 
-    rows = snapshots(CLASSIC, inputs, golden_bars.sessions).rows.loc[golden.index]
-
     for ours, theirs in same.items():
-        np.testing.assert_allclose(rows[ours], golden[theirs], rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(
+            rows.loc[golden.index, ours], golden[theirs], rtol=1e-6, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("n", [3, 5, 10, 20])
+def test_where_the_reference_deviates_its_returns_are_sums_of_simple_ones(beside, n) -> None:
+    rows, golden = beside
+
+    sums = rows["return_1"].unstack("symbol").rolling(n).sum().stack()
+
+    np.testing.assert_allclose(sums.loc[golden.index], golden[f"return_{n}d"], atol=1e-6)
+    assert (rows.loc[golden.index, f"return_{n}"] - golden[f"return_{n}d"]).abs().max() > 1e-4
+
+
+def test_where_the_reference_deviates_its_obv_sum_is_ours_of_the_session_before(beside) -> None:
+    rows, golden = beside
+
+    before = rows["obv_signal_sum"].unstack("symbol").shift().stack()
+
+    assert before.loc[golden.index].tolist() == golden["obv_signal_sum"].tolist()
+
+
+def test_the_page_beside_the_reference_names_features_and_tests_that_exist() -> None:
+    root = Path(__file__).resolve().parents[2]
+    page = (root / "notebooks" / "reference.md").read_text()
+    written = "".join(file.read_text() for file in (root / "tests").rglob("test_*.py"))
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| ")][1:]
+
+    ours = [name for row in rows for name in re.findall(r"`([a-z]+_[a-z0-9_]+)`", row[2])]
+    assert set(ours) - {"regime_"} <= {feature.name for feature in CLASSIC}
+    files = {file.stem for file in (root / "tests").rglob("test_*.py")}
+    named = re.findall(r"`(test_[a-z_]+?)(?:_\.\.\.|\.py|)`", page)
+    assert [name for name in named if f"def {name}" not in written and name not in files] == []

@@ -19,8 +19,7 @@ from pipeline.market.features import (
     warm_up,
 )
 from pipeline.market.indicators import indicators
-from pipeline.market.regimes import index_moves, regimes
-from pipeline.schemas import BAR_FIELDS, BarPanel
+from pipeline.schemas import BarPanel
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENDED = FEATURE_SETS["extended"]
@@ -344,52 +343,23 @@ def test_the_order_of_symbols_changes_no_bit(long_inputs) -> None:
 
 
 @pytest.fixture(scope="module")
-def real(shared: Path) -> FeatureInputs:
-    """60 stocks over all years, ^IXIC as the market, ^VIX."""
-    rows = pd.read_parquet(shared / "data/sp500_2010_2023.parquet")
-    chosen = sorted(rows["symbol"].unique())[::8]
-    rows = rows[rows["symbol"].isin(chosen)].rename(columns={"date": "session"})
-    keyed = {"index": "session", "columns": "symbol"}
-    bars = BarPanel(*(rows.pivot_table(f, **keyed).astype(np.float64) for f in BAR_FIELDS))
-    prices = pd.read_parquet(shared / "data/indices_1990_2023.parquet").set_index("date")
-    index, vix = (prices[prices["symbol"] == name] for name in ("^IXIC", "^VIX"))
-    return FeatureInputs(
-        bars=bars,
-        indicators=indicators(bars),
-        market=index,
-        regimes=regimes(index_moves(index), bars.sessions, vix["close"]),
-        symbols=pd.read_csv(shared / "data/sp500_symbols.csv").set_index("symbol"),
-    )
-
-
-@pytest.fixture(scope="module")
 def real_rows(real: FeatureInputs) -> Snapshots:
     return snapshots(EXTENDED, real, real.bars.sessions)
 
 
 def test_history_cut_at_forty_sessions_gives_the_same_bits(
-    shared: Path, real: FeatureInputs, real_rows: Snapshots
+    real: FeatureInputs, real_rows: Snapshots, evening
 ) -> None:
-    prices = pd.read_parquet(shared / "data/indices_1990_2023.parquet").set_index("date")
-    index, vix = (prices[prices["symbol"] == name] for name in ("^IXIC", "^VIX"))
     sessions = real.bars.sessions
     for cut in np.random.default_rng(0).choice(np.arange(60, len(sessions)), 40, replace=False):
-        session, known = sessions[cut : cut + 1], sessions[:cut]
-        seen = index[index.index < session[0]]
-        evening = FeatureInputs(
-            bars=real.bars.loc(known),
-            indicators={name: frame.loc[known] for name, frame in real.indicators.items()},
-            market=seen,
-            regimes=regimes(
-                index_moves(seen), sessions[: cut + 1], vix["close"][vix.index < session[0]]
-            ),
-            symbols=real.symbols,
-        )
+        session = sessions[cut]
 
-        cut_off = snapshots(EXTENDED, evening, session, next_session=session[0]).rows
+        cut_off = snapshots(
+            EXTENDED, evening(cut), sessions[cut : cut + 1], next_session=session
+        ).rows
 
         pd.testing.assert_frame_equal(
-            cut_off, real_rows.rows.loc[list(session)], check_exact=True, check_index_type=False
+            cut_off, real_rows.rows.loc[[session]], check_exact=True, check_index_type=False
         )
 
 

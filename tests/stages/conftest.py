@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -95,3 +96,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("finished"))
     made.mlflow_run("main", "experiment=quick")
     return made
+
+
+@pytest.fixture
+def metrics(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """What a stage called inside the test logs; nothing is written to MLflow."""
+    logged: dict[str, float] = {}
+    monkeypatch.setattr(mlflow, "log_metrics", logged.update)
+    monkeypatch.setattr(mlflow, "log_metric", lambda name, value: logged.update({name: value}))
+    monkeypatch.setattr(mlflow, "set_tag", lambda name, value: None)
+    return logged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import exchange_calendars
@@ -16,9 +16,13 @@ from hypothesis import strategies as st
 from pipeline.io import tracking
 from pipeline.io.providers import Delivery
 from pipeline.io.store import Store
-from pipeline.schemas import BAR_FIELDS, ROW
+from pipeline.market import fingerprints
+from pipeline.market.features import FEATURE_SETS
+from pipeline.market.indicators import indicators as calculated
+from pipeline.schemas import BAR_FIELDS, ROW, BarPanel
 from pipeline.settings import Settings
 from pipeline.stages import _data, features, indicators, labels, regimes
+from pipeline.stages._recipe import feature_hashes, feature_version
 from pipeline.stages._runner import check, compose, step
 
 SESSIONS = 130
@@ -67,9 +71,9 @@ def history(seed: int) -> pd.DataFrame:
     return bars[rng.random(len(bars)) > 0.02]
 
 
-def configured(folder: Path) -> Settings:
-    overrides = ["data.market_index=null", "regimes.volatility_window=20"]
-    return check(compose([f"store.path={folder / 'sample.db'}", *overrides]))
+def configured(folder: Path, *overrides: str) -> Settings:
+    words = ["data.market_index=null", "regimes.volatility_window=20", *overrides]
+    return check(compose([f"store.path={folder / 'sample.db'}", *words]))
 
 
 def brought_up_to_date(folder: Path, steps: Sequence[pd.DataFrame]) -> None:
@@ -135,3 +139,63 @@ def test_a_second_run_computes_nothing(tmp_path: Path) -> None:
         assert newest.data.metrics[f"{name}/rows"] == 0
     for name, frame in results(tmp_path).items():
         pd.testing.assert_frame_equal(before[name], frame, check_exact=True)
+
+
+def other_indicators(bars: BarPanel, obv_start: pd.Series | None = None) -> dict[str, pd.DataFrame]:
+    """As if the code had been changed."""
+    values = calculated(bars, obv_start)
+    return values | {"rsi_14": values["rsi_14"] / 2}
+
+
+def forget_hashes() -> None:
+    for known in (fingerprints._code, fingerprints.needed):
+        known.cache_clear()
+    for feature in FEATURE_SETS["classic"]:
+        for name in ("hash", "reads"):
+            vars(feature).pop(name, None)
+
+
+@pytest.fixture
+def change_code(monkeypatch: pytest.MonkeyPatch):
+    """Code does not change within a process, so hashes are kept; here it does."""
+
+    def change() -> None:
+        monkeypatch.setattr(indicators, "indicators", other_indicators)
+        monkeypatch.setitem(fingerprints.MAKERS, "indicators", (other_indicators,))
+        forget_hashes()
+
+    yield change
+    monkeypatch.undo()
+    forget_hashes()
+
+
+def test_changed_code_behind_indicators_rebuilds_them_and_the_features_that_read_them(
+    tmp_path: Path, change_code: Callable[[], None]
+) -> None:
+    brought_up_to_date(tmp_path, [history(1)])
+    chosen = configured(tmp_path)
+    before, version = results(tmp_path), feature_version(chosen)
+    hashes = feature_hashes(chosen)
+
+    change_code()
+    brought_up_to_date(tmp_path, [history(1)])
+
+    after = results(tmp_path)
+    pd.testing.assert_frame_equal(after["rsi_14"], before["rsi_14"] / 2)
+    pd.testing.assert_frame_equal(after["macd"], before["macd"], check_exact=True)
+    assert feature_version(chosen) != version
+    changed = {n for n, h in feature_hashes(chosen).items() if h != hashes[n]}
+    assert {"rsi", "macd", "atr"} <= changed
+    assert "return_5" not in changed
+    rsi = [(rows["snapshots"]["rsi"] + 1) for rows in (before, after)]
+    np.testing.assert_allclose(rsi[1], rsi[0] / 2, rtol=1e-6)
+
+
+def test_other_limits_of_regimes_rebuild_them(tmp_path: Path) -> None:
+    brought_up_to_date(tmp_path, [history(1)])
+    chosen = configured(tmp_path, "regimes.trending_strength=0")
+    step("regimes", regimes.run, chosen)
+
+    with _data.open_store(chosen) as store:
+        assert not store.regimes("UNIVERSE")["regime"].eq("RANGING").any()
+    assert feature_version(chosen) != feature_version(configured(tmp_path))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import mlflow
 import pandas as pd
 import pytest
 
@@ -17,14 +16,6 @@ from pipeline.stages._runner import check, compose
 from tests.io.yahoo_answers import Listing, Servers, bars
 
 SESSIONS = calendar.sessions("XNYS", pd.Timestamp("2024-05-01"), pd.Timestamp("2024-06-05"))
-
-
-@pytest.fixture
-def metrics(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    logged: dict[str, float] = {}
-    monkeypatch.setattr(mlflow, "log_metrics", logged.update)
-    monkeypatch.setattr(mlflow, "log_metric", lambda name, value: logged.update({name: value}))
-    return logged
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow.artifacts import download_artifacts, load_dict, load_text
+from mlflow.entities import Run
 
 from tests.stages.conftest import ROOT, Project
 
@@ -41,7 +42,12 @@ TAGS = [
 
 
 def comparable(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if not name.startswith("time/")}
+    spent = ("time/", "search/seconds")
+    return {name: value for name, value in metrics.items() if not name.startswith(spent)}
+
+
+def tear_sheet(run: Run) -> str:
+    return str(load_text(f"{run.info.artifact_uri}/tear_sheet.html"))
 
 
 def test_main_runs_every_stage_as_a_nested_run(finished: Project) -> None:
@@ -101,6 +107,7 @@ def test_a_second_retrain_computes_no_data_and_repeats_every_number(finished: Pr
     assert before.info.run_id != after.info.run_id
     np.testing.assert_equal(comparable(before.data.metrics), comparable(after.data.metrics))
     assert before.data.tags["predictions"] == after.data.tags["predictions"]
+    assert tear_sheet(before) == tear_sheet(after)
 
 
 def test_the_challenger_loads_without_this_project_and_repeats_its_numbers(
@@ -130,6 +137,17 @@ def test_the_backtest_of_the_challenger_repeats_the_retrain(finished: Project) -
     retrained, tested = finished.newest("retrain"), finished.newest("backtest")
     for name in ("backtest/total_return", "backtest/trades", "backtest/looks", "backtest/sharpe"):
         np.testing.assert_equal(tested.data.metrics[name], retrained.data.metrics[name])
+
+
+def test_retrain_and_backtest_log_a_tear_sheet_and_its_pictures(finished: Project) -> None:
+    for stage, title in (("retrain", "Retrain of lightgbm until"), ("backtest", "Backtest of")):
+        run = finished.newest(stage)
+        assert f"<h1>{title} " in tear_sheet(run)
+        assert "Gates: not enough evidence" in tear_sheet(run)
+        pictures = finished.client.list_artifacts(run.info.run_id, "tear_sheet")
+        assert {picture.path for picture in pictures} >= {
+            "tear_sheet/equity.png", "tear_sheet/rank_ic.png", "tear_sheet/deciles.png",
+        }  # fmt: skip
 
 
 def test_a_backtest_refuses_sessions_the_model_was_fitted_on(finished: Project) -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.trading import performance
 from pipeline.trading.backtest import Backtest, backtest
+from pipeline.trading.market import Market
+from tests.trading.markets import market_of
 
 DAYS = pd.DatetimeIndex(["2024-01-02", "2024-01-03"], name="session").as_unit("us")
 NAMES = pd.Index(["A", "B"], name="symbol")
@@ -18,17 +20,20 @@ def wide(*rows: list[float]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), DAYS, NAMES, dtype="float64")
 
 
+def market(close: pd.DataFrame) -> Market:
+    """Opens and previous closes of 10."""
+    tens = wide([10.0, 10.0], [10.0, 10.0])
+    frames = {"open": tens, "close": close, "previous_close": tens}
+    return market_of(frames, pd.Series("RANGING", DAYS))
+
+
 @pytest.fixture
 def result(rules) -> Backtest:
     """Day 1: A wins 10 %, B loses 4 %; day 2: A alone, flat. 40 % each, 100 bps a side."""
     return backtest(
-        predictions=wide([0.05, 0.03], [0.05, math.nan]),
-        open_=wide([10.0, 10.0], [10.0, 10.0]),
-        close=wide([11.0, 9.6], [10.0, 10.0]),
-        previous_close=wide([10.0, 10.0], [10.0, 10.0]),
-        dollar_volume=wide([1.0, 1.0], [1.0, 1.0]),
-        regimes=pd.Series("RANGING", DAYS),
-        rules=rules(max_position_fraction=0.4, commission_bps=100.0),
+        wide([0.05, 0.03], [0.05, math.nan]),
+        market(close=wide([11.0, 9.6], [10.0, 10.0])),
+        rules(max_position_fraction=0.4, commission_bps=100.0),
         bankroll=1000.0,
     )
 
@@ -72,8 +77,8 @@ def test_drawdown_stays_between_nothing_and_everything(returns):
 
 def test_summary_of_two_sessions_by_hand(result):
     # Day 1: 400 each = 40 shares; +40 and -16 gross, costs 1 % of 840 + 784 = 16.24.
-    # Day 2: 40 % of 1007.76 are 40.3104 shares at 10, costs 1 % of 806.208 = 8.06208.
-    first, second = (24.0 - 16.24) / 1000.0, -8.06208 / 1007.76
+    # Day 2: 40 % of 1007.76 are 40.3104 shares at 10, booked as 403.10 and costs of 4.03 a side.
+    first, second = (24.0 - 16.24) / 1000.0, -8.06 / 1007.76
     benchmark = pd.Series([0.03, 0.0], DAYS)
     metrics = performance.summary(result, benchmark)
     assert metrics == pytest.approx(
@@ -85,8 +90,8 @@ def test_summary_of_two_sessions_by_hand(result):
             "backtest/win_rate": 1 / 3,
             "backtest/trades": 3.0,
             "backtest/turnover": (1.624 + 0.8) / 2,
-            "backtest/cost_share": (16.24 + 8.06208) / 24.0,
-            "backtest/exposure": (0.8 + 0.4) / 2,
+            "backtest/cost_share": (16.24 + 8.06) / 24.0,
+            "backtest/exposure": (0.8 + 403.10 / 1007.76) / 2,
             "backtest/gross_sharpe": performance.sharpe(pd.Series([0.024, 0.0])),
             "backtest/sessions": 2.0,
             "benchmark/sharpe": performance.sharpe(benchmark),
@@ -96,16 +101,8 @@ def test_summary_of_two_sessions_by_hand(result):
 
 
 def test_without_trades_ratios_are_undefined_but_amounts_are_zero(rules, result):
-    idle = backtest(
-        predictions=wide([math.nan] * 2, [math.nan] * 2),
-        open_=wide([1.0] * 2, [1.0] * 2),
-        close=wide([1.0] * 2, [1.0] * 2),
-        previous_close=wide([1.0] * 2, [1.0] * 2),
-        dollar_volume=wide([1.0] * 2, [1.0] * 2),
-        regimes=pd.Series("RANGING", DAYS),
-        rules=rules(),
-        bankroll=1000.0,
-    )
+    tens = wide([10.0] * 2, [10.0] * 2)
+    idle = backtest(tens * math.nan, market(close=tens), rules(), bankroll=1000.0)
     metrics = performance.summary(idle, pd.Series([0.01, 0.02], DAYS))
     undefined = {name for name, value in metrics.items() if math.isnan(value)}
     assert undefined == {
@@ -116,6 +113,14 @@ def test_without_trades_ratios_are_undefined_but_amounts_are_zero(rules, result)
     }
     assert metrics["backtest/trades"] == metrics["backtest/turnover"] == 0.0
     assert metrics["backtest/total_return"] == metrics["backtest/max_drawdown"] == 0.0
+
+
+def test_a_hedge_is_no_position_but_its_costs_and_turnover_count(result):
+    hedged = result.ledger.assign(leg=["position", "hedge", "position"])
+    assert len(performance.filled_trades(hedged)) == 3
+    assert len(performance.positions(hedged)) == 2
+    assert performance.win_rate(hedged) == 0.5
+    assert performance.cost_share(hedged) == performance.cost_share(result.ledger)
 
 
 def test_a_trade_wins_only_after_costs(result):

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata, ttest_rel
+from statsmodels.stats.sandwich_covariance import S_hac_simple
 
 from pipeline.errors import InvalidSettings
 from pipeline.trading import performance, significance
+from tests.soak.worlds import WORLDS, autocorrelated, clustered, fat_tailed, trading_rarely
 
 
 def normal_returns(seed: int, sessions: int, annual_sharpe: float = 0.0) -> pd.Series:
@@ -27,9 +31,23 @@ def test_probabilistic_sharpe_of_the_published_hedge_fund(skewness, kurtosis, ex
 
 
 def test_probabilistic_sharpe_by_hand():
-    # Mean 1/4, deviation 1/2, skewness 2/sqrt(3), kurtosis 7/3: z = sqrt(3)/2 / 0.71133.
+    # Mean 3/4, deviation 1/2, skewness -2/sqrt(3), kurtosis 7/3: z = 1.5 sqrt(3) / sqrt(3.4821).
+    probability = significance.probabilistic_sharpe(pd.Series([0.0, 1.0, 1.0, 1.0]))
+    assert probability == pytest.approx(0.9181, abs=5e-5)
+
+
+def test_the_skewness_of_one_lucky_trade_makes_nothing_certain():
+    # The published variance would be 0.506: z = sqrt(3)/2, not sqrt(3)/2 / 0.711.
     probability = significance.probabilistic_sharpe(pd.Series([0.0, 0.0, 0.0, 1.0]))
-    assert probability == pytest.approx(0.8883, abs=5e-5)
+    assert probability == pytest.approx(0.8068, abs=5e-5)
+
+
+@pytest.mark.parametrize("world", [*WORLDS, trading_rarely], ids=lambda world: world.__name__)
+def test_noise_has_a_probabilistic_sharpe_above_95_percent_at_the_stated_rate(world):
+    noise = world(np.random.default_rng(1), (1000, 60), 0.0)
+    high = np.mean([significance.probabilistic_sharpe(pd.Series(row)) > 0.95 for row in noise])
+    # Autocorrelation is not allowed for; the interval does, and gates ask for both.
+    assert 0.03 <= high <= (0.08 if world is autocorrelated else 0.062)
 
 
 @pytest.mark.parametrize(("trials", "expected"), [(100, 0.9004), (46, 0.9505)])
@@ -79,6 +97,31 @@ def test_too_few_trials_or_sessions_have_no_deflated_sharpe(sessions, sharpes):
     assert math.isnan(significance.deflated_sharpe(normal_returns(3, sessions), sharpes))
 
 
+def test_the_best_of_ten_looks_at_noise_is_seen_through():
+    noise = np.random.default_rng(7).normal(size=(300, 10, 60))
+    passed = {1: 0, 10: 0}
+    for seed, looks in enumerate(noise):
+        best = pd.Series(looks[np.argmax(significance.session_sharpe(looks.T))])
+        low, _ = significance.sharpe_interval(best, seed=seed, replications=200)
+        for counted in passed:
+            deflated = significance.deflated_sharpe_by_looks(best, counted)
+            passed[counted] += deflated > 0.95 and low > 0.0
+    assert passed[10] <= 0.05 * 300
+    assert passed[1] > 0.15 * 300  # what not counting looks would let through
+
+
+def test_the_best_of_many_trials_of_noise_is_seen_through():
+    noise = np.random.default_rng(8).normal(size=(300, 24, 40))
+    deflated = undeflated = 0
+    for trials in noise:
+        sharpes = significance.session_sharpe(trials.T)
+        best = pd.Series(trials[np.argmax(sharpes)])
+        deflated += significance.deflated_sharpe(best, sharpes) > 0.95
+        undeflated += significance.probabilistic_sharpe(best) > 0.95
+    assert deflated <= 0.05 * 300
+    assert undeflated > 0.5 * 300
+
+
 @pytest.mark.parametrize("values", [[], [0.01], [0.0] * 80, [0.003] * 80])
 def test_series_without_variance_has_no_significance(values):
     returns = pd.Series(values, dtype="float64")
@@ -87,17 +130,63 @@ def test_series_without_variance_has_no_significance(values):
     assert np.isnan(significance.sharpe_interval(returns, seed=1)).all()
 
 
-def test_interval_covers_the_true_sharpe_at_its_stated_rate():
-    true, covered, missed_above = 1.5, 0, 0
-    for seed in range(300):
-        low, high = significance.sharpe_interval(
-            normal_returns(seed, 60, true), seed=seed, replications=200
-        )
-        covered += low <= true <= high
-        missed_above += low > true
-    # Binomial standard error of 300 draws at 95 %: 1.3 %.
-    assert 0.92 <= covered / 300 <= 0.98
-    assert missed_above / 300 <= 0.055
+def test_the_interval_holds_at_its_stated_rate_in_sixty_sessions_of_any_kind():
+    below, above, truth = [], [], 1.5
+    for world in WORLDS:
+        drawn = world(np.random.default_rng(5), (200, 60), truth / math.sqrt(252))
+        for seed, row in enumerate(drawn):
+            low, high = significance.sharpe_interval(pd.Series(row), seed=seed, replications=200)
+            below.append(low > truth)
+            above.append(high < truth)
+    # Plain percentiles would hold in 91 %.
+    assert 0.93 <= 1.0 - np.mean(below) - np.mean(above) <= 0.97
+    assert max(np.mean(below), np.mean(above)) <= 0.035
+
+
+def test_the_lower_bound_holds_where_six_of_sixty_sessions_trade():
+    drawn = trading_rarely(np.random.default_rng(6), (400, 60), 0.0)
+    drawn = drawn[np.ptp(drawn, axis=1) > 0.0]
+    bounds = [
+        significance.sharpe_interval(pd.Series(row), seed=seed, replications=200)
+        for seed, row in enumerate(drawn)
+    ]
+    # The studentised bootstrap alone misses in 12 % on each side.
+    assert np.mean([low > 0.0 for low, _ in bounds]) <= 0.04
+    assert np.mean([high < 0.0 for _, high in bounds]) <= 0.04
+
+
+def test_a_long_normal_series_has_the_interval_of_the_textbook():
+    # Lo (2002): the standard error of a Sharpe ratio is sqrt((1 + S^2 / 2) / T).
+    returns = normal_returns(8, 4000, annual_sharpe=1.5)
+    once = float(significance.session_sharpe(returns.to_numpy()))
+    half = 1.96 * math.sqrt((1.0 + once**2 / 2.0) / 4000 * 252)
+    low, high = significance.sharpe_interval(returns, seed=1)
+    annual = performance.sharpe(returns)
+    assert low == pytest.approx(annual - half, abs=0.06 * half)
+    assert high == pytest.approx(annual + half, abs=0.06 * half)
+
+
+@pytest.mark.parametrize("world", [autocorrelated, clustered, fat_tailed])
+def test_the_standard_error_is_that_of_the_delta_method_with_statsmodels_covariance(world):
+    values = world(np.random.default_rng(3), (1, 300), 0.1)[0]
+    mean, square = values.mean(), np.mean(values**2)
+    deviation = math.sqrt(square - mean**2)
+    moments = np.column_stack([values - mean, values**2 - square])
+    lags = math.ceil(4.0 * 3.0 ** (2.0 / 9.0))
+    covariance = S_hac_simple(moments, nlags=lags) / len(values)
+    gradient = np.array([square / deviation**3, -mean / 2.0 / deviation**3])
+    expected = math.sqrt(gradient @ covariance @ gradient / len(values))
+
+    sharpe, error = significance._sharpe_and_error(values)
+
+    assert sharpe == pytest.approx(mean / values.std(ddof=1))
+    assert error == pytest.approx(expected, rel=0.005)  # theirs divides by T, ours by T - 1
+
+
+@pytest.mark.parametrize("sessions", range(2, 12))
+def test_the_interval_of_a_few_sessions_is_wide_and_no_fault(sessions):
+    low, high = significance.sharpe_interval(normal_returns(9, sessions, 2.0), seed=1)
+    assert high - low >= 2 * 1.95 * math.sqrt(252 / sessions)
 
 
 def test_interval_is_repeatable_contains_the_estimate_and_narrows_with_data():
@@ -115,6 +204,26 @@ def test_interval_of_a_strategy_that_trades_once_reaches_below_zero():
     returns = pd.Series([0.0] * 59 + [0.05])
     low, _ = significance.sharpe_interval(returns, seed=1)
     assert low <= 0.0
+
+
+def published_pbo(values, blocks):
+    """Word for word: a matrix of performances, submatrices, relative ranks, logits."""
+    pieces = np.array_split(np.arange(len(values)), blocks)
+    logits = []
+    for chosen in combinations(range(blocks), blocks // 2):
+        inside = np.concatenate([pieces[i] for i in chosen])
+        outside = np.setdiff1d(np.arange(len(values)), inside)
+        best = np.argmax(values[inside].mean(axis=0) / values[inside].std(axis=0, ddof=1))
+        scores = values[outside].mean(axis=0) / values[outside].std(axis=0, ddof=1)
+        relative = rankdata(scores)[best] / (values.shape[1] + 1)
+        logits.append(math.log(relative / (1.0 - relative)))
+    return np.mean(np.array(logits) < -1e-9) + 0.5 * np.mean(np.abs(logits) <= 1e-9)
+
+
+@pytest.mark.parametrize(("trials", "blocks"), [(6, 4), (7, 6), (12, 8)])
+def test_overfitting_equals_the_published_procedure(trials, blocks):
+    values = np.random.default_rng(trials).normal(0.02, 1.0, (96, trials))
+    assert significance.pbo(values, blocks) == pytest.approx(published_pbo(values, blocks))
 
 
 def test_overfitting_is_a_coin_flip_among_equally_good_trials():
@@ -174,18 +283,31 @@ def test_paired_test_finds_the_worse_of_two_and_only_that():
     assert significance.paired_test(better - 0.001, better, seed=1) < 0.05
 
 
-def test_paired_test_rejects_equals_at_about_its_level():
+@pytest.mark.parametrize("world", [*WORLDS, trading_rarely], ids=lambda world: world.__name__)
+def test_paired_test_tells_equals_apart_no_more_often_than_its_level(world):
+    drawn = world(np.random.default_rng(9), (200, 60), 0.0)
     rejected = [
         significance.paired_test(
-            normal_returns(seed, 100),
-            normal_returns(10_000 + seed, 100),
-            seed=seed,
-            replications=200,
+            pd.Series(row), pd.Series(np.zeros(60)), seed=seed, replications=200
         )
         <= 0.05
-        for seed in range(300)
+        for seed, row in enumerate(drawn)
     ]
-    assert 0.02 <= np.mean(rejected) <= 0.09
+    assert np.mean(rejected) <= 0.05 + 2.0 * math.sqrt(0.05 * 0.95 / 200)
+
+
+def test_paired_test_agrees_with_students_where_differences_are_normal():
+    a, b = normal_returns(14, 500, annual_sharpe=0.3), normal_returns(15, 500, annual_sharpe=0.6)
+    students = ttest_rel(a, b, alternative="less").pvalue
+    assert significance.paired_test(a, b, seed=1) == pytest.approx(students, abs=0.03)
+
+
+@given(scale=st.floats(1e-6, 1e6))
+@settings(max_examples=10, deadline=None)
+def test_paired_test_knows_no_units(scale):
+    a, b = normal_returns(16, 80), normal_returns(17, 80)
+    once = significance.paired_test(a, b, seed=2, replications=200)
+    assert significance.paired_test(scale * a, scale * b, seed=2, replications=200) == once
 
 
 def test_paired_test_needs_sixty_sessions_known_in_both():

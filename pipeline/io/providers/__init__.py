@@ -47,6 +47,8 @@ class Delivery:
         How the source was read, in words.
     set_aside
         Files and symbols of which nothing was taken, with the reason.
+    all_read
+        Whether no file was set aside: then a symbol that is absent is not hidden in one.
     """
 
     bars: pd.DataFrame
@@ -54,6 +56,7 @@ class Delivery:
     gaps: pd.DataFrame
     notes: tuple[str, ...] = ()
     set_aside: Mapping[str, str] = field(default_factory=dict)
+    all_read: bool = True
 
     @property
     def failed(self) -> pd.Series:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.io.calendar import Calendar
 from pipeline.io.providers import EVERY_SYMBOL
-from pipeline.io.providers.calendars import Calendar
 from pipeline.io.providers.splits import PRICES
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION, SYMBOL
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.errors import InvalidData, InvalidSettings
+from pipeline.io.calendar import Calendar, timezone
 from pipeline.io.providers import Delivery, cut
-from pipeline.io.providers.calendars import Calendar, timezone
 from pipeline.io.providers.cleaning import RULES, faults, gaps, long, quarantine
 from pipeline.io.providers.described import described, said_splits
 from pipeline.io.providers.gathering import PriceFile, final, joined, part, reports
@@ -151,7 +151,10 @@ class Files:
         if stocks.bars.empty and indices.bars.empty:
             raise _nothing(self._paths["path"], refused, stocks.quarantine)
         stocks = replace(stocks, notes=notes, set_aside={**set_aside, **stocks.set_aside})
-        return _Loaded(stocks, indices, symbols)
+        all_read = not set_aside
+        return _Loaded(
+            replace(stocks, all_read=all_read), replace(indices, all_read=all_read), symbols
+        )
 
     def _read(self) -> tuple[list[PriceFile], dict[str, str]]:
         """Every file that can be read, and why the others cannot.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.io.providers.calendars import Calendar
+from pipeline.io.calendar import Calendar
 from pipeline.io.providers.reading import NUMBERS, Prices
 from pipeline.schemas import SESSION, SYMBOL
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import InvalidData
-from pipeline.io.providers.calendars import US_CALENDARS, timezone
+from pipeline.io.calendar import AMERICAN, timezone
 from pipeline.io.providers.dates import Dates, dates
 from pipeline.io.providers.layouts import Table, table
 from pipeline.io.providers.names import from_file, symbol
@@ -108,7 +108,7 @@ def prices(file: Path, reading: Reading, *, is_index: bool) -> Prices:
 
 def share_class_by_dot(reading: Reading) -> bool:
     """Whether ``BRK.B`` is a share class: elsewhere ``.T`` is an exchange."""
-    return reading.exchange_calendar in US_CALENDARS
+    return reading.exchange_calendar in AMERICAN
 
 
 def _symbols(file: Path, held: Table, reading: Reading) -> tuple[np.ndarray, list[str], list[str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.io.providers.calendars import US_CALENDARS, Calendar
+from pipeline.io.calendar import AMERICAN, Calendar
 from pipeline.io.providers.cleaning import DIFFERS
 from pipeline.io.providers.splits import PRICES
 from pipeline.schemas import SESSION, SYMBOL
@@ -42,7 +42,7 @@ def suspects(
     found = dict(_of_other_days(symbols, reasons, calendar))
     found |= dict(_contradicted(given, reasons))
     found |= _not_daily(good, calendar)
-    if not is_index and calendar.name in US_CALENDARS:
+    if not is_index and calendar.name in AMERICAN:
         found |= _of_other_money(good)
     return found
 
@@ -50,8 +50,8 @@ def suspects(
 def _of_other_days(
     symbols: pd.Series, reasons: np.ndarray, calendar: Calendar
 ) -> Iterable[tuple[str, str]]:
-    share = pd.Series(reasons == f"no session of {calendar.name}").groupby(
-        symbols.to_numpy(), observed=True
+    share = pd.Series(reasons == f"no session of {calendar.name}", index=symbols.index).groupby(
+        symbols, observed=True
     )
     odd = share.sum()
     for name, value in share.mean()[odd >= FEW_ROWS].items():

@@ -38,7 +38,6 @@ from pipeline.schemas import SYMBOL
 from pipeline.settings import Download
 
 INDICES = {"^GSPC": "S&P 500", "^IXIC": "NASDAQ Composite", "^VIX": "CBOE Volatility Index"}
-AMERICAN = ("XNYS", "XNAS")
 
 
 def _utc_now() -> pd.Timestamp:
@@ -158,7 +157,7 @@ class Yahoo:
             history,
             start=first,
             end=last,
-            timezone=calendar.timezone(self.exchange_calendar, newest),
+            timezone=calendar.timezone(self.exchange_calendar),
             timeout=self._rules.timeout_seconds,
             session=self._session,
         )
@@ -173,4 +172,4 @@ def as_written(symbol: str, exchange_calendar: str) -> str:
     ('BRK-B', 'VOD.L')
     """
     written = symbol.strip().upper()
-    return written.replace(".", "-") if exchange_calendar in AMERICAN else written
+    return written.replace(".", "-") if exchange_calendar in calendar.AMERICAN else written

@@ -1,0 +1,23 @@
+"""What the strategy is compared with: an index from its open to its close, where both are real."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.trading.rules import BPS
+
+STALE_WITHIN = 1.0 * BPS
+MOST_STALE = 0.05
+"""Real opens come within 1 bp of the previous close on 2 to 4 % of sessions (Nasdaq Composite,
+2005 to 2023); an open that is a copy of it does on 6 to 99 % (S&P 500 index, 2005 to 2013)."""
+
+
+def stale_open_share(open_: pd.Series, previous_close: pd.Series) -> float:
+    """Part of the sessions whose open is the previous close to within 1 bp; NaN without any."""
+    moves = (open_ / previous_close - 1.0).dropna().abs()
+    return float((moves < STALE_WITHIN).mean())
+
+
+def open_is_real(share: float) -> bool:
+    """Whether an index with this ``stale_open_share`` prints an open of its own."""
+    return share <= MOST_STALE

@@ -1,0 +1,160 @@
+"""What a strategy trades on: prices of the sessions themselves, and what was known before each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from pipeline.errors import InvalidData
+from pipeline.schemas import BarPanel
+from pipeline.trading import estimates, hedging
+
+FORMULAS: dict[str, Callable[[BarPanel], pd.DataFrame]] = {
+    "previous_close": estimates.previous_close,
+    "dollar_volume": estimates.dollar_volume,
+    "volatility": estimates.volatility,
+    "spread": estimates.spread,
+    "true_range": estimates.true_range,
+}
+
+
+class Estimates(Mapping[str, pd.DataFrame]):
+    """What is known before the open, sessions x symbols, each worked out when a rule asks for it.
+
+    Names: those of ``FORMULAS``, and ``beta`` where the market has a hedge.
+
+    Parameters
+    ----------
+    bars
+        From ``estimates.LOOK_BACK`` sessions before the first session on.
+    sessions
+        The sessions asked for.
+    hedge
+        Of ``hedging.instrument``.
+    """
+
+    def __init__(
+        self, bars: BarPanel, sessions: pd.DatetimeIndex, hedge: pd.DataFrame | None
+    ) -> None:
+        self._bars, self._sessions, self._hedge = bars, sessions, hedge
+        self._kept: dict[str, pd.DataFrame] = {}
+
+    def at(self, sessions: pd.DatetimeIndex) -> Estimates:
+        """The estimates of some of the sessions; what is worked out is shared."""
+        fewer = Estimates(self._bars, sessions, self._hedge)
+        fewer._kept = self._kept
+        return fewer
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._kept:
+            self._kept[name] = self._estimated(name)
+        return self._kept[name].loc[self._sessions]
+
+    def _estimated(self, name: str) -> pd.DataFrame:
+        if name == "beta" and self._hedge is not None:
+            return estimates.beta(self._bars, self._hedge["close"] / self._hedge["open"] - 1.0)
+        return FORMULAS[name](self._bars)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from [*FORMULAS, *(["beta"] if self._hedge is not None else [])]
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Everything about the traded sessions but the predictions; frames are sessions x symbols.
+
+    Attributes
+    ----------
+    open, high, low, close, volume
+        Of the session itself: only fills look at them. Prices in currency per share.
+    regimes
+        Regime known at the open, by session.
+    known
+        What is known before the open by name: ``previous_close``, ``dollar_volume``, ...
+    sectors
+        Sector by symbol as of the day its table was made, for all sessions alike.
+    previous_session
+        The session before the first: where an equity curve starts.
+    hedge
+        Of ``hedging.instrument``, by session; None where nothing is hedged.
+    """
+
+    open: pd.DataFrame
+    high: pd.DataFrame
+    low: pd.DataFrame
+    close: pd.DataFrame
+    volume: pd.DataFrame
+    regimes: pd.Series
+    known: Mapping[str, pd.DataFrame]
+    sectors: pd.Series
+    previous_session: pd.Timestamp
+    hedge: pd.DataFrame | None = None
+
+    @classmethod
+    def of_bars(
+        cls,
+        bars: BarPanel,
+        sessions: pd.DatetimeIndex,
+        regimes: pd.Series,
+        sectors: pd.Series,
+        previous_session: pd.Timestamp,
+        *,
+        index: BarPanel | None = None,
+        is_hedged: bool = False,
+    ) -> Market:
+        """The market of these sessions, from bars that begin early enough before them."""
+        hedge = hedging.instrument(bars, index) if is_hedged else None
+        own = bars.loc(sessions)
+        return cls(
+            open=own.open,
+            high=own.high,
+            low=own.low,
+            close=own.close,
+            volume=own.volume,
+            regimes=regimes.loc[sessions],
+            known=Estimates(bars, sessions, hedge),
+            sectors=sectors,
+            previous_session=previous_session,
+            hedge=None if hedge is None else hedge.loc[sessions],
+        )
+
+    @property
+    def previous_close(self) -> pd.DataFrame:
+        """Close of t-1."""
+        return self.known["previous_close"]
+
+    @property
+    def dollar_volume(self) -> pd.DataFrame:
+        """Mean close x volume of the 20 sessions before t."""
+        return self.known["dollar_volume"]
+
+    def at(self, sessions: pd.DatetimeIndex) -> Market:
+        """The market of some of the sessions."""
+        own = ("open", "high", "low", "close", "volume", "regimes")
+        known = self.known
+        return replace(
+            self,
+            **{name: getattr(self, name).loc[sessions] for name in own},
+            known=known.at(sessions)
+            if isinstance(known, Estimates)
+            else {name: frame.loc[sessions] for name, frame in known.items()},
+            hedge=None if self.hedge is None else self.hedge.loc[sessions],
+        )
+
+    def require(self, name: str) -> pd.DataFrame:
+        """An estimate that a rule asks for.
+
+        Raises
+        ------
+        InvalidData
+            The market was made without it.
+        """
+        if name not in self.known:
+            has = ", ".join(self.known) or "nothing"
+            raise InvalidData("strategy", f"a market that knows {has}", f"one that knows {name}")
+        return self.known[name]

@@ -1,0 +1,122 @@
+"""A finished walk-forward beside other models on the same rows, year by year.
+
+Run by hand, with the overrides of the walk-forward and its run id::
+
+    python -m tests.benchmarks.history_rivals <run id> experiment=history data.path=...
+
+Rivals, each fitted at the same refit dates on the same rows of the same features:
+
+- ``zero`` and ``ridge``: the baselines of every retrain.
+- ``reference``: histogram gradient boosting, random forest and gradient boosting of scikit-learn
+  with their default parameters, averaged, on the raw return after median imputation: the learners
+  of the system this project replaces. Its forests are too slow for all rows, so it sees 20,000 of
+  them, whole sessions evenly spread. ``own, 20,000 rows`` is this project's model on those rows.
+- ``qlib``: LightGBM with the parameters qlib publishes for its Alpha158 benchmark, on the return
+  standardised in its session.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+from lightgbm import LGBMRegressor
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+    VotingRegressor,
+)
+from sklearn.pipeline import make_pipeline
+
+from pipeline.io import models, tracking
+from pipeline.learning.dataset import Dataset, model_inputs
+from pipeline.learning.evaluation import baselines, by_group, newey_west_t, r2, rank_ic
+from pipeline.learning.folds import capped
+from pipeline.learning.models import Target, preparation
+from pipeline.schemas import SESSION
+from pipeline.settings import Settings
+from pipeline.stages import _build, _data, _evaluation
+from pipeline.stages._runner import check, compose
+
+ROWS = 20_000
+QLIB = {
+    "colsample_bytree": 0.8879, "learning_rate": 0.0421, "subsample": 0.8789,
+    "reg_alpha": 205.6999, "reg_lambda": 580.9768, "max_depth": 8, "num_leaves": 210,
+    "n_estimators": 300, "subsample_freq": 1, "verbosity": -1, "n_jobs": 2,
+}  # fmt: skip
+
+
+def main(run_id: str, overrides: list[str]) -> None:
+    settings = check(compose(overrides))
+    tracking.prepare(tracking.tracking_uri(), settings.tracking.experiment_name)
+    own = models.read_frame(run_id, models.PREDICTIONS).dropna()
+    with _data.open_store(settings) as store:
+        dataset = _data.dataset(settings, store, store.label_ready_sessions())
+    parts = []
+    for step in _data.walk_forward_steps(settings, dataset.sessions):
+        began = time.perf_counter()
+        parts.append(rivals(settings, dataset.at(step.development), dataset.at(step.predicted)))
+        spent = time.perf_counter() - began
+        print(f"{step.predicted[0]:%Y-%m-%d}: {spent:.0f} s", flush=True)
+    forecasts = pd.concat(parts).reindex(own.index)
+    forecasts.insert(0, "own", own["prediction"])
+    print(table(own["intraday_return"], forecasts).to_string())
+
+
+def rivals(settings: Settings, development: Dataset, predicted: Dataset) -> pd.DataFrame:
+    """Forecasts of every rival for the predicted rows."""
+    target = Target(**settings.model.target.model_dump())
+    few = capped(development, ROWS)
+    found = baselines(development, predicted.features, target)[["zero", "ridge"]]
+    initial = _evaluation.fitted(settings, fixed(settings), few, 1.0)
+    found["own, 20,000 rows"] = initial.predict(model_inputs(predicted.features))
+    reference = VotingRegressor(
+        [
+            ("histogram", HistGradientBoostingRegressor(random_state=7)),
+            ("forest", RandomForestRegressor(random_state=7, n_jobs=2)),
+            ("boosting", GradientBoostingRegressor(random_state=7)),
+        ]
+    )
+    pipeline = make_pipeline(preparation(few.numeric, few.categorical), reference)
+    found["reference"] = pipeline.fit(few.features, few.returns).predict(predicted.features)
+    sessions = development.returns.groupby(level=SESSION)
+    spread = float(development.returns.std())
+    standardised = (development.returns - sessions.transform("mean")) / sessions.transform("std")
+    boosted = make_pipeline(
+        preparation(development.numeric, development.categorical),
+        LGBMRegressor(random_state=7, **QLIB),
+    )
+    boosted.fit(development.features, standardised)
+    found["qlib"] = boosted.predict(predicted.features) * spread
+    return found
+
+
+def fixed(settings: Settings) -> _evaluation.Parameters:
+    """The model's initial parameters."""
+    return {learner.name: learner.initial for learner in _build.learners(settings)}
+
+
+def table(returns: pd.Series, forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Rank IC by year and in all (x 1000), its t, and R² (x 10,000)."""
+    years = pd.Series(returns.index.get_level_values(SESSION).unique().year, dtype="int64")
+    years.index = returns.index.get_level_values(SESSION).unique()
+    rows = {}
+    for name in forecasts:
+        values = forecasts[name]
+        varies = float(values.std()) > 0
+        ic = rank_ic(returns, values) if varies else pd.Series(dtype="float64")
+        yearly = by_group(returns, values, years)["rank_ic"] * 1e3 if len(ic) else {}
+        rows[name] = {
+            **dict(yearly),
+            "all": 1e3 * ic.mean() if len(ic) else np.nan,
+            "t": newey_west_t(ic) if len(ic) else np.nan,
+            "r2_e4": 1e4 * r2(returns, values),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").round(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,67 @@
+"""What recording trials as runs costs a search of 201 trials on the embedded sample.
+
+    python -m tests.benchmarks.trial_recording [overrides]
+
+One `retrain` with `hpo.n_trials=67` for each of the three default learners, in this process. CPU
+seconds of the thread that records are compared with those of the whole search; waited is the time
+for which the search stood still because a trial was not recorded yet.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.stages import _search, _trial_runs, retrain
+from pipeline.stages._runner import command
+
+spent = {"cpu": 0.0, "wall": 0.0, "waited": 0.0, "trials": 0.0}
+log, recorded, studies = _trial_runs._log, _trial_runs.recorded, _search._all_studies
+
+
+def timed_log(*arguments: Any) -> None:
+    cpu, wall = time.thread_time(), time.perf_counter()
+    log(*arguments)
+    spent["cpu"] += time.thread_time() - cpu
+    spent["wall"] += time.perf_counter() - wall
+    spent["trials"] += 1
+
+
+@contextmanager
+def timed_recorded(*arguments: Any) -> Iterator[Any]:
+    with recorded(*arguments) as record:
+
+        def timed(trial: Any) -> None:
+            began = time.perf_counter()
+            record(trial)
+            spent["waited"] += time.perf_counter() - began
+
+        yield timed
+        began = time.perf_counter()
+    spent["waited"] += time.perf_counter() - began
+
+
+def timed_studies(*arguments: Any) -> Any:
+    cpu, wall = time.process_time(), time.perf_counter()
+    found = studies(*arguments)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    print(
+        f"\n{spent['trials']:.0f} trials: search {cpu:.1f} s CPU, {wall:.1f} s wall; "
+        f"recording {spent['cpu']:.2f} s CPU = {spent['cpu'] / cpu:.2%}, "
+        f"waited {spent['waited']:.2f} s = {spent['waited'] / wall:.2%} of the wall time "
+        f"({spent['wall']:.1f} s beside the fits)\n"
+    )
+    return found
+
+
+if __name__ == "__main__":
+    _trial_runs._log, _trial_runs.recorded = timed_log, timed_recorded
+    _search._all_studies = timed_studies
+    with tempfile.TemporaryDirectory() as folder:
+        own = ["hpo.n_trials=67", f"store.path={folder}/store.db"]
+        sys.argv[1:] = [*own, f"tracking.uri=sqlite:///{folder}/mlflow.db", *sys.argv[1:]]
+        command("retrain", retrain.run)

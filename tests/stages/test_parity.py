@@ -1,0 +1,51 @@
+"""What `signals` lists before a session is what `backtest` trades on it: the real commands."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+from mlflow.artifacts import load_text
+
+from tests.stages.conftest import Project
+
+TRAINED_UNTIL = "2010-07-30"
+BEFORE = "2010-08-11"
+SESSIONS = ["2010-08-12", "2010-08-13", "2010-08-16"]
+RULES = ("strategy=stops", "strategy.min_edge_bps=0", "strategy.sides=long_short")
+SAME = [
+    "rank", "symbol", "side", "prediction", "weight", "shares", "reference_price", "limit", "stop",
+    "target",
+]  # fmt: skip
+
+
+def table(project: Project, stage: str, name: str) -> pd.DataFrame:
+    """A table of the newest run of a stage."""
+    return pd.read_csv(io.StringIO(load_text(f"{project.newest(stage).info.artifact_uri}/{name}")))
+
+
+def test_signals_on_a_store_cut_before_a_session_are_the_orders_of_the_backtest(
+    project: Project,
+) -> None:
+    window = ("retrain.start=2010-04-01", f"retrain.end={TRAINED_UNTIL}")
+    project.python("retrain", "experiment=quick", *window)
+    project.python("promote", "promote.force=true", "promote.reason=parity")
+    project.python("backtest", *RULES, "start_date=2010-08-02", f"end_date={SESSIONS[-1]}")
+    ledger = table(project, "backtest", "ledger.csv")
+    cut = f"store.path={project.folder / 'cut' / 's.db'}"
+    until = BEFORE
+    for session in SESSIONS:
+        project.python("ingest", cut, f"end_date={until}")
+        for stage in ("indicators", "regimes", "features"):
+            project.python(stage, cut)
+        traded = ledger[ledger["session"] == session].reset_index(drop=True)
+        equity = traded["equity_before"].iloc[0]
+        project.python("signals", cut, *RULES, f"signals.bankroll={equity}")
+        listed = table(project, "signals", "signals.csv")
+        expected = traded.rename(columns={"shares_ordered": "shares"})
+        pd.testing.assert_frame_equal(listed[SAME], expected[SAME], check_exact=True)
+        assert (listed["shares"] > 0.0).sum() >= 8
+        assert set(listed["side"]) == {"long", "short"}
+        assert (listed["data_age"] == 0).all()
+        assert project.newest("signals").data.tags["data_until"] == until
+        until = session

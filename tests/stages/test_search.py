@@ -1,0 +1,140 @@
+"""The search of a retrain through the real commands: workers, kills, splitters, what is recorded.
+
+The tests of this module share one store; the uninterrupted retrain comes first.
+"""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run
+
+from tests.stages.conftest import Project
+from tests.stages.killing import SEARCH, TRIALS, assert_the_same, decided, lived
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project after a retrain with a pruned search, on one worker."""
+    made = Project(tmp_path_factory.mktemp("searched"))
+    made.python("retrain", *SEARCH, "compute.workers=1")
+    return made
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(searched: Project) -> Run:
+    return searched.newest("retrain")
+
+
+def trials_of(project: Project, run: Run) -> list[Run]:
+    return project.runs("trial", f"tags.mlflow.parentRunId = '{run.info.run_id}'")
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_workers_change_no_bit_of_what_is_decided(
+    searched: Project, uninterrupted: Run, workers: int
+) -> None:
+    searched.python("retrain", *SEARCH, f"compute.workers={workers}", "retrain.refresh=false")
+
+    assert uninterrupted.data.metrics["search/trials_pruned"] > 0
+    assert decided(searched.newest("retrain")) == decided(uninterrupted)
+
+
+def test_killed_searches_go_on_and_end_the_same(searched: Project, uninterrupted: Run) -> None:
+    lives = lived(searched, 2, uninterrupted.data.metrics["search/seconds"], random.Random(1))
+
+    assert len(lives.killed) == 2
+    assert_the_same(searched, lives, uninterrupted)
+
+
+def test_every_trial_is_recorded_in_order_with_its_state(
+    searched: Project, uninterrupted: Run
+) -> None:
+    trials = sorted(trials_of(searched, uninterrupted), key=lambda run: run.info.end_time)
+
+    assert [run.info.run_name for run in trials] == [f"lightgbm {n}" for n in range(TRIALS)]
+    for run in trials:
+        folds = searched.client.get_metric_history(run.info.run_id, "fold/mae")
+        complete = run.data.tags["state"] == "COMPLETE"
+        assert [fold.step for fold in folds] == list(range(4 if complete else len(folds)))
+        assert run.data.tags["learner"] == "lightgbm"
+        assert ("cv/mae_mean" in run.data.metrics) == complete
+        if complete:
+            mean = np.mean([fold.value for fold in folds])
+            assert run.data.metrics["cv/objective"] == pytest.approx(mean)
+        else:
+            assert run.data.tags["state"] == "PRUNED"
+            assert 1 <= len(folds) < 4
+        series = download_artifacts(
+            run_id=run.info.run_id, artifact_path="out_of_fold_returns.csv",
+            tracking_uri=searched.uri,
+        )  # fmt: skip
+        assert len(pd.read_csv(series)) == 10 * len(folds)
+
+
+def test_budgets_are_told_as_asked_and_spent(uninterrupted: Run) -> None:
+    metrics, tags = uninterrupted.data.metrics, uninterrupted.data.tags
+    states = sum(metrics[f"search/trials_{s}"] for s in ("complete", "pruned", "failed"))
+
+    assert metrics["search/trials_asked"] == metrics["search/trials_told"] == states == TRIALS
+    assert metrics["search/seconds"] > 0
+    assert tags["search.stopped_by"] == "trials"
+    assert tags["search.told_trials"] == f"{{lightgbm: {TRIALS}}}"
+    assert "resumed_from" not in tags
+
+
+def test_a_search_shows_its_picture_and_trials(searched: Project, uninterrupted: Run) -> None:
+    run_id = uninterrupted.info.run_id
+    kept = {file.path for file in searched.client.list_artifacts(run_id)}
+    table = pd.read_csv(
+        download_artifacts(run_id=run_id, artifact_path="trials.csv", tracking_uri=searched.uri)
+    )
+
+    assert "search.png" in kept
+    assert len(table) == TRIALS
+    assert set(table["state"]) == {"complete", "pruned"}
+
+
+def test_a_search_ended_by_time_is_reproduced_by_its_told_trials(searched: Project) -> None:
+    timed = ("model=ridge", "hpo.n_trials=12", "hpo.timeout_minutes=0.0001")
+    searched.python("retrain", *timed, "retrain.refresh=false")
+    ended = searched.newest("retrain")
+
+    searched.python("reproduce", f"reproduce.run_id={ended.info.run_id}")
+
+    tags, metrics = ended.data.tags, ended.data.metrics
+    assert tags["search.stopped_by"] == "time"
+    assert tags["search.told_trials"] == "{ridge: 4}"  # the batch under way
+    assert (metrics["search/trials_asked"], metrics["search/trials_told"]) == (12, 4)
+    again = searched.newest("reproduce").data
+    assert again.metrics["search/trials_told"] == 4
+    assert again.tags["search.stopped_by"] == "time"
+
+
+@pytest.mark.parametrize("cv", ["rolling", "combinatorial"])
+def test_every_splitter_serves_a_retrain(searched: Project, cv: str) -> None:
+    searched.python("retrain", "experiment=quick", f"cv={cv}", "retrain.refresh=false")
+    run = searched.newest("retrain")
+
+    folds = {"rolling": 4, "combinatorial": 15}[cv]
+    for trial in trials_of(searched, run):
+        history = searched.client.get_metric_history(trial.info.run_id, "fold/rank_ic")
+        assert len(history) == folds
+    for name in ("cv/r2_mean", "cv/mae_std", "cv/rank_ic_mean", "cv/pbo", "cv/slope"):
+        assert np.isfinite(run.data.metrics[name]), name
+
+
+def test_early_stopping_records_and_refits_the_trees_it_found(searched: Project) -> None:
+    searched.python(
+        "retrain", "experiment=quick", "cv.min_train_sessions=25", "cv.folds=3",
+        "hpo.max_rows=null", "hpo.early_stopping_sessions=5", "retrain.refresh=false",
+    )  # fmt: skip
+    run = searched.newest("retrain")
+
+    trees = int(run.data.params["best.lightgbm.n_estimators"])
+    assert 1 <= trees < 150
+    assert str(trees) in {trial.data.params["n_estimators"] for trial in trials_of(searched, run)}
