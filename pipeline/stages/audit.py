@@ -127,7 +127,7 @@ def _refusal(found: dict[str, Checked]) -> Refused:
 def _first(name: str, checked: Checked) -> str:
     leak = checked.listed.iloc[0]
     where = f" of {leak['symbol']} on {leak['session']}" if leak["symbol"] else ""
-    return f"{name}: {leak['column']}{where}: {leak['stored']} stored, {leak['recomputed']} due"
+    return f"{name}: {leak['column']}{where}: {leak['stored']} against {leak['recomputed']}"
 
 
 if __name__ == "__main__":
