@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "conf").rglob("*.yaml"))
 ENTRY_POINTS = [
     "ingest", "indicators", "regimes", "features", "labels", "retrain", "backtest", "promote",
-    "rollback", "signals", "status", "audit", "daily", "weekly", "main", "ui", "test",
+    "rollback", "signals", "status", "audit", "reproduce", "daily", "weekly", "main", "ui",
+    "test",
 ]  # fmt: skip
 
 

@@ -135,7 +135,9 @@ def newey_west_t(series: pd.Series) -> float:
     Bartlett weights over 1.3 sqrt(n) values, as Lazarus, Lewis, Stock and Watson (2018), "HAR
     Inference: Recommendations for Practice", Journal of Business and Economic Statistics 36;
     critical value of Kiefer and Vogelsang (2005), "A New Asymptotic Theory for
-    Heteroskedasticity-Autocorrelation Robust Tests", Econometric Theory 21. {measured}
+    Heteroskedasticity-Autocorrelation Robust Tests", Econometric Theory 21. Measured on
+    1,500 worlds without a mean: |t| above 1.96 in 5 % of 21, 60 and 250 independent values, in
+    6, 5 and 4 % at an autocorrelation of 0.1, and in 9, 6 and 6 % at 0.3.
     """
     values = series.dropna().to_numpy(dtype="float64")
     count = len(values)

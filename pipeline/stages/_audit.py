@@ -116,10 +116,8 @@ def of_model(version: ModelVersion) -> dict[str, Check]:
 def _audited_sessions(settings: Settings, store: Store) -> pd.DatetimeIndex:
     """Sessions spread over those whose stored results are of the bars as they are now."""
     sessions = _data.require_bars(store, "audit")
-    index = market_index(settings, store).symbol
-    built = {"indicators": "indicators", "regimes": f"regimes {index}", "labels": "labels"}
-    for stage, name in built.items():
-        if not _data.stale_since(store, name, ("bars",)).empty:
+    for stage in ("indicators", "regimes", "labels"):
+        if not _data.stale_since(store, stage, ("bars",)).empty:
             raise NotReady(
                 "audit", f"bars changed since {stage} were made", "both of the same bars",
                 f"mlflow run . -e {stage}",

@@ -51,18 +51,19 @@ def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[st
 
 def _check_index(settings: Settings, version: ModelVersion, who: str, used: Iterable[str]) -> None:
     trained_on = version.tags.get("market_index")
+    measured = {f.name for f in feature_set(settings) if f.reads & {"market_return", "regimes"}}
+    if trained_on is None or measured.isdisjoint(used):
+        return
     with _data.open_store(settings) as store:
         index = _index.market_index(settings, store)
-    against_it = [f for f in feature_set(settings) if f.reads & {"market_return", "regimes"}]
-    if trained_on in (None, index.symbol) or not {f.name for f in against_it} & set(used):
-        return
-    raise Refused(
-        who,
-        f"version {version.version} was trained against {trained_on}, the market is now "
-        f"{index.symbol}: {index.why}",
-        f'data.market_index="{trained_on}", or a new model',
-        RETRAIN,
-    )
+    if index.symbol != trained_on:
+        raise Refused(
+            who,
+            f"version {version.version} was trained against {trained_on}, the market is now "
+            f"{index.symbol}: {index.why}",
+            f'data.market_index="{trained_on}", or a new model',
+            RETRAIN,
+        )
 
 
 def predicted_now(

@@ -118,6 +118,8 @@ def prepared(settings: Settings, store: Store) -> Work:
     if settings.evaluation.name == "holdout":
         sessions = steps[0].development.union(steps[0].predicted).union(newest)
         dataset = _data.dataset(settings, store, sessions)
+        development = dataset.at(steps[0].development)
+        _data.require_rows("retrain", "development", development, _build.splitter(settings))
     total = digest(dataset)
     name = f"{recipe_hash(settings)}-{total[:12]}-{settings.evaluation.name}"
     work = Work(steps, newest, dataset, total, settings.store.path.parent / "retrains" / name)

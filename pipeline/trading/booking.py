@@ -2,7 +2,8 @@
 
 Money is booked in whole units (cents). Of each fill the notional, and each of its costs, is what
 one share books in units, times the shares, in float64, rounded to the nearest unit, halves to the
-even one. Everything else follows by adding and subtracting whole units, so every sum is exact.
+even one; a rate is basis points times 0.0001. Everything else follows by adding and subtracting
+whole units, so every sum is exact.
 
 A position takes its notional and the costs of its entry from the session's cash, whichever its
 side: what is sold short pays nothing in until it is bought back. Where the cash is too short,

@@ -109,10 +109,10 @@ def _or_nothing(values: Values | None, orders: Orders) -> Values:
 
 def _money(orders: Orders, settled: Settled, before: Values) -> dict[str, Values]:
     """Amounts of each slot, in units."""
-    parts, net = settled.parts, settled.net(orders.side)
+    # 0.0 is added because nothing sold short would earn -0.0.
+    parts, net = settled.parts, settled.net(orders.side) + 0.0
     outlay = parts[:, filling.WHEN_ENTERED].sum(axis=1)
     return {
-        # 0.0 is added because nothing sold short would be -0.0.
         "gross_pnl": orders.side * (parts[:, filling.EXIT] - parts[:, filling.ENTRY]) + 0.0,
         "commission": parts[:, filling.COMMISSIONS].sum(axis=1),
         "slippage": parts[:, filling.SLIPPAGES].sum(axis=1),

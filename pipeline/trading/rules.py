@@ -37,6 +37,7 @@ class Rules:
         (edge less the round-trip cost), or by ``edge_over_volatility``.
     min_edge_bps
         The edge must exceed this, in basis points; None means the round-trip cost of that symbol.
+        Below 0 the best are taken whatever their sign.
     min_dollar_volume
         The least 20-session mean of close x volume, in currency; 0 switches the rule off.
     max_positions
@@ -193,6 +194,8 @@ def _bound_faults(rules: Rules) -> Iterator[str]:
         "max_positions must be at least 1": rules.max_positions >= 1,
         "max_positions must be at least 2 for long_short": not rules.is_long_short
         or rules.max_positions >= 2,
+        "min_edge_bps must not be negative for long_short": not rules.is_long_short
+        or (rules.min_edge_bps or 0.0) >= 0.0,
         "max_sector_positions must be at least 1, or null": rules.max_sector_positions is None
         or rules.max_sector_positions >= 1,
         "max_position_fraction must be in (0, 1]": 0.0 < rules.max_position_fraction <= 1.0,

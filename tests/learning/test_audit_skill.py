@@ -74,12 +74,13 @@ def recipe(dataset: Dataset, forecast=linear) -> Recipe:
 
 
 def test_skill_is_the_mean_ic_and_its_t_and_missing_ones_do_not_count():
-    # 4 (n / 100)^(2/9) = 1 lag; deviations ±0.1: variance 0.01 and covariance of neighbours
-    # -0.0075 with weight 1/2, twice: 0.0025, so that t = 0.3 / sqrt(0.0025 / 4) = 12
-    found = skill(pd.Series([0.2, 0.4, np.nan, 0.2, 0.4]), BOUNDS)
+    # 1.3 sqrt(4) = 3 values wide; deviations ±0.1: variance 0.01, covariances -0.0075 and 0.005
+    # with weights 2/3 and 1/3, twice: 1/300, so that t = 0.3 / sqrt(1/1200) = 10.392, times
+    # 1.96 over the critical value of 3/4: 1.96 + 2.22705 + 0.234 - 0.22461 = 4.19644
+    found = skill(pd.Series([0.2, 0.4, np.nan, 0.2, 0.4]), Bounds(0.1, 4.0))
 
     assert (found.mean, found.sessions) == (pytest.approx(0.3), 4)
-    assert found.t == pytest.approx(12.0)
+    assert found.t == pytest.approx(0.3 * 1200**0.5 * 1.96 / 4.19644, rel=1e-4)
     assert found.too_good
     assert not found.modest
 
@@ -99,7 +100,7 @@ def test_a_negative_mean_is_too_good_only_where_the_sign_does_not_matter():
 
 
 def test_an_honest_recipe_passes_every_check_also_with_a_real_edge():
-    audited = recipe(world(edge=0.05))
+    audited = recipe(world(sessions=400, edge=0.05))
 
     for found in (
         permuted_labels(audited, repetitions=3),

@@ -151,7 +151,7 @@ def test_a_killed_retrain_goes_on_and_ends_with_the_same_predictions(
     """kill -9 after the first trial of the search, then the same command."""
     doomed = stocked.start("retrain", "experiment=quick", "hpo.batch_size=1")
     deadline = time.monotonic() + 120
-    journals = stocked.folder / "searches"
+    journals = stocked.folder / "retrains"
     while time.monotonic() < deadline and not any(
         "add_trial" in p.read_text() or p.stat().st_size > 2000 for p in journals.rglob("*.log")
     ):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Number = float | None
+BPS = 1e-4
+"""Cents that are halves in theory round as their float64 product says; rates are written so."""
 
 
 @dataclass
@@ -158,13 +160,13 @@ class Engine:
             return False
         least = rules["min_edge_bps"]
         if least is not None:
-            return side * day.prediction > least / 10_000
+            return side * day.prediction > least * BPS
         cost = self.cost_before_size(day, side)
         return cost is not None and side * day.prediction > cost
 
     def cost_before_size(self, day: Day, side: int) -> Number:
         rules = self.rules
-        cost = 2 * (rules["commission_bps"] + rules["slippage_bps"]) / 10_000
+        cost = 2 * (rules["commission_bps"] + rules["slippage_bps"]) * BPS
         if rules["spread_fraction"] > 0:
             cost += 2 * rules["spread_fraction"] * (day.spread or 0.0)
         if rules["commission_per_share"] > 0:
@@ -172,7 +174,7 @@ class Engine:
                 return None
             cost += 2 * rules["commission_per_share"] / day.previous_close
         if side < 0:
-            cost += rules["borrow_bps_a_year"] / 10_000 / 360
+            cost += rules["borrow_bps_a_year"] * BPS / 360
         return cost
 
     def score(self, day: Day, side: int) -> float:
@@ -254,17 +256,17 @@ class Engine:
         assert order.price
         notional = order.shares * order.price
         commission = order.shares * rules["commission_per_share"]
-        commission += notional * rules["commission_bps"] / 10_000
+        commission += notional * rules["commission_bps"] * BPS
         commission = max(commission, rules["commission_minimum"])
         side = commission / notional + self.slippage(order) + self.impact(order)
-        borrow = rules["borrow_bps_a_year"] / 10_000 / 360 if order.side < 0 else 0.0
+        borrow = rules["borrow_bps_a_year"] * BPS / 360 if order.side < 0 else 0.0
         return 2 * side + borrow
 
     def slippage(self, order: Order) -> float:
         if order.is_hedge:
             return 0.0
         spread = self.rules["spread_fraction"] * (order.day.spread or 0.0)
-        return self.rules["slippage_bps"] / 10_000 + spread
+        return self.rules["slippage_bps"] * BPS + spread
 
     def impact(self, order: Order) -> float:
         """Of what was ordered, per side."""
@@ -294,7 +296,7 @@ class Engine:
         ending = self.side_of_trade(order, shares, price)
         borrow = 0.0
         if order.side < 0:
-            rate = self.rules["borrow_bps_a_year"] / 10_000 / 360
+            rate = self.rules["borrow_bps_a_year"] * BPS / 360
             borrow = whole(shares * (self.units * (day.open * rate)))
         gross = order.side * (ending["notional"] - entry["notional"])
         fees = sum(part for leg in (entry, ending) for k, part in leg.items() if k != "notional")
@@ -319,7 +321,7 @@ class Engine:
         assert day.open
         if rules["limit_bps"] is not None and not order.is_hedge:
             assert order.price
-            worst = order.price * (1 + order.side * rules["limit_bps"] / 10_000)
+            worst = order.price * (1 + order.side * rules["limit_bps"] * BPS)
             if order.side * (day.open - worst) > 0:
                 return False
         waits = rules["stop_atr"] is not None or rules["target_atr"] is not None
@@ -356,9 +358,9 @@ class Engine:
     def commission_rate(self, order: Order) -> tuple[float, float, float]:
         """On the notional, a share, and the least."""
         if order.is_hedge:
-            return self.rules["hedge_bps"] / 10_000, 0.0, 0.0
+            return self.rules["hedge_bps"] * BPS, 0.0, 0.0
         return (
-            self.rules["commission_bps"] / 10_000,
+            self.rules["commission_bps"] * BPS,
             self.rules["commission_per_share"],
             self.rules["commission_minimum"],
         )

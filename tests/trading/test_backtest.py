@@ -26,10 +26,9 @@ from tests.trading.markets import (
     random_case,
     replaced,
 )
-from tests.trading.test_independent import EVERY_RULE
+from tests.trading.test_independent import any_strategy
 
 GOLDEN = Path(os.environ.get("SHARED", Path(__file__).parents[3] / "shared")) / "golden"
-every_rule = st.fixed_dictionaries(EVERY_RULE)
 
 
 def cents(amounts: pd.Series) -> pd.Series:
@@ -194,7 +193,7 @@ def test_without_candidates_equity_stays_and_the_ledger_keeps_its_columns(rules)
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), changes=every_rule)
+@given(seed=st.integers(0, 10_000), changes=any_strategy)
 def test_cash_is_never_negative_and_pnl_is_the_change_of_equity_to_the_cent(rules, seed, changes):
     result = backtest(*random_case(seed).both, rules(**changes), 10_000.0)
     ledger, equity = result.ledger, cents(result.equity)
@@ -211,7 +210,7 @@ def test_cash_is_never_negative_and_pnl_is_the_change_of_equity_to_the_cent(rule
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), changes=every_rule)
+@given(seed=st.integers(0, 10_000), changes=any_strategy)
 def test_nothing_trades_without_a_whole_bar_or_in_a_halt(rules, seed, changes):
     case = random_case(seed)
     ledger = backtest(*case.both, rules(**changes), 10_000.0).ledger
@@ -248,7 +247,7 @@ def test_a_higher_cost_never_leaves_more_of_the_same_fills(rules, seed, name, fa
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10_000), changes=every_rule)
+@given(seed=st.integers(0, 10_000), changes=any_strategy)
 def test_orders_of_a_session_alone_are_those_the_backtest_traded(rules, seed, changes):
     case, same = random_case(seed), rules(**changes)
     result = backtest(*case.both, same, 10_000.0)
@@ -262,7 +261,7 @@ def test_orders_of_a_session_alone_are_those_the_backtest_traded(rules, seed, ch
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10_000), changes=every_rule, columns=st.permutations(range(5)))
+@given(seed=st.integers(0, 10_000), changes=any_strategy, columns=st.permutations(range(5)))
 def test_order_of_symbols_is_irrelevant(rules, seed, changes, columns):
     case = random_case(seed)
     shuffled = case.with_columns(case.predictions.columns[list(columns)])
@@ -272,7 +271,7 @@ def test_order_of_symbols_is_irrelevant(rules, seed, changes, columns):
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10_000), changes=every_rule, cut=st.integers(1, 7))
+@given(seed=st.integers(0, 10_000), changes=any_strategy, cut=st.integers(1, 7))
 def test_later_sessions_change_nothing_before_them(rules, seed, changes, cut):
     case = random_case(seed)
     full = backtest(*case.both, rules(**changes), 10_000.0)
@@ -283,7 +282,7 @@ def test_later_sessions_change_nothing_before_them(rules, seed, changes, cut):
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 1000), changes=every_rule, cut=st.integers(75, 118))
+@given(seed=st.integers(0, 1000), changes=any_strategy, cut=st.integers(75, 118))
 def test_bars_from_a_session_on_change_no_order_of_it(rules, seed, changes, cut):
     """From bars to orders: what a session trades is the same whatever its own bars say."""
     bars, rng = random_bars(seed), np.random.default_rng(seed)
@@ -328,7 +327,7 @@ def test_price_level_is_irrelevant_for_returns_of_fractional_shares(any_rules, s
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10_000), several=st.lists(every_rule, min_size=1, max_size=6))
+@given(seed=st.integers(0, 10_000), several=st.lists(any_strategy, min_size=1, max_size=6))
 def test_several_settings_together_equal_each_one_alone(rules, seed, several):
     case = random_case(seed)
     asked = [(rules(**changes), 1_000.0 * (k + 1)) for k, changes in enumerate(several)]

@@ -59,6 +59,11 @@ def test_each_side_needs_a_slot(rules, positions):
         assert rules(sides="long_short", max_positions=positions).signs == (1.0, -1.0)
 
 
+def test_no_symbol_can_be_on_both_sides(rules):
+    with pytest.raises(InvalidSettings, match="must not be negative for long_short"):
+        rules(sides="long_short", min_edge_bps=-1.0)
+
+
 @pytest.mark.parametrize(
     ("changes", "needed"),
     [
