@@ -141,6 +141,7 @@ def _trials_table(chosen: Chosen) -> pd.DataFrame:
             "state": t.state,
             "objective": t.value,
             "seconds": round(t.seconds, 3),
+            "error": t.error,
             "params": str(t.params),
         }
         for t in chosen.trials

@@ -28,6 +28,7 @@ from pipeline.trading.significance import deflated_sharpe, pbo, session_sharpe
 log = logging.getLogger("pipeline.retrain")
 
 StrategyReturns = Callable[[pd.Series], pd.Series]
+RESUMED_FROM = "resumed_from"
 STOPPED_BY = "search.stopped_by"
 TOLD = "search.told_trials"
 
@@ -80,7 +81,7 @@ def searched(
     with journals.opened(journal, parent) as kept:
         if kept.left_by:
             log.info("retrain: the search goes on where run %s left it", kept.left_by)
-            MlflowClient().set_tag(parent, "resumed_from", kept.left_by)
+            _tag_once(parent, RESUMED_FROM, kept.left_by)
         best, trials = _all_studies(settings, kept, learners, folds, parent, strategy_returns)
     spent = _spent(settings, learners, trials, time.perf_counter() - began)
     _tag(parent, learners, trials, spent)
@@ -184,8 +185,15 @@ def _tag(
     client.set_tag(parent, TOLD, f"{{{', '.join(told)}}}")
     if spent["search/trials_told"] < spent["search/trials_asked"]:
         client.set_tag(parent, STOPPED_BY, "time")
-    elif STOPPED_BY not in client.get_run(parent).data.tags:
-        client.set_tag(parent, STOPPED_BY, "trials")
+    else:
+        _tag_once(parent, STOPPED_BY, "trials")
+
+
+def _tag_once(run_id: str, name: str, value: str) -> None:
+    """Leave what an earlier search of the same run said: a later one may speak of older runs."""
+    client = MlflowClient()
+    if name not in client.get_run(run_id).data.tags:
+        client.set_tag(run_id, name, value)
 
 
 def _best(

@@ -45,16 +45,17 @@ def decided(run: Run) -> dict[str, object]:
     }
 
 
-def lived(project: Project, kills: int, longest: float, chance: random.Random) -> Lives:
+def lived(project: Project, kills: int, longest: float, chance: random.Random, *more: str) -> Lives:
     """Retrain until this many were killed, then let one end.
 
     Each is killed at a random moment within ``longest`` seconds after its search began, wherever
-    it then is; one that ended before is left in peace, and the next begins from nothing.
+    it then is; one that ended before is left in peace, and the next begins from nothing. ``more``
+    are overrides after `SEARCH`.
     """
     lives = Lives()
     before: str | None = None
     while True:
-        process = project.start("retrain", *SEARCH)
+        process = project.start("retrain", *SEARCH, *more)
         _wait_for_search(project, process)
         if len(lives.killed) < kills:
             _wait(process, chance.uniform(0, longest))
