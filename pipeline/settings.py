@@ -226,6 +226,7 @@ class LearnerSettings(Section):
     initial: Mapping[str, Any]
     space: Mapping[str, Parameter]
     scale: bool
+    recent_sessions: Count | None
 
     @model_validator(mode="after")
     def _is_allowed(self) -> LearnerSettings:

@@ -123,7 +123,8 @@ class Bench:
         began = self.clock()
         estimator = self.learner.estimator(params, seed=self.seed)
         found = trees_found(estimator, fold)
-        estimator.set_params(**found).fit(fold.train_x, fold.train_y)
+        own = self.learner.newest(fold.train_ages)
+        estimator.set_params(**found).fit(fold.train_x[own], fold.train_y[own])
         values = estimator.predict(fold.validation_x) * fold.unit
         if not np.isfinite(values).all():
             raise ValueError(f"predictions on fold {fold.number} are not finite")

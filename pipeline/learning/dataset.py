@@ -53,6 +53,11 @@ class Dataset:
         return np.asarray(self.sessions.get_indexer(self.row_sessions))
 
     @property
+    def ages(self) -> np.ndarray:
+        """How many sessions each row's session lies before the newest one."""
+        return len(self.sessions) - 1 - self.session_codes
+
+    @property
     def numeric(self) -> list[str]:
         """Names of the number columns."""
         return [str(name) for name in self.features if _is_number(self.features, name)]

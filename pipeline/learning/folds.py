@@ -38,6 +38,8 @@ class Fold:
         Return that one unit of ``train_y`` stands for, see ``Target.unit``.
     train_sessions
         Sessions trained on, after ``max_rows``.
+    train_ages
+        How many sessions each training row lies before the newest one, of all before the cap.
     inner
         Training rows to fit on and later ones to stop boosting on, whole sessions with the
         splitter's gap between; None without early stopping.
@@ -51,6 +53,7 @@ class Fold:
     rows: np.ndarray
     unit: float
     train_sessions: pd.DatetimeIndex
+    train_ages: np.ndarray
     inner: tuple[np.ndarray, np.ndarray] | None = None
 
 
@@ -81,7 +84,8 @@ def prepared_folds(
     for number, (rows, validated) in enumerate(
         splitter.split(dataset.features, groups=dataset.row_sessions)
     ):
-        train, validation = capped(dataset.rows(rows), max_rows), dataset.rows(validated)
+        whole, validation = dataset.rows(rows), dataset.rows(validated)
+        train = capped(whole, max_rows)
         prepared = preparation(train.numeric, train.categorical)
         folds.append(
             Fold(
@@ -93,6 +97,7 @@ def prepared_folds(
                 rows=validated,
                 unit=target.unit(train),
                 train_sessions=train.sessions,
+                train_ages=len(whole.sessions) - 1 - whole.sessions.get_indexer(train.row_sessions),
                 inner=_inner(number, train, stopping_sessions, gap) if stopping_sessions else None,
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from scipy.optimize import nnls
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import VotingRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -40,6 +41,8 @@ class Learner:
         "choices"}}``; empty = nothing to search.
     scale
         Whether the learner wants standardised inputs.
+    recent_sessions
+        Learn from the rows of that many newest sessions only; None: from all given.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Learner:
     initial: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     scale: bool = False
+    recent_sessions: int | None = None
 
     def __post_init__(self) -> None:
         missing = sorted(set(self.space) - set(self.initial))
@@ -66,6 +70,12 @@ class Learner:
             return estimator
         return Pipeline([("scale", StandardScaler()), ("learner", estimator)])
 
+    def newest(self, ages: np.ndarray) -> slice:
+        """The rows to learn from, of rows from old to new of these ``Dataset.ages``."""
+        if self.recent_sessions is None:
+            return slice(None)
+        return slice(int((ages >= self.recent_sessions).sum()), None)
+
 
 @dataclass(frozen=True)
 class Target:
@@ -83,8 +93,8 @@ class Target:
         ``"none"``; ``"market"``: minus the session's mean; ``"sector"``: minus the session's
         mean in the symbol's sector.
     against
-        Numeric columns, such as a beta: of each session only what a least-squares fit on them
-        leaves unexplained is kept.
+        Numeric columns, such as a beta: of each session only what a least-squares fit on those
+        that the dataset has leaves unexplained is kept; see ``missing``.
     ranked
         Take the rank in the session, centred, before and after that. Ranks give every session
         and every size of move the same weight. `unit` leads back to returns.
@@ -111,6 +121,10 @@ class Target:
         low, high = values.quantile([self.winsorise, 1 - self.winsorise])
         return values.clip(low, high)
 
+    def missing(self, columns: Collection[str]) -> list[str]:
+        """Names of ``against`` that are none of these columns."""
+        return [name for name in self.against if name not in columns]
+
     def unit(self, dataset: Dataset) -> float:
         """Return that one unit of the treated target stands for; 1 where it is a return.
 
@@ -122,7 +136,8 @@ class Target:
 
     def _unexplained(self, values: pd.Series, dataset: Dataset) -> pd.Series:
         sectors = dataset.features[SECTOR].factorize()[0] if self.relative == "sector" else None
-        columns = dataset.features[list(self.against)].to_numpy(dtype="float64")
+        there = [name for name in self.against if name in dataset.features]
+        columns = dataset.features[there].to_numpy(dtype="float64")
         left = unexplained(values.to_numpy(), dataset.session_codes, columns, sectors)
         return pd.Series(left, values.index, name=values.name)
 
@@ -227,11 +242,37 @@ def assemble(
     )
 
 
-def fit(pipeline: Pipeline, dataset: Dataset, target: Target) -> Pipeline:
-    """The pipeline, fitted on the treated returns with one thread."""
+def fit(
+    pipeline: Pipeline, dataset: Dataset, target: Target, learners: Sequence[Learner] = ()
+) -> Pipeline:
+    """The pipeline, fitted on the treated returns with one thread.
+
+    Parameters
+    ----------
+    learners
+        Those of the pipeline's members that may learn from the newest sessions only; the
+        preparation, which they share, sees all rows.
+    """
+    recent = {own.name: own for own in learners if own.recent_sessions is not None}
+    values = target.treated(dataset).to_numpy()
     with single_threaded():
-        pipeline.fit(dataset.features, target.treated(dataset).to_numpy())
+        if recent:
+            _fit_one_by_one(pipeline, dataset, values, recent)
+        else:
+            pipeline.fit(dataset.features, values)
     return pipeline
+
+
+def _fit_one_by_one(
+    pipeline: Pipeline, dataset: Dataset, values: np.ndarray, recent: Mapping[str, Learner]
+) -> None:
+    """Each member on its own rows; the ensemble then holds them as they are."""
+    prepared, ages = pipeline["preparation"].fit_transform(dataset.features), dataset.ages
+    members = []
+    for name, estimator in pipeline["ensemble"].estimators:
+        own = recent[name].newest(ages) if name in recent else slice(None)
+        members.append((name, FrozenEstimator(estimator.fit(prepared[own], values[own]))))
+    pipeline["ensemble"].set_params(estimators=members).fit(prepared[:1], values[:1])
 
 
 def predictions(pipeline: Pipeline, features: pd.DataFrame) -> pd.Series:

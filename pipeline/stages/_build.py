@@ -28,6 +28,7 @@ def learners(settings: Settings) -> list[Learner]:
             initial=dict(learner.initial),
             space={k: p.model_dump(exclude_none=True) for k, p in learner.space.items()},
             scale=learner.scale,
+            recent_sessions=learner.recent_sessions,
         )
         for name, learner in settings.model.learners.items()
     ]

@@ -104,17 +104,14 @@ def fitted(
         By learner; see `models.member_weights`.
     """
     target = Target(**settings.model.target.model_dump())
-    unit = target.unit(dataset)
+    unit, learners = target.unit(dataset), _build.learners(settings)
     pipeline = assemble(
-        {
-            learner.name: learner.estimator(params[learner.name], seed=settings.seed)
-            for learner in _build.learners(settings)
-        },
+        {own.name: own.estimator(params[own.name], seed=settings.seed) for own in learners},
         {name: weight * unit for name, weight in weights.items()},
         numeric=dataset.numeric,
         categorical=dataset.categorical,
     )
-    return fit(pipeline, dataset, target)
+    return fit(pipeline, dataset, target, learners)
 
 
 def searches_table(outcome: OutOfSample) -> pd.DataFrame:

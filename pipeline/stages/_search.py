@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def refitted_weights(settings: Settings, dataset: Dataset, chosen: Chosen) -> di
         dataset, _build.splitter(settings), target, max_rows=settings.hpo.max_rows
     )
     fixed = [
-        Learner(learner.name, learner.build, chosen.params[learner.name], {}, learner.scale)
+        replace(learner, initial=chosen.params[learner.name], space={})
         for learner in _build.learners(settings)
     ]
     best = [

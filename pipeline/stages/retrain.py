@@ -16,6 +16,7 @@ from pipeline.io.store import Store
 from pipeline.learning import splits
 from pipeline.learning.dataset import Dataset, digest, model_inputs
 from pipeline.learning.evaluation import by_group, out_of_sample_metrics, rank_ic
+from pipeline.learning.models import Target
 from pipeline.learning.splits import Step
 from pipeline.settings import ROOT, Settings
 from pipeline.stages import (
@@ -125,6 +126,12 @@ def prepared(settings: Settings, store: Store) -> Work:
     work = Work(steps, newest, dataset, total, settings.store.path.parent / "retrains" / name)
     _data.require_rows("retrain", "the refit window", dataset.at(newest), _build.splitter(settings))
     log.info("%s", work.sentence)
+    lacking = Target(**settings.model.target.model_dump()).missing(set(dataset.features))
+    if lacking:
+        log.info(
+            "the target keeps what %s would explain of it: not among the features of %s",
+            " and ".join(lacking), settings.features.name,
+        )  # fmt: skip
     _log_inputs(settings, work)
     return work
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 
 from pipeline.errors import TooFewSessions
 from pipeline.learning.folds import (
@@ -12,7 +13,7 @@ from pipeline.learning.folds import (
     prepared_folds,
     validated_returns,
 )
-from pipeline.learning.models import Target
+from pipeline.learning.models import Learner, Target
 from pipeline.learning.splits import CombinatorialBySession, WalkForward
 
 SPLITTER = WalkForward(folds=2, fold_sessions=3, embargo_sessions=1, min_train_sessions=4)
@@ -116,3 +117,16 @@ def test_a_fold_too_short_for_early_stopping_is_refused_with_numbers(make_datase
         prepared_folds(make_dataset(), splitter, RAW, stopping_sessions=3)
 
     assert "13: the newest 3" in caught.value.needed
+
+
+def test_the_age_of_a_training_row_counts_sessions_that_a_cap_left_out(make_dataset):
+    dataset = make_dataset()
+
+    whole = prepared_folds(dataset, SPLITTER, RAW)[-1]
+    few = prepared_folds(dataset, SPLITTER, RAW, max_rows=16)[-1]
+
+    sessions = len(whole.train_sessions)
+    np.testing.assert_array_equal(whole.train_ages, np.repeat(range(sessions)[::-1], 8))
+    np.testing.assert_array_equal(few.train_ages, np.repeat([sessions - 1, 0], 8))
+    assert Learner("any", Ridge, recent_sessions=2).newest(few.train_ages) == slice(8, None)
+    assert Learner("any", Ridge).newest(few.train_ages) == slice(None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -158,6 +160,16 @@ def test_ranked_targets_of_a_session_do_not_depend_on_other_sessions(kept, seed)
     pd.testing.assert_series_equal(together, alone)
 
 
+def test_what_no_column_is_there_for_stays_in_the_target():
+    returns = by_session([0.03, -0.01, 0.02], [0.01, 0.0, -0.02])
+    target = Target(winsorise=0.0, against=("beta",))
+
+    assert target.missing(["other"]) == ["beta"]
+    pd.testing.assert_series_equal(
+        target.treated(of(returns, other=[1.0, 5.0, 2.0] * 2)), market_relative(returns)
+    )
+
+
 @given(st.floats(0.01, 0.4), st.integers(1, 4), st.integers(0, 1000))
 @settings(max_examples=25, deadline=None)
 def test_what_a_row_is_scored_on_does_not_depend_on_other_sessions(winsorise, kept, seed):
@@ -189,6 +201,32 @@ def test_the_forecast_is_the_weighted_sum_of_the_learners(make_dataset, trees, r
 def test_a_weight_that_is_negative_or_no_number_is_refused(make_dataset, weight):
     with pytest.raises(ValueError, match="weights"):
         model(make_dataset(), 0.5, weight)
+
+
+def test_a_learner_of_recent_sessions_is_fitted_on_those_and_the_others_on_all(make_dataset):
+    dataset = make_dataset(sessions=20)
+    recent = replace(RIDGE, recent_sessions=5)
+
+    both = fit(model(dataset, 1.0, 1.0), dataset, RAW, [TREES, recent])
+    whole = fit(model(dataset, 1.0, 1.0), dataset, RAW)
+
+    prepared = both["preparation"].transform(dataset.features)
+    own = dataset.ages < 5
+    ridge = RIDGE.estimator(seed=1).fit(prepared[own], dataset.returns[own])
+    by_trees, by_ridge, _ = both["ensemble"].transform(prepared).T
+    np.testing.assert_allclose(by_ridge, ridge.predict(prepared), atol=1e-12)
+    np.testing.assert_array_equal(by_trees, whole["ensemble"].transform(prepared)[:, 0])
+
+
+def test_a_model_of_recent_sessions_is_loaded_as_it_was(make_dataset):
+    dataset = make_dataset(sessions=20)
+    fitted = fit(model(dataset, 0.5, 0.5), dataset, RAW, [replace(RIDGE, recent_sessions=5)])
+
+    again = pickle.loads(pickle.dumps(fitted))
+
+    pd.testing.assert_series_equal(
+        predictions(again, dataset.features), predictions(fitted, dataset.features)
+    )
 
 
 def test_the_model_holds_third_party_classes_only(make_dataset):
