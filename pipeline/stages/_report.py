@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from pipeline.schemas import MODEL_NAME
 from pipeline.settings import Settings
 from pipeline.stages import _evidence, _tear_sheet
 from pipeline.trading.backtest import Backtest
-from pipeline.trading.performance import drawdowns
+from pipeline.trading.performance import break_even_bps, charged_bps, drawdowns
 from pipeline.trading.promotion import Answer, GateResult, verdict
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ HEADLINES = (
     ("backtest/annualized_return", "Return, net, a year", "{:.2%}", "> 15 %"),
     ("backtest/win_rate", "Winning trades", "{:.1%}", "> 50 %"),
     ("backtest/trades", "Trades", "{:.0f}", ""),
+    ("backtest/break_even_bps", "Break-even cost of a round trip, bp", "{:.1f}", ""),
     ("backtest/sharpe_ci_low", "Sharpe, 95 % interval from", "{:.2f}", "> 0"),
     ("backtest/sharpe_ci_high", "... to", "{:.2f}", ""),
     ("backtest/deflated_sharpe", "Deflated Sharpe (probability)", "{:.3f}", "> 0.95"),
@@ -102,7 +104,16 @@ def traded_facts(settings: Settings, books: Backtest) -> dict[str, str]:
         "Data": f"{settings.data.name}, universe {settings.universe.name}",
         "Strategy": f"{settings.strategy.name}, at most {settings.backtest.max_positions} at once",
         "Bankroll": f"{settings.backtest.bankroll:,.0f}",
+        "Break-even cost": _break_even(books),
     }
+
+
+def _break_even(books: Backtest) -> str:
+    """What the trades done could have cost, beside what they did cost, in words."""
+    least = break_even_bps(books.ledger)
+    if math.isnan(least):
+        return "unknown: no trades"
+    return f"{least:.1f} bp a round trip; {charged_bps(books.ledger):.1f} bp were charged"
 
 
 def _told(settings: Settings, work: Work, result: Result) -> _tear_sheet.Told:

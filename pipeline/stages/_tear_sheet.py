@@ -22,7 +22,12 @@ from pipeline.stages._recipe import rules
 from pipeline.trading import attribution
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.benchmarks import open_is_real, stale_open_share
-from pipeline.trading.performance import drawdowns, equal_weight_benchmark
+from pipeline.trading.performance import (
+    break_even_bps,
+    charged_bps,
+    drawdowns,
+    equal_weight_benchmark,
+)
 from pipeline.trading.periods import monthly_returns, rolling_sharpe, yearly_results
 from pipeline.trading.promotion import GateResult
 
@@ -163,8 +168,8 @@ def contents(
         ),
         decile_sessions=len(by_decile),
         cumulated=pd.DataFrame({"gross": books.gross_returns, "net": books.net_returns}).cumsum(),
-        break_even_bps=attribution.break_even_bps(books.ledger),
-        charged_bps=attribution.charged_bps(books.ledger),
+        break_even_bps=break_even_bps(books.ledger),
+        charged_bps=charged_bps(books.ledger),
         highest_forecast=float(predicted.max()),
         min_edge=around.min_edge,
         trades=made,
