@@ -79,6 +79,11 @@ def predicted_now(
     return predictions(registry.load(version), rows[columns])
 
 
+def sessions_of(predicted: pd.Series) -> pd.DatetimeIndex:
+    """The sessions that are predicted, in order."""
+    return pd.DatetimeIndex(predicted.index.get_level_values(SESSION).unique()).sort_values()
+
+
 def stored(version: ModelVersion) -> pd.DataFrame:
     """Out-of-sample predictions and returns kept with the run of a version."""
     return models.read_frame(str(version.run_id), models.PREDICTIONS)
@@ -105,7 +110,7 @@ def out_of_sample(
         Naming the sessions the model was fitted on or chosen by.
     """
     kept = stored(version)["prediction"]
-    known = pd.DatetimeIndex(kept.index.get_level_values(SESSION).unique())
+    known = sessions_of(kept)
     first, last = first or known[0], last or known[-1]
     ready = store.label_ready_sessions()
     asked = ready[(ready >= first) & (ready <= last)]

@@ -16,12 +16,13 @@ from pipeline.io.store import Store
 from pipeline.learning.evaluation import newey_west_t, rank_ic
 from pipeline.schemas import SESSION, SYMBOL, UNIVERSE_INDEX
 from pipeline.settings import Settings
-from pipeline.stages import _data, _evidence, _trading
+from pipeline.stages import _data, _evidence
 from pipeline.stages._index import market_index
 from pipeline.stages._recipe import rules
 from pipeline.trading import attribution
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.benchmarks import open_is_real, stale_open_share
+from pipeline.trading.market import Market
 from pipeline.trading.performance import (
     break_even_bps,
     charged_bps,
@@ -65,28 +66,27 @@ class Told:
 
 def log(
     settings: Settings,
+    store: Store,
     books: Backtest,
     predicted: pd.Series,
+    market: Market,
     metrics: Mapping[str, float],
     told: Told,
 ) -> None:
     """Log ``tear_sheet.html`` and the folder ``tear_sheet`` of PNG pictures."""
     from pipeline.io.tear_sheet.page import page
 
-    sessions = pd.DatetimeIndex(books.net_returns.index)
-    with _data.open_store(settings) as store:
-        market = _trading.market(settings, store, sessions)
-        index, note = _index(settings, store, sessions)
-        around = Around(
-            open=market.open,
-            close=market.close,
-            regimes=market.regimes,
-            previous_session=market.previous_session,
-            sectors=store.symbols("stock")["sector"],
-            index=index,
-            index_note=note,
-            min_edge=rules(settings).min_edge,
-        )
+    index, note = _index(settings, store, market.sessions)
+    around = Around(
+        open=market.open,
+        close=market.close,
+        regimes=market.regimes,
+        previous_session=market.previous_session,
+        sectors=market.sectors,
+        index=index,
+        index_note=note,
+        min_edge=rules(settings).min_edge,
+    )
     drawn = page(contents(books, predicted, around, metrics, told))
     mlflow.log_text(drawn.html, PAGE)
     with tempfile.TemporaryDirectory() as folder:

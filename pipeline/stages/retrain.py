@@ -30,6 +30,7 @@ from pipeline.stages import (
 )
 from pipeline.stages._recipe import feature_version, learned_hashes, recipe, recipe_hash
 from pipeline.stages._runner import command
+from pipeline.trading.performance import summary
 from pipeline.trading.promotion import verdict
 
 log = logging.getLogger("pipeline.retrain")
@@ -46,7 +47,7 @@ def run(settings: Settings) -> None:
         result = judged(settings, store, work, outcome)
         model = refitted(settings, work, outcome.chosen)
         version = _registered(settings, store, work, model, result)
-    _report.write(settings, work, result, outcome.chosen, version)
+        _report.write(settings, store, work, result, outcome.chosen, version)
     shutil.rmtree(work.journal, ignore_errors=True)
 
 
@@ -219,7 +220,7 @@ def judged(
     with tracking.timed("backtest"):
         traded = _trading.market(settings, store, work.predicted)
         books = _trading.books(settings, predicted, traded)
-        metrics |= _trading.metrics(books, traded)
+        metrics |= summary(books, _trading.benchmark(traded))
     metrics |= _evidence.robustness(settings, returns, predicted, traded)
     if looks is None:
         looks = _evidence.earlier_looks(settings, predicted, work.predicted)
@@ -237,7 +238,7 @@ def judged(
     until = outcome.predicted[_evaluation.TRAINED_UNTIL]
     stored = {"prediction": predicted, "intraday_return": returns, until.name: until}
     models.log_frame(pd.DataFrame(stored), models.PREDICTIONS)
-    return _report.Result(books, metrics, answers, rank_ic(returns, labelled))
+    return _report.Result(books, traded, metrics, answers, rank_ic(returns, labelled))
 
 
 def _log_tables(

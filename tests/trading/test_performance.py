@@ -163,7 +163,7 @@ def test_without_trades_nothing_breaks_even(rules):
     assert math.isnan(performance.charged_bps(result.ledger))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), sides=st.sampled_from(["long", "long_short"]))
 def test_at_the_break_even_cost_the_same_trades_earn_nothing(rules, seed, sides):
     case = random_case(seed)
