@@ -123,7 +123,8 @@ def out_of_sample(
             f"version {version.version} has no honest prediction of {len(seen)} of "
             f"{len(asked)} sessions" + (f", {seen[0]:%Y-%m-%d} the first" if len(seen) else ""),
             f"sessions of its holdout ({known[0]:%Y-%m-%d} to {known[-1]:%Y-%m-%d}) or after "
-            f"its training end ({trained_until:%Y-%m-%d})",
+            f"its training end ({trained_until:%Y-%m-%d}); or backtest.refit=walk_forward, which "
+            "fits its recipe anew as of each date",
             f"mlflow run . -e {who} -P start_date={known[0]:%Y-%m-%d} "
             f"-P end_date={known[-1]:%Y-%m-%d}",
         )

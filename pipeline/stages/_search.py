@@ -106,6 +106,7 @@ def refitted_slope(settings: Settings, dataset: Dataset, chosen: Chosen) -> floa
     folds = prepared_folds(
         dataset, _build.splitter(settings), target, max_rows=settings.hpo.max_rows
     )
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     fixed = [
         Learner(learner.name, learner.build, chosen.params[learner.name], {}, learner.scale)
         for learner in _build.learners(settings)

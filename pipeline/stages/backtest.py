@@ -23,15 +23,19 @@ from pipeline.stages import (
 from pipeline.stages._runner import command
 from pipeline.trading.performance import summary
 
+ANSWER = "The answer of the retrain that made this version; a backtest asks no gates."
+REFITTED = (
+    "Traded are refits of its recipe, each on earlier sessions alone. Their parameters are the "
+    "version's, chosen on later sessions: evidence is a walk-forward retrain, not this."
+)
+
 
 def run(settings: Settings) -> None:
     """Trade the model's out-of-sample predictions; default its holdout."""
     version = registry.find(settings.backtest.model, who="backtest")
     asked = settings.backtest
     with _data.open_store(settings) as store:
-        predicted = _predictions.out_of_sample(
-            settings, store, version, asked.first, asked.last, "backtest"
-        )
+        predicted = _predicted(settings, store, version)
         traded = _trading.market(settings, store, _predictions.sessions_of(predicted))
         _log_settings(settings, version)
         print(f"\nversion {version.version}, {_span(traded.sessions)}")
@@ -41,6 +45,18 @@ def run(settings: Settings) -> None:
         if asked.grid:
             table = _sweep.write(settings, store, predicted, traded)
             print(f"\n{_sweep_report.printed(table, asked.grid)}")
+
+
+def _predicted(settings: Settings, store: Store, version: ModelVersion) -> pd.Series:
+    """By the model itself, where it could not have cheated; or by its recipe, refitted."""
+    asked = settings.backtest
+    if asked.refit is None:
+        return _predictions.out_of_sample(
+            settings, store, version, asked.first, asked.last, "backtest"
+        )
+    from pipeline.stages import _refits  # brings the learners
+
+    return _refits.predicted(settings, store, version, "backtest")
 
 
 def _log_settings(settings: Settings, version: ModelVersion) -> None:
@@ -73,7 +89,7 @@ def _judge(
         title=f"Backtest of version {version.version}",
         facts=_report.traded_facts(settings, books),
         verdict=version.tags.get("verdict", "not asked"),
-        reasons=["The answer of the retrain that made this version; a backtest asks no gates."],
+        reasons=[ANSWER, *([REFITTED] if settings.backtest.refit else [])],
     )
     _tear_sheet.log(settings, store, books, predicted, traded, metrics, told)
     print(_report.headline_table(metrics).to_string(index=False))
