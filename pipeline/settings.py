@@ -319,6 +319,7 @@ class Strategy(Section):
     commission_bps: Bps
     commission_per_share: NotNegative
     commission_minimum: NotNegative
+    commission_maximum: Part | None
     slippage_bps: Bps
     spread_fraction: Annotated[float, Field(ge=0, le=1)]
     impact: NotNegative

@@ -119,6 +119,7 @@ def with_hedge(orders: Orders, reference: Values, rules: Rules) -> Orders:
             commission=zero + rules.hedge_bps * BPS,
             per_share=zero,
             minimum=zero,
+            maximum=never,
             slippage=zero,
             impact=zero,
             borrow=np.where(side < 0.0, rules.borrow_fee, 0.0),

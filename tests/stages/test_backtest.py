@@ -12,7 +12,7 @@ from pipeline.trading.ledger import COSTS, LEDGER_DTYPES
 from pipeline.trading.performance import break_even_bps
 from tests.stages.conftest import Project
 
-TRADES = ("strategy=stops", "strategy.min_edge_bps=0", "strategy.limit_bps=50")
+TRADES = ("backtest.model=1", "strategy=stops", "strategy.min_edge_bps=0", "strategy.limit_bps=50")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,12 @@ from pipeline.io.store import Store
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION
 from tests.stages.conftest import Project
 
-REFIT = ("backtest.refit=walk_forward", "evaluation.refit_every=45", "strategy.min_edge_bps=0")
+REFIT = (
+    "backtest.model=1",
+    "backtest.refit=walk_forward",
+    "evaluation.refit_every=45",
+    "strategy.min_edge_bps=0",
+)
 SPOILED_FROM = pd.Timestamp("2010-06-10")
 
 
