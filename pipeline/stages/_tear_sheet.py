@@ -21,7 +21,7 @@ from pipeline.stages._index import market_index
 from pipeline.stages._recipe import rules
 from pipeline.trading import attribution
 from pipeline.trading.backtest import Backtest
-from pipeline.trading.benchmarks import open_is_real, stale_open_share
+from pipeline.trading.benchmarks import REAL_WINDOW, open_is_real, stale_open_share
 from pipeline.trading.market import Market
 from pipeline.trading.performance import (
     break_even_bps,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 PAGE = "tear_sheet.html"
 PICTURES = "tear_sheet"
 ROLLING_SESSIONS = (63, 252)
-JUDGED_SESSIONS = 252
-"""Sessions of an index, before those shown, by which its opens are judged."""
 EXTREME_TRADES = 7
 
 
@@ -202,7 +200,7 @@ def _index(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> tupl
     none = pd.Series(dtype="float64")
     if name == UNIVERSE_INDEX:
         return none, ""
-    start = _data.sessions_before(store.sessions("index"), sessions[0], JUDGED_SESSIONS)
+    start = _data.sessions_before(store.sessions("index"), sessions[0], REAL_WINDOW)
     bars = store.bar_panel(start, sessions[-1], [name], kind="index")
     opened, closed = bars.open[name], bars.close[name]
     share = stale_open_share(opened, closed.shift())

@@ -11,8 +11,9 @@ from pipeline.schemas import SESSION, SYMBOL, UNIVERSE_INDEX, BarPanel
 from pipeline.settings import Settings
 from pipeline.stages import _data, _index
 from pipeline.stages._recipe import rules
-from pipeline.trading import estimates, hedging
+from pipeline.trading import estimates
 from pipeline.trading.backtest import Backtest, backtest, backtests, traded_returns
+from pipeline.trading.benchmarks import REAL_WINDOW
 from pipeline.trading.market import Market as Market
 from pipeline.trading.performance import equal_weight_benchmark
 
@@ -46,7 +47,7 @@ def _hedge_index(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -
     if symbol not in store.symbols("index").index:
         return None
     of_index = store.sessions("index")
-    start = _data.sessions_before(of_index, sessions[0], hedging.REAL_WINDOW + LOADED_BEFORE + 1)
+    start = _data.sessions_before(of_index, sessions[0], REAL_WINDOW + LOADED_BEFORE + 1)
     return store.bar_panel(start, sessions[-1], [symbol], "index")
 
 
