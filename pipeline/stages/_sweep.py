@@ -181,7 +181,7 @@ def _record(setting: Setting, parent: str, metrics: Mapping[str, float], seconds
     return tracking.log_child(
         setting.name,
         parent=parent,
-        params={key: _sweep_report.label(value) for key, value in setting.changes.items()},
+        params=setting.changes,
         metrics=metrics,
         tags={"stage": CHILD, "verdict": "done"},
         seconds=seconds,

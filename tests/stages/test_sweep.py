@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from typing import Any
 
 import numpy as np
@@ -205,6 +208,22 @@ def test_a_sweep_leaves_its_table_and_its_picture(finished: Project, swept: Run)
     assert set(written["run_id"]) == ids
     paths = {file.path for file in finished.client.list_artifacts(swept.info.run_id)}
     assert {"sweep.png", "sweep.json", "capacity.png", "capacity.csv"} <= paths
+
+
+def test_the_shared_view_of_sweeps_lists_their_settings_best_first(
+    finished: Project, swept: Run
+) -> None:
+    tags = finished.client.get_experiment("0").tags
+    shared = json.loads(tags["mlflow.sharedViewState.sweeps"])
+    packed = base64.b64decode(shared["state"].removeprefix("deflate;"))
+    view = json.loads(zlib.decompress(packed))
+    order = f"{view['orderByKey']} DESC"
+    listed = finished.client.search_runs(["0"], view["searchFilter"], order_by=[order])
+    sharpes = [run.data.metrics["backtest/sharpe"] for run in listed]
+    assert {run.data.tags["stage"] for run in listed} == {"sweep child"}
+    assert sharpes == sorted(sharpes, reverse=True)
+    known = {f"metrics.`{m}`" for m in listed[0].data.metrics}
+    assert {c for c in view["selectedColumns"] if c.startswith("metrics.")} <= known
 
 
 def test_sweeps_are_no_looks(finished: Project, swept: Run) -> None:
