@@ -26,14 +26,7 @@ def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[st
     dict
         Hash by name of the features it uses, in its order.
     """
-    source = version.tags.get("data_source")
-    if source != settings.data.name:
-        raise Refused(
-            who,
-            f"version {version.version} was trained on data={source}",
-            f"a model of data={settings.data.name}",
-            f"mlflow run . -e {who} -P overrides=data={source}",
-        )
+    check_source(settings, version, who)
     used = models.features_of(version)
     current = feature_hashes(settings)
     changed = [name for name, known in used.items() if current.get(name) != known]
@@ -47,6 +40,18 @@ def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[st
         )
     _check_index(settings, version, who, used)
     return used
+
+
+def check_source(settings: Settings, version: ModelVersion, who: str) -> None:
+    """Refuse a model of another source."""
+    source = version.tags.get("data_source")
+    if source != settings.data.name:
+        raise Refused(
+            who,
+            f"version {version.version} was trained on data={source}",
+            f"a model of data={settings.data.name}",
+            f"mlflow run . -e {who} -P overrides=data={source}",
+        )
 
 
 def _check_index(settings: Settings, version: ModelVersion, who: str, used: Iterable[str]) -> None:
@@ -107,8 +112,9 @@ def out_of_sample(
     Raises
     ------
     Refused
-        Naming the sessions the model was fitted on or chosen by.
+        Naming the sessions the model was fitted on or chosen by; or a model of another source.
     """
+    check_source(settings, version, who)
     kept = stored(version)["prediction"]
     known = sessions_of(kept)
     first, last = first or known[0], last or known[-1]

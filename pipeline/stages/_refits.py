@@ -45,6 +45,7 @@ def predicted(settings: Settings, store: Store, version: ModelVersion, who: str)
         Sessions without a full window before them are asked for; or the model is one of another
         source, or of features changed since.
     """
+    _predictions.check_source(settings, version, who)
     run = mlflow.get_run(str(version.run_id))
     same = _settings_of(settings, run)
     _predictions.check_serves(same, version, who)

@@ -91,6 +91,11 @@ def test_sessions_without_a_full_window_before_them_are_refused(
     assert f"sessions from {earliest:%Y-%m-%d} to " in done.stderr
 
 
+def test_a_model_of_another_source_is_refused(finished: Project) -> None:
+    done = finished.python("backtest", *REFIT, "data=files", "data.path=prices", code=1)
+    assert "was trained on data=sample" in done.stderr
+
+
 def test_later_bars_change_no_earlier_forecast(
     finished: Project, refitted: Run, tmp_path: Path
 ) -> None:
