@@ -64,4 +64,4 @@ def said(most: float) -> str:
         return "Capacity unknown: nothing is traded"
     if most == 0.0:
         return "No capacity: the smallest bankroll earns nothing"
-    return f"Up to {most:,.0f}, {LEFT:.0%} of the smallest bankroll's return is left"
+    return f"Up to {most:,.0f}, at least {LEFT:.0%} of the smallest bankroll's return is left"
