@@ -1,7 +1,7 @@
-"""Pictures of the MLflow UI for the README: run page, compare view and registry page.
+"""Pictures of the MLflow UI for the README: run page, compare view, registry page and a sweep.
 
 Starts the project's own UI on a free port and photographs it with headless Chromium
-(Debian: ``apt-get install chromium``). Needs two finished retrains.
+(Debian: ``apt-get install chromium``). Needs two finished retrains and a swept backtest.
 
     python .ci/screenshots.py [folder]
 """
@@ -20,6 +20,10 @@ import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT_SECONDS = 120
@@ -41,12 +45,14 @@ def main(folder: Path) -> None:
     )
     ids = [run.info.run_id for run in runs]
     quoted = urllib.parse.quote(json.dumps(ids))
+    swept = _settings_of_newest_sweep(client)
     pages = {
         "runs": "/#/experiments/0/runs?viewStateShareKey=retrains",
         "run": f"/#/experiments/0/runs/{ids[-1]}",
         "tear_sheet_in_ui": f"/#/experiments/0/runs/{ids[-1]}/artifacts/tear_sheet.html",
         "compare": f"/#/compare-runs?runs={quoted}&experiments=%5B%220%22%5D",
         "registry": "/#/models/intraday_return",
+        "sweep": f"/#/compare-runs?runs={swept}&experiments=%5B%220%22%5D",
     }
     port = _free_port()
     server = subprocess.Popen(
@@ -63,6 +69,15 @@ def main(folder: Path) -> None:
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+
+
+def _settings_of_newest_sweep(client: MlflowClient) -> str:
+    """Ids of the nested runs, as an address holds them."""
+    newest = client.search_runs(
+        ["0"], "metrics.`sweep/settings` > 1", order_by=["attributes.start_time DESC"]
+    )[0]
+    where = f"tags.mlflow.parentRunId = '{newest.info.run_id}'"
+    return urllib.parse.quote(json.dumps([r.info.run_id for r in client.search_runs(["0"], where)]))
 
 
 def photograph(address: str, picture: Path) -> None:

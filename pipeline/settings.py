@@ -321,6 +321,7 @@ class Strategy(Section):
     commission_bps: Bps
     commission_per_share: NotNegative
     commission_minimum: NotNegative
+    commission_maximum: Part | None
     slippage_bps: Bps
     spread_fraction: Annotated[float, Field(ge=0, le=1)]
     impact: NotNegative
@@ -356,10 +357,42 @@ class Ranged(Section):
         return self
 
 
+def _by_dotted_key(value: object) -> object:
+    """``{a: {b: [1]}}``, as overrides of single keys leave it, as ``{"a.b": [1]}``."""
+    if not isinstance(value, Mapping):
+        return {} if value is None else value
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        nested = _by_dotted_key(inner) if isinstance(inner, Mapping) else None
+        parts = nested if isinstance(nested, Mapping) else {"": inner}
+        found |= {f"{key}.{name}".removesuffix("."): part for name, part in parts.items()}
+    return found
+
+
+SweptValues = Annotated[tuple[Any, ...], Field(min_length=1)]
+
+
 class Backtest(Ranged):
     model: Annotated[str, Field(coerce_numbers_to_str=True)]
-    bankroll: Annotated[float, Field(gt=0)]
+    refit: Literal["walk_forward"] | None
+    bankroll: Positive
     max_positions: Count
+    capacity: tuple[Positive, ...]
+    capacity_impact: Positive
+    capacity_participation: Part
+    sweep: Annotated[Mapping[str, SweptValues | None], BeforeValidator(_by_dotted_key)]
+
+    @property
+    def grid(self) -> dict[str, tuple[Any, ...]]:
+        """Values of each key that is swept."""
+        return {key: values for key, values in self.sweep.items() if values is not None}
+
+
+class Traded(Section):
+    """What a sweep may change."""
+
+    strategy: Strategy
+    backtest: Backtest
 
 
 class Tracking(Section):
@@ -506,9 +539,7 @@ class Settings(Named):
         try:
             settings = cls.model_validate(config)
         except ValidationError as error:
-            # A value that others are made of, such as start_date, is one fault, named once.
-            unique = {(repr(d["input"]), d["msg"]): d for d in reversed(error.errors())}
-            faults += [_fault(detail) for detail in reversed(unique.values())]
+            faults += faults_of(error)
         if faults:
             raise invalid(faults)
         return settings
@@ -535,6 +566,15 @@ def invalid(faults: Iterable[str]) -> InvalidSettings:
     many = f"{len(unique)} fault{'s' if len(unique) > 1 else ''} in the configuration{listed}"
     show = "python -m pipeline.stages.status --cfg job"
     return InvalidSettings("settings", many, "values as described in conf/", show)
+
+
+def faults_of(error: ValidationError) -> list[str]:
+    """Every fault once, with its key.
+
+    A value that others are made of, such as start_date, is one fault, named once.
+    """
+    unique = {(repr(d["input"]), d["msg"]): d for d in reversed(error.errors())}
+    return [_fault(detail) for detail in reversed(unique.values())]
 
 
 def _fault(detail: Mapping[str, Any]) -> str:

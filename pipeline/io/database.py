@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Column, Connection, Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.schema import CreateColumn
 
 from pipeline.errors import InvalidData, InvalidSettings, NotReady, StoreLocked, StoreTooOld
 from pipeline.io import tables
@@ -109,10 +110,32 @@ def identity(engine: Engine, path: Path) -> str:
 
 
 def _complete(engine: Engine) -> None:
-    """Make the tables that came after this store."""
+    """Make the tables, and the columns of tables, that came after this store.
+
+    Columns are looked for again inside the transaction: another process may be quicker.
+    """
     if not set(tables.metadata.tables).issubset(inspect(engine).get_table_names()):
         with writing(engine) as connection:
             tables.metadata.create_all(connection)
+    with engine.connect() as connection:
+        is_complete = not _missing_columns(connection)
+    if not is_complete:
+        with writing(engine) as connection:
+            for column in _missing_columns(connection):
+                added = CreateColumn(column).compile(dialect=engine.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {added}")
+
+
+def _missing_columns(connection: Connection) -> list[Column]:
+    """Columns that the store's tables lack, all of which may be empty."""
+    there = inspect(connection).get_multi_columns()
+    names = {table: {column["name"] for column in columns} for (_, table), columns in there.items()}
+    return [
+        column
+        for table in tables.metadata.sorted_tables
+        for column in table.columns
+        if column.name not in names[table.name]
+    ]
 
 
 def _make(connection: Connection, path: Path) -> None:

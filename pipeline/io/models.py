@@ -111,7 +111,8 @@ def log_frame(frame: pd.DataFrame, path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / Path(path).name
         frame.to_parquet(file)
-        mlflow.log_artifact(str(file), str(Path(path).parent))
+        where = Path(path).parent.as_posix()
+        mlflow.log_artifact(str(file), None if where == "." else where)
 
 
 def read_frame(run_id: str, path: str) -> pd.DataFrame:

@@ -291,7 +291,7 @@ class Store(Revisions):
         Parameters
         ----------
         orders
-            Columns symbol, rank, side, prediction, weight, shares, reference_price, notional.
+            Columns symbol, rank, side and ``tables.SIGNAL_FLOATS``.
         """
         key = {"session": as_date(session), "model_version": str(model_version)}
         columns = [column.name for column in tables.signals.columns if column.name not in key]

@@ -23,7 +23,7 @@ from pipeline.schemas import BAR_FIELDS, INDICATORS, LABELS, SESSION, SYMBOL
 
 SCHEMA_VERSION = 1
 """Counts up with every change of a table; a store of another version is refused. A table that is
-new needs none: a store without it gets it."""
+new, or a new column that may be empty, needs none: a store without it gets it."""
 
 metadata = MetaData()
 
@@ -65,7 +65,12 @@ REGIME_FLOATS = ("trend_strength", "volatility_percentile", "slope_20", "vix_lev
 regimes = _by_session_and_symbol("regimes", *_floats(*REGIME_FLOATS), Column("regime", String))
 """The symbol is the index that the state was calculated from."""
 
-SIGNAL_FLOATS = ("prediction", "weight", "shares", "reference_price", "notional")
+SIGNAL_FLOATS = (
+    "prediction", "weight", "shares", "reference_price", "notional", "limit", "stop", "target",
+    "edge_bps", "cost_bps",
+)  # fmt: skip
+"""Prices in currency, NULL where an order has none; edge and expected cost of a round trip in basis
+points. Up to ``notional`` they are as old as the table."""
 signals = Table(
     "signals",
     metadata,

@@ -110,33 +110,52 @@ LEADERBOARD = (
 )
 
 
-def _experiment_tags() -> dict[str, str]:
-    """A kind, a note and a shared view with the columns that matter.
+SWEEPS = (
+    "metrics.`backtest/sharpe`",
+    "metrics.`backtest/annualized_return`",
+    "metrics.`backtest/max_drawdown`",
+    "metrics.`backtest/break_even_bps`",
+    "params.`backtest.bankroll`",
+    "params.`strategy.max_positions`",
+    "params.`strategy.slippage_bps`",
+)
 
-    The view's format is MLflow's own and undocumented; a test guards it.
-    """
+
+def _experiment_tags() -> dict[str, str]:
+    """A kind, a note and shared views with the columns that matter."""
     note = (
-        "Retrains of the open-to-close return. Open **Views > Retrains** for the leaderboard; "
-        "filter `tags.stage = 'trial'` for hyper-parameter trials."
+        "Retrains of the open-to-close return. Open **Views > Retrains** for the leaderboard and "
+        "**Views > Sweeps** for the settings of swept backtests; filter `tags.stage = 'trial'` for "
+        "hyper-parameter trials."
     )
+    newest = "attributes.start_time"
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.note.content": note,
+        **_view("Retrains", "tags.stage = 'retrain'", newest, LEADERBOARD),
+        **_view("Sweeps", "tags.stage = 'sweep child'", SWEEPS[0], SWEEPS),
+    }
+
+
+def _view(name: str, where: str, order: str, columns: Sequence[str]) -> dict[str, str]:
+    """A shared view of runs, largest first by what orders them; its key is its name in lower case.
+
+    The format is MLflow's own and undocumented: look at it in the UI after a change of version.
+    """
     state = {
-        "searchFilter": "tags.stage = 'retrain'",
-        "orderByKey": "attributes.start_time",
+        "searchFilter": where,
+        "orderByKey": order,
         "orderByAsc": False,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": list(LEADERBOARD),
+        "selectedColumns": list(columns),
     }
     packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
     now = int(time.time() * 1000)
-    view = {"name": "Retrains", "createdAt": now, "updatedAt": now, "state": f"deflate;{packed}"}
-    return {
-        "mlflow.experimentKind": "custom_model_development",
-        "mlflow.note.content": note,
-        "mlflow.sharedViewState.retrains": json.dumps(view),
-    }
+    view = {"name": name, "createdAt": now, "updatedAt": now, "state": f"deflate;{packed}"}
+    return {f"mlflow.sharedViewState.{name.lower()}": json.dumps(view)}
 
 
 @contextlib.contextmanager

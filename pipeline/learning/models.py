@@ -121,7 +121,7 @@ class Target:
         low, high = values.quantile([self.winsorise, 1 - self.winsorise])
         return values.clip(low, high)
 
-    def missing(self, columns: Collection[str]) -> list[str]:
+    def missing(self, columns: Collection[str] | pd.Index) -> list[str]:
         """Names of ``against`` that are none of these columns."""
         return [name for name in self.against if name not in columns]
 

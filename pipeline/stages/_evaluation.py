@@ -82,7 +82,7 @@ def out_of_sample(
             chosen = _searched(settings, store, dataset.at(block[0].development), block, journal)
             searches.append(chosen)
             mlflow.log_metrics(_cumulated(searches), step=number)
-            for part in _predicted(settings, dataset, block, chosen, journal):
+            for part in predicted_steps(settings, dataset, block, chosen, journal):
                 parts.append(part)
                 progress.update()
     table = pd.DataFrame([part.attrs["step"] for part in parts])
@@ -181,14 +181,19 @@ def _cumulated(searches: Sequence[_search.Chosen]) -> dict[str, float]:
     }
 
 
-def _predicted(
+def predicted_steps(
     settings: Settings,
     dataset: Dataset,
     block: Sequence[Step],
     chosen: _search.Chosen,
     journal: Path,
 ) -> Iterator[pd.DataFrame]:
-    """The steps of one search, side by side; in order."""
+    """What the steps of one search predict, side by side; in order.
+
+    Each part has the columns of `OutOfSample.predicted`, and its row of ``steps`` in ``attrs``. A
+    step without a search uses the parameters alone and calibrates their slope anew. What is done is
+    kept in the journal, and read from there the next time.
+    """
     alone = settings.model_copy(
         update={"compute": settings.compute.model_copy(update={"workers": 1})}
     )

@@ -26,14 +26,7 @@ def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[st
     dict
         Hash by name of the features it uses, in its order.
     """
-    source = version.tags.get("data_source")
-    if source != settings.data.name:
-        raise Refused(
-            who,
-            f"version {version.version} was trained on data={source}",
-            f"a model of data={settings.data.name}",
-            f"mlflow run . -e {who} -P overrides=data={source}",
-        )
+    check_source(settings, version, who)
     used = models.features_of(version)
     current = feature_hashes(settings)
     changed = [name for name, known in used.items() if current.get(name) != known]
@@ -47,6 +40,18 @@ def check_serves(settings: Settings, version: ModelVersion, who: str) -> dict[st
         )
     _check_index(settings, version, who, used)
     return used
+
+
+def check_source(settings: Settings, version: ModelVersion, who: str) -> None:
+    """Refuse a model of another source."""
+    source = version.tags.get("data_source")
+    if source != settings.data.name:
+        raise Refused(
+            who,
+            f"version {version.version} was trained on data={source}",
+            f"a model of data={settings.data.name}",
+            f"mlflow run . -e {who} -P overrides=data={source}",
+        )
 
 
 def _check_index(settings: Settings, version: ModelVersion, who: str, used: Iterable[str]) -> None:
@@ -79,6 +84,11 @@ def predicted_now(
     return predictions(registry.load(version), rows[columns])
 
 
+def sessions_of(predicted: pd.Series) -> pd.DatetimeIndex:
+    """The sessions that are predicted, in order."""
+    return pd.DatetimeIndex(predicted.index.get_level_values(SESSION).unique()).sort_values()
+
+
 def stored(version: ModelVersion) -> pd.DataFrame:
     """Out-of-sample predictions and returns kept with the run of a version."""
     return models.read_frame(str(version.run_id), models.PREDICTIONS)
@@ -102,10 +112,11 @@ def out_of_sample(
     Raises
     ------
     Refused
-        Naming the sessions the model was fitted on or chosen by.
+        Naming the sessions the model was fitted on or chosen by; or a model of another source.
     """
+    check_source(settings, version, who)
     kept = stored(version)["prediction"]
-    known = pd.DatetimeIndex(kept.index.get_level_values(SESSION).unique())
+    known = sessions_of(kept)
     first, last = first or known[0], last or known[-1]
     ready = store.label_ready_sessions()
     asked = ready[(ready >= first) & (ready <= last)]
@@ -118,7 +129,8 @@ def out_of_sample(
             f"version {version.version} has no honest prediction of {len(seen)} of "
             f"{len(asked)} sessions" + (f", {seen[0]:%Y-%m-%d} the first" if len(seen) else ""),
             f"sessions of its holdout ({known[0]:%Y-%m-%d} to {known[-1]:%Y-%m-%d}) or after "
-            f"its training end ({trained_until:%Y-%m-%d})",
+            f"its training end ({trained_until:%Y-%m-%d}); or backtest.refit=walk_forward, which "
+            "fits its recipe anew as of each date",
             f"mlflow run . -e {who} -P start_date={known[0]:%Y-%m-%d} "
             f"-P end_date={known[-1]:%Y-%m-%d}",
         )

@@ -11,7 +11,7 @@ from pipeline.market.definitions import Feature
 from pipeline.market.features import FEATURE_SETS, feature_set_hash
 from pipeline.market.fingerprints import MAKERS, fingerprint
 from pipeline.schemas import SESSIONS_A_YEAR
-from pipeline.settings import Settings
+from pipeline.settings import Settings, Traded
 from pipeline.trading.rules import Rules
 
 
@@ -113,7 +113,7 @@ def feature_version(settings: Settings) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def rules(settings: Settings) -> Rules:
+def rules(settings: Settings | Traded) -> Rules:
     """The strategy's rules, with the backtest's number of positions."""
     chosen = settings.strategy.model_dump(exclude={"name"})
     return Rules(**{**chosen, "max_positions": settings.backtest.max_positions})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,21 @@ import mlflow
 import pandas as pd
 
 from pipeline.io import models, registry, tracking
+from pipeline.io.store import Store
 from pipeline.schemas import MODEL_NAME
 from pipeline.settings import Settings
 from pipeline.stages import _evidence, _tear_sheet
 from pipeline.trading.backtest import Backtest
-from pipeline.trading.performance import drawdowns
+from pipeline.trading.market import Market
+from pipeline.trading.performance import break_even_bps, charged_bps, drawdowns
 from pipeline.trading.promotion import Answer, GateResult, verdict
 
 if TYPE_CHECKING:
     from pipeline.stages._search import Chosen
     from pipeline.stages.retrain import Work
+
+LEDGER = "ledger.parquet"
+"""Every order of a backtest; `ledger.csv` is the same as text."""
 
 HEADLINES = (
     ("test/r2", "R² against zero, out of sample", "{:.4%}", "> 8 % good, > 15 % excellent"),
@@ -30,6 +36,7 @@ HEADLINES = (
     ("backtest/annualized_return", "Return, net, a year", "{:.2%}", "> 15 %"),
     ("backtest/win_rate", "Winning trades", "{:.1%}", "> 50 %"),
     ("backtest/trades", "Trades", "{:.0f}", ""),
+    ("backtest/break_even_bps", "Break-even cost of a round trip, bp", "{:.1f}", ""),
     ("backtest/sharpe_ci_low", "Sharpe, 95 % interval from", "{:.2f}", "> 0"),
     ("backtest/sharpe_ci_high", "... to", "{:.2f}", ""),
     ("backtest/deflated_sharpe", "Deflated Sharpe (probability)", "{:.3f}", "> 0.95"),
@@ -45,12 +52,15 @@ class Result:
     """The out-of-sample result of a retrain."""
 
     books: Backtest
+    market: Market
     metrics: dict[str, float]
     answers: list[GateResult]
     rank_ic: pd.Series
 
 
-def write(settings: Settings, work: Work, result: Result, chosen: Chosen, version: int) -> None:
+def write(
+    settings: Settings, store: Store, work: Work, result: Result, chosen: Chosen, version: int
+) -> None:
     """Log the ledger, tables, step metrics, the tear sheet and the summary."""
     with tracking.timed("report"):
         log_books(result.books)
@@ -59,7 +69,9 @@ def write(settings: Settings, work: Work, result: Result, chosen: Chosen, versio
         tracking.log_steps({"test/rank_ic_by_session": result.rank_ic.dropna()})
         predicted = models.read_frame(tracking.current_run_id(), models.PREDICTIONS)["prediction"]
         told = _told(settings, work, result)
-        _tear_sheet.log(settings, result.books, predicted, result.metrics, told)
+        _tear_sheet.log(
+            settings, store, result.books, predicted, result.market, result.metrics, told
+        )
         text = _summary(settings, work, result, version)
         mlflow.log_text(text, "report.md")
         last = f"{work.predicted[-1]:%Y-%m-%d}"
@@ -74,8 +86,9 @@ def write(settings: Settings, work: Work, result: Result, chosen: Chosen, versio
 
 
 def log_books(books: Backtest) -> None:
-    """The ledger as a table and the equity curve as step metrics."""
+    """The ledger as a table and as Parquet, the equity curve as step metrics."""
     tracking.log_table(books.ledger, "ledger")
+    models.log_frame(books.ledger, LEDGER)
     tracking.log_steps(
         {
             "backtest/equity": books.equity,
@@ -102,7 +115,16 @@ def traded_facts(settings: Settings, books: Backtest) -> dict[str, str]:
         "Data": f"{settings.data.name}, universe {settings.universe.name}",
         "Strategy": f"{settings.strategy.name}, at most {settings.backtest.max_positions} at once",
         "Bankroll": f"{settings.backtest.bankroll:,.0f}",
+        "Break-even cost": _break_even(books),
     }
+
+
+def _break_even(books: Backtest) -> str:
+    """What the trades done could have cost, beside what they did cost, in words."""
+    least = break_even_bps(books.ledger)
+    if math.isnan(least):
+        return "unknown: no trades"
+    return f"{least:.1f} bp a round trip; {charged_bps(books.ledger):.1f} bp were charged"
 
 
 def _told(settings: Settings, work: Work, result: Result) -> _tear_sheet.Told:

@@ -128,7 +128,11 @@ def check(config: DictConfig) -> Settings:
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     content: Mapping[str, Any] = {str(key): value for key, value in plain.items()}
-    faults = [*_gate_faults(content.get("gates")), *_symbol_faults(content)]
+    faults = [
+        *_gate_faults(content.get("gates")),
+        *_symbol_faults(content),
+        *_sweep_faults(content),
+    ]
     return Settings.from_config(content, faults)
 
 
@@ -143,6 +147,14 @@ def _symbol_faults(content: Mapping[str, Any]) -> list[str]:
         return unknown_symbols(Named.model_validate(partial))
     except ValidationError:
         return []
+
+
+def _sweep_faults(content: Mapping[str, Any]) -> list[str]:
+    if not (content.get("backtest") or {}).get("sweep"):
+        return []
+    from pipeline.stages._sweep import faults
+
+    return faults(content)
 
 
 def _gate_faults(config: Any) -> list[str]:

@@ -111,6 +111,7 @@ def refitted_weights(settings: Settings, dataset: Dataset, chosen: Chosen) -> di
     folds = prepared_folds(
         dataset, _build.splitter(settings), target, max_rows=settings.hpo.max_rows
     )
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     fixed = [
         replace(learner, initial=chosen.params[learner.name], space={})
         for learner in _build.learners(settings)

@@ -16,13 +16,19 @@ from pipeline.io.store import Store
 from pipeline.learning.evaluation import newey_west_t, rank_ic
 from pipeline.schemas import SESSION, SYMBOL, UNIVERSE_INDEX
 from pipeline.settings import Settings
-from pipeline.stages import _data, _evidence, _trading
+from pipeline.stages import _data, _evidence
 from pipeline.stages._index import market_index
 from pipeline.stages._recipe import rules
 from pipeline.trading import attribution
 from pipeline.trading.backtest import Backtest
-from pipeline.trading.benchmarks import open_is_real, stale_open_share
-from pipeline.trading.performance import drawdowns, equal_weight_benchmark
+from pipeline.trading.benchmarks import REAL_WINDOW, open_is_real, stale_open_share
+from pipeline.trading.market import Market
+from pipeline.trading.performance import (
+    break_even_bps,
+    charged_bps,
+    drawdowns,
+    equal_weight_benchmark,
+)
 from pipeline.trading.periods import monthly_returns, rolling_sharpe, yearly_results
 from pipeline.trading.promotion import GateResult
 
@@ -32,8 +38,6 @@ if TYPE_CHECKING:
 PAGE = "tear_sheet.html"
 PICTURES = "tear_sheet"
 ROLLING_SESSIONS = (63, 252)
-JUDGED_SESSIONS = 252
-"""Sessions of an index, before those shown, by which its opens are judged."""
 EXTREME_TRADES = 7
 
 
@@ -60,28 +64,27 @@ class Told:
 
 def log(
     settings: Settings,
+    store: Store,
     books: Backtest,
     predicted: pd.Series,
+    market: Market,
     metrics: Mapping[str, float],
     told: Told,
 ) -> None:
     """Log ``tear_sheet.html`` and the folder ``tear_sheet`` of PNG pictures."""
     from pipeline.io.tear_sheet.page import page
 
-    sessions = pd.DatetimeIndex(books.net_returns.index)
-    with _data.open_store(settings) as store:
-        market = _trading.market(settings, store, sessions)
-        index, note = _index(settings, store, sessions)
-        around = Around(
-            open=market.open,
-            close=market.close,
-            regimes=market.regimes,
-            previous_session=market.previous_session,
-            sectors=store.symbols("stock")["sector"],
-            index=index,
-            index_note=note,
-            min_edge=rules(settings).min_edge,
-        )
+    index, note = _index(settings, store, market.sessions)
+    around = Around(
+        open=market.open,
+        close=market.close,
+        regimes=market.regimes,
+        previous_session=market.previous_session,
+        sectors=market.sectors,
+        index=index,
+        index_note=note,
+        min_edge=rules(settings).min_edge,
+    )
     drawn = page(contents(books, predicted, around, metrics, told))
     mlflow.log_text(drawn.html, PAGE)
     with tempfile.TemporaryDirectory() as folder:
@@ -163,8 +166,8 @@ def contents(
         ),
         decile_sessions=len(by_decile),
         cumulated=pd.DataFrame({"gross": books.gross_returns, "net": books.net_returns}).cumsum(),
-        break_even_bps=attribution.break_even_bps(books.ledger),
-        charged_bps=attribution.charged_bps(books.ledger),
+        break_even_bps=break_even_bps(books.ledger),
+        charged_bps=charged_bps(books.ledger),
         highest_forecast=float(predicted.max()),
         min_edge=around.min_edge,
         trades=made,
@@ -197,7 +200,7 @@ def _index(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> tupl
     none = pd.Series(dtype="float64")
     if name == UNIVERSE_INDEX:
         return none, ""
-    start = _data.sessions_before(store.sessions("index"), sessions[0], JUDGED_SESSIONS)
+    start = _data.sessions_before(store.sessions("index"), sessions[0], REAL_WINDOW)
     bars = store.bar_panel(start, sessions[-1], [name], kind="index")
     opened, closed = bars.open[name], bars.close[name]
     share = stale_open_share(opened, closed.shift())

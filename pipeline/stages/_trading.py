@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.schemas import SESSION, SYMBOL, BarPanel
+from pipeline.schemas import SESSION, SYMBOL, UNIVERSE_INDEX, BarPanel
 from pipeline.settings import Settings
 from pipeline.stages import _data, _index
 from pipeline.stages._recipe import rules
-from pipeline.trading import estimates, hedging
+from pipeline.trading import estimates
 from pipeline.trading.backtest import Backtest, backtest, backtests, traded_returns
+from pipeline.trading.benchmarks import REAL_WINDOW
 from pipeline.trading.market import Market as Market
-from pipeline.trading.performance import equal_weight_benchmark, summary
+from pipeline.trading.performance import equal_weight_benchmark
 
 LOADED_BEFORE = estimates.LOOK_BACK + 16
 """Sessions of bars loaded before the first one traded: room for some that the calendar of a
@@ -46,7 +47,7 @@ def _hedge_index(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -
     if symbol not in store.symbols("index").index:
         return None
     of_index = store.sessions("index")
-    start = _data.sessions_before(of_index, sessions[0], hedging.REAL_WINDOW + LOADED_BEFORE + 1)
+    start = _data.sessions_before(of_index, sessions[0], REAL_WINDOW + LOADED_BEFORE + 1)
     return store.bar_panel(start, sessions[-1], [symbol], "index")
 
 
@@ -71,9 +72,16 @@ def several_books(
     return backtests(wide(predictions, traded), traded, asked)
 
 
-def metrics(result: Backtest, traded: Market) -> dict[str, float]:
-    """`backtest/*` and `benchmark/*` of the run contract."""
-    return summary(result, equal_weight_benchmark(traded.open, traded.close))
+def benchmark(traded: Market) -> pd.Series:
+    """What the strategy is compared with, by session."""
+    return equal_weight_benchmark(traded.open, traded.close)
+
+
+def hedged_by(settings: Settings) -> str | None:
+    """What the strategy hedges with: an index, the universe, or None where it does not."""
+    if not rules(settings).is_hedged:
+        return None
+    return settings.strategy.hedge_symbol or UNIVERSE_INDEX
 
 
 def net_returns(settings: Settings, predictions: pd.Series, traded: Market) -> pd.Series:

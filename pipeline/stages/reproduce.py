@@ -6,7 +6,6 @@ import logging
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from pipeline.errors import NotReady, Refused
 from pipeline.io import models, process, tracking
 from pipeline.settings import ROOT, Settings
-from pipeline.stages import _data, _evidence, retrain
+from pipeline.stages import _data, _evidence, _logged, retrain
 from pipeline.stages._recipe import learned_hashes
 from pipeline.stages._runner import command
 
@@ -74,12 +73,8 @@ def _original(settings: Settings) -> Run:
 
 def _settings_of(settings: Settings, original: Run) -> Settings:
     """The run's own settings on the store and with the workers of here, its sessions pinned."""
-    content: dict[str, Any] = tracking.config_of(original.info.run_id)
-    here = settings.model_dump(mode="json", by_alias=True)
-    content |= {name: here[name] for name in ("store", "compute", "tracking", "reproduce")}
-    content["data"] |= {
-        name: here["data"][name] for name in ("path", "index_path", "symbols_path", "splits_path")
-    }
+    content = _logged.configuration(settings, original.info.run_id)
+    content["reproduce"] = settings.reproduce.model_dump(mode="json")
     content["retrain"]["end"] = original.data.tags[_evidence.LAST_TAG]
     tags = original.data.tags
     if tags.get("search.stopped_by") == "time":

@@ -31,6 +31,7 @@ from pipeline.stages import (
 )
 from pipeline.stages._recipe import feature_version, learned_hashes, recipe, recipe_hash
 from pipeline.stages._runner import command
+from pipeline.trading.performance import summary
 from pipeline.trading.promotion import verdict
 
 log = logging.getLogger("pipeline.retrain")
@@ -47,7 +48,7 @@ def run(settings: Settings) -> None:
         result = judged(settings, store, work, outcome)
         model = refitted(settings, work, outcome.chosen)
         version = _registered(settings, store, work, model, result)
-    _report.write(settings, work, result, outcome.chosen, version)
+        _report.write(settings, store, work, result, outcome.chosen, version)
     shutil.rmtree(work.journal, ignore_errors=True)
 
 
@@ -126,7 +127,7 @@ def prepared(settings: Settings, store: Store) -> Work:
     work = Work(steps, newest, dataset, total, settings.store.path.parent / "retrains" / name)
     _data.require_rows("retrain", "the refit window", dataset.at(newest), _build.splitter(settings))
     log.info("%s", work.sentence)
-    lacking = Target(**settings.model.target.model_dump()).missing(set(dataset.features))
+    lacking = Target(**settings.model.target.model_dump()).missing(dataset.features.columns)
     if lacking:
         log.info(
             "the target keeps what %s would explain of it: not among the features of %s",
@@ -227,7 +228,7 @@ def judged(
     with tracking.timed("backtest"):
         traded = _trading.market(settings, store, work.predicted)
         books = _trading.books(settings, predicted, traded)
-        metrics |= _trading.metrics(books, traded)
+        metrics |= summary(books, _trading.benchmark(traded))
     metrics |= _evidence.robustness(settings, returns, predicted, traded)
     if looks is None:
         looks = _evidence.earlier_looks(settings, predicted, work.predicted)
@@ -245,7 +246,7 @@ def judged(
     until = outcome.predicted[_evaluation.TRAINED_UNTIL]
     stored = {"prediction": predicted, "intraday_return": returns, until.name: until}
     models.log_frame(pd.DataFrame(stored), models.PREDICTIONS)
-    return _report.Result(books, metrics, answers, rank_ic(returns, labelled))
+    return _report.Result(books, traded, metrics, answers, rank_ic(returns, labelled))
 
 
 def _log_tables(

@@ -1,4 +1,4 @@
-"""Where a result came from: trades by group, forecasts by decile, costs against what they took.
+"""Where a result came from: trades by group, forecasts by decile.
 
 Everything is known after the last session's close. Returns are fractions.
 """
@@ -12,9 +12,8 @@ import pandas as pd
 from scipy.stats import t as student
 
 from pipeline.schemas import SESSION, SYMBOL
-from pipeline.trading.performance import filled_trades, positions
+from pipeline.trading.performance import positions
 from pipeline.trading.periods import NORMAL_95
-from pipeline.trading.rules import BPS
 
 MIN_INTERVAL_SESSIONS = 10
 """Sessions a group needs before its hit rate gets an interval."""
@@ -114,29 +113,6 @@ def extreme_trades(made: pd.DataFrame, count: int) -> pd.DataFrame:
     ordered = made.sort_values("net_return", ascending=False, kind="stable")
     ordered = ordered.assign(place=np.arange(1, len(ordered) + 1))
     return ordered[(ordered["place"] <= count) | (ordered["place"] > len(ordered) - count)]
-
-
-def break_even_bps(ledger: pd.DataFrame) -> float:
-    """Cost of a round trip, in basis points, that would have taken all of the gross P&L.
-
-    Of the same trades: what the saved or added costs would have bought is left aside. Negative
-    where trades lost before costs; NaN without trades.
-    """
-    return _round_trip_bps(ledger, ledger["gross_pnl"])
-
-
-def charged_bps(ledger: pd.DataFrame) -> float:
-    """Mean cost of a round trip in basis points, all kinds of cost together; NaN without trades."""
-    return _round_trip_bps(ledger, ledger["gross_pnl"] - ledger["net_pnl"])
-
-
-def _round_trip_bps(ledger: pd.DataFrame, amounts: pd.Series) -> float:
-    """Amounts in currency over the mean of the notional bought and the notional sold."""
-    filled = filled_trades(ledger)
-    notional = (
-        float((filled["shares_filled"].abs() * (filled["open"] + filled["exit_price"])).sum()) / 2
-    )
-    return float(amounts[filled.index].sum()) / notional / BPS if notional > 0.0 else math.nan
 
 
 def decile_returns(

@@ -22,7 +22,15 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.trading.estimates import Values
-from pipeline.trading.fills import COMMISSIONS, ENTRY, EXIT, IMPACTS, WHEN_ENTERED, Fills
+from pipeline.trading.fills import (
+    COMMISSIONS,
+    ENTRY,
+    EXIT,
+    IMPACTS,
+    NOTIONALS,
+    WHEN_ENTERED,
+    Fills,
+)
 from pipeline.trading.ranking import Mask
 from pipeline.trading.sizing import sized
 from pipeline.trading.slots import Orders, by_session, mapped
@@ -79,6 +87,9 @@ def booked(shares: Values, ordered: Values, fills: Fills) -> Values:
     if fills.minimum is not None:
         least = np.where(shares > 0.0, fills.minimum, 0.0)[..., None, :, :]
         parts[..., COMMISSIONS, :, :] = np.maximum(parts[..., COMMISSIONS, :, :], least)
+    if fills.maximum is not None:
+        most = fills.maximum[..., None, :, :] * parts[..., NOTIONALS, :, :]
+        parts[..., COMMISSIONS, :, :] = np.fmin(parts[..., COMMISSIONS, :, :], most)
     return np.rint(parts)
 
 
@@ -112,7 +123,11 @@ def afforded(cash: Values, ordered: Values, fills: Fills, is_whole: Mask | None)
 
 
 def _affordable(cash: Values, ordered: Values, fills: Fills, is_whole: Mask | None) -> Values:
-    """Shares before rounding: the smaller of what the rates and what the minimum let one buy."""
+    """Shares before rounding.
+
+    The smaller number of what the rates and what the minimum commission let one buy; or what its
+    maximum does, where that is more.
+    """
     entry, commission, slippage, impact = (fills.rates[..., part, :, :] for part in range(4))
     price = entry + slippage
     if fills.root is not None:
@@ -120,6 +135,9 @@ def _affordable(cash: Values, ordered: Values, fills: Fills, is_whole: Mask | No
     shares = cash / np.where(price > 0.0, price + commission, np.inf)
     if fills.minimum is not None:
         shares = np.minimum(shares, (cash - fills.minimum) / np.where(price > 0.0, price, np.inf))
+    if fills.maximum is not None:
+        dearest = price + fills.maximum * entry
+        shares = np.fmax(shares, cash / np.where(price > 0.0, dearest, np.inf))
     shares = np.maximum(shares, 0.0)
     return shares if is_whole is None else np.where(is_whole, np.floor(shares), shares)
 

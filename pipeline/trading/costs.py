@@ -26,12 +26,15 @@ def round_trip_before_size(
         Previous close in currency, and estimated spread as a fraction (where a side costs part of
         it), sessions x symbols.
     """
-    cost: Values | float = rules.round_trip_bps * BPS
-    if spread is not None:
-        cost = cost + 2.0 * rules.spread_fraction * spread
+    commission: Values | float = rules.commission_bps * BPS
     if rules.commission_per_share > 0.0:
         with np.errstate(divide="ignore"):
-            cost = cost + 2.0 * rules.commission_per_share / reference
+            commission = commission + rules.commission_per_share / reference
+    if rules.commission_maximum is not None:
+        commission = np.minimum(commission, rules.commission_maximum)
+    cost = 2.0 * (commission + rules.slippage_bps * BPS)
+    if spread is not None:
+        cost = cost + 2.0 * rules.spread_fraction * spread
     return cost + rules.borrow_fee if side < 0.0 else cost
 
 
@@ -55,9 +58,10 @@ def expected_round_trip(shares: Values, reference: Values, costs: Costs) -> Valu
     0 where there are none.
     """
     notional = shares * reference
-    commission = np.maximum(
-        shares * costs.per_share + notional * costs.commission, costs.minimum
-    ) / np.where(notional > 0.0, notional, np.inf)
+    charged = np.maximum(shares * costs.per_share + notional * costs.commission, costs.minimum)
+    commission = np.fmin(charged, costs.maximum * notional) / np.where(
+        notional > 0.0, notional, np.inf
+    )
     impact = costs.impact * np.sqrt(notional)
     return np.where(
         notional > 0.0, 2.0 * (commission + costs.slippage + impact) + costs.borrow, 0.0

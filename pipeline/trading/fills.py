@@ -24,6 +24,7 @@ PARTS = (
 
 WHEN_ENTERED = slice(0, 4)
 ENTRY, EXIT, BORROW = 0, 4, 8
+NOTIONALS = slice(0, 5, 4)
 COMMISSIONS, SLIPPAGES, IMPACTS = slice(1, 6, 4), slice(2, 7, 4), slice(3, 8, 4)
 
 NO_OPEN = "no open"
@@ -61,6 +62,8 @@ class Fills(NamedTuple):
         plans x slots. The impact's are for a root of 1 of the notional ordered.
     minimum
         Least commission of a fill, in the smallest units; None without any.
+    maximum
+        Most commission of a fill, as a fraction of its notional; None without any.
     root
         Root of the price that orders are sized at; None without impact.
     """
@@ -71,6 +74,7 @@ class Fills(NamedTuple):
     ending: npt.NDArray[np.int64]
     rates: Values
     minimum: Values | None
+    maximum: Values | None
     root: Values | None
 
 
@@ -128,6 +132,7 @@ def fills(orders: Orders, quoted: Quotes, units: int) -> Fills:
         ending=end.kind,
         rates=units * rates(opened, ended, costs),
         minimum=units * costs.minimum if costs.minimum.any() else None,
+        maximum=None if np.isnan(costs.maximum).all() else costs.maximum,
         root=np.sqrt(np.nan_to_num(orders.reference)) if costs.impact.any() else None,
     )
 

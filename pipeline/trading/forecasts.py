@@ -20,8 +20,8 @@ from pipeline.trading.rules import Rules
 from pipeline.trading.slots import HEDGE
 
 COST_RULES = (
-    "commission_bps", "slippage_bps", "commission_per_share", "spread_fraction",
-    "borrow_bps_a_year",
+    "commission_bps", "slippage_bps", "commission_per_share", "commission_maximum",
+    "spread_fraction", "borrow_bps_a_year",
 )  # fmt: skip
 SELECTION_RULES = (
     *COST_RULES, "sides", "rank_by", "min_edge_bps", "min_dollar_volume", "max_positions",

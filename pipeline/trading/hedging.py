@@ -6,16 +6,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.schemas import UNIVERSE_INDEX, BarPanel
-from pipeline.trading.benchmarks import MOST_STALE, STALE_WITHIN
+from pipeline.trading.benchmarks import opens_are_real
 from pipeline.trading.estimates import Values, intraday_returns
 from pipeline.trading.rules import BPS, Rules
 from pipeline.trading.slots import EMPTY, HEDGE, Costs, Orders, mapped, slot_sum
 
 UNIT = 100.0
 """Currency that one unit of the universe is worth at every open."""
-
-REAL_WINDOW, LEAST_OF_WINDOW = 252, 126
-"""Opens that tell whether an index prints any of its own, and how many of them have to be there."""
 
 
 def instrument(bars: BarPanel, index: BarPanel | None = None) -> pd.DataFrame:
@@ -60,13 +57,6 @@ def _index(index: BarPanel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
     prices = {"reference": reference, "open": opened, "close": closed}
     is_real = opens_are_real(opened, reference)
     return pd.DataFrame({"symbol": index.symbols[0], **prices, "is_real": is_real})
-
-
-def opens_are_real(opened: pd.Series, previous_close: pd.Series) -> pd.Series:
-    """Whether the opens of the 252 sessions before each one were more than copies of a close."""
-    moves = (opened / previous_close - 1.0).abs()
-    stale = (moves < STALE_WITHIN).astype("float64").where(moves.notna())
-    return stale.rolling(REAL_WINDOW, min_periods=LEAST_OF_WINDOW).mean().shift() <= MOST_STALE
 
 
 def hedge_weight(side: Values, weight: Values, beta: Values) -> Values:
@@ -119,6 +109,7 @@ def with_hedge(orders: Orders, reference: Values, rules: Rules) -> Orders:
             commission=zero + rules.hedge_bps * BPS,
             per_share=zero,
             minimum=zero,
+            maximum=never,
             slippage=zero,
             impact=zero,
             borrow=np.where(side < 0.0, rules.borrow_fee, 0.0),

@@ -124,6 +124,11 @@ class Market:
         )
 
     @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """The traded sessions."""
+        return pd.DatetimeIndex(self.close.index)
+
+    @property
     def previous_close(self) -> pd.DataFrame:
         """Close of t-1."""
         return self.known["previous_close"]

@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.ledger import COSTS, POSITION
+from pipeline.trading.rules import BPS
 
 
 def sharpe(returns: pd.Series) -> float:
@@ -98,6 +99,29 @@ def cost_share(ledger: pd.DataFrame) -> float:
     return costs / gross if gross > 0.0 else math.nan
 
 
+def break_even_bps(ledger: pd.DataFrame) -> float:
+    """Cost of a round trip, in basis points, at which the trades done would have earned nothing.
+
+    10,000 x sum of gross P&L / (half of the sum of shares x (price in + price out)): charged half
+    on the notional of either fill, it takes all of the gross P&L. Of the same trades: what the
+    saved or added costs would have bought is left aside. The hedge counts like any trade. Negative
+    where trades lost before costs; NaN without trades.
+    """
+    return _round_trip_bps(ledger, ledger["gross_pnl"])
+
+
+def charged_bps(ledger: pd.DataFrame) -> float:
+    """Mean cost of a round trip in basis points, all kinds of cost together; NaN without trades."""
+    return _round_trip_bps(ledger, ledger["gross_pnl"] - ledger["net_pnl"])
+
+
+def _round_trip_bps(ledger: pd.DataFrame, amounts: pd.Series) -> float:
+    """Amounts in currency over the mean of the notional bought and the notional sold."""
+    filled = filled_trades(ledger)
+    notional = float((filled["shares_filled"] * (filled["open"] + filled["exit_price"])).sum()) / 2
+    return float(amounts[filled.index].sum()) / notional / BPS if notional > 0.0 else math.nan
+
+
 def equal_weight_benchmark(open_: pd.DataFrame, close: pd.DataFrame) -> pd.Series:
     """Open-to-close return of holding every symbol alike, before costs, by session.
 
@@ -132,6 +156,7 @@ def summary(result: Backtest, benchmark_returns: pd.Series) -> dict[str, float]:
         "backtest/trades": float(len(positions(result.ledger))),
         "backtest/turnover": turnover(result),
         "backtest/cost_share": cost_share(result.ledger),
+        "backtest/break_even_bps": break_even_bps(result.ledger),
         "backtest/exposure": float(result.exposure.mean()),
         "backtest/gross_sharpe": sharpe(result.gross_returns),
         "backtest/sessions": float(len(net)),

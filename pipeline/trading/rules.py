@@ -72,6 +72,9 @@ class Rules:
     commission_per_share, commission_minimum
         Further commission a share, and the least commission of an order, both per side, in
         currency.
+    commission_maximum
+        The most commission of an order as a part of its notional, per side, in (0, 1]; it goes
+        before the minimum.
     spread_fraction
         Part of the estimated bid-ask spread that each side costs, in [0, 1]; 0.5 is half of it.
     impact
@@ -105,6 +108,7 @@ class Rules:
     commission_bps: float
     commission_per_share: float
     commission_minimum: float
+    commission_maximum: float | None
     slippage_bps: float
     spread_fraction: float
     impact: float
@@ -201,6 +205,8 @@ def _bound_faults(rules: Rules) -> Iterator[str]:
         "max_position_fraction must be in (0, 1]": 0.0 < rules.max_position_fraction <= 1.0,
         "max_participation must be in (0, 1], or null": rules.max_participation is None
         or 0.0 < rules.max_participation <= 1.0,
+        "commission_maximum must be in (0, 1], or null": rules.commission_maximum is None
+        or 0.0 < rules.commission_maximum <= 1.0,
         "limit_bps must be above -10000, or null": rules.limit_bps is None
         or rules.limit_bps * BPS > -1.0,
         "spread_fraction must be in [0, 1]": 0.0 <= rules.spread_fraction <= 1.0,

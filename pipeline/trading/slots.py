@@ -28,6 +28,8 @@ class Costs(NamedTuple):
         Of one side, as a fraction of its notional.
     per_share, minimum
         Further commission a share, and the least one of an order, of one side, in currency.
+    maximum
+        The most commission of one side, as a fraction of its notional; NaN where there is none.
     slippage
         Of one side, the part of the spread included, as a fraction of its notional.
     impact
@@ -39,6 +41,7 @@ class Costs(NamedTuple):
     commission: Values
     per_share: Values
     minimum: Values
+    maximum: Values
     slippage: Values
     impact: Values
     borrow: Values

@@ -169,6 +169,7 @@ class _Plan:
             commission=self._filled(rules.commission_bps * BPS),
             per_share=self._filled(rules.commission_per_share),
             minimum=self._filled(rules.commission_minimum),
+            maximum=self._filled(rules.commission_maximum or np.nan),
             slippage=slippage,
             impact=impact,
             borrow=np.where(self.side < 0.0, rules.borrow_fee, 0.0),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import signal
 import sqlite3
 import subprocess
@@ -218,6 +219,8 @@ def test_signals_of_a_session_and_version_are_replaced_as_a_whole(store):
         {
             "symbol": ["A", "B"], "rank": [1, 2], "side": "buy", "prediction": 0.01,
             "weight": 0.5, "shares": 10.0, "reference_price": 5.0, "notional": 50.0,
+            "limit": [5.05, NAN], "stop": [4.9, NAN], "target": [5.2, NAN], "edge_bps": 100.0,
+            "cost_bps": [9.5, 10.0],
         }
     )  # fmt: skip
     store.write_signals(orders, "2010-01-04", 1)
@@ -228,6 +231,29 @@ def test_signals_of_a_session_and_version_are_replaced_as_a_whole(store):
     assert store.signals(model_version=1)["symbol"].to_list() == ["A", "B"]
     assert store.signals("2010-01-04", 2)["symbol"].to_list() == ["A"]
     assert store.signals("2010-01-05").empty
+    kept = store.signals(model_version=1)[orders.columns]
+    pd.testing.assert_frame_equal(kept.astype(orders.dtypes), orders, check_exact=True)
+
+
+def test_a_store_from_before_a_column_gets_it_and_keeps_its_rows(tmp_path):
+    path = tmp_path / "old.db"
+    Store.open(path).close()
+    new = ("limit", "stop", "target", "edge_bps", "cost_bps")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for name in new:
+            connection.execute(f'ALTER TABLE signals DROP COLUMN "{name}"')
+        connection.execute(
+            "INSERT INTO signals VALUES ('2010-01-04','7','A',1,'long',0.01,0.5,10.0,5.0,50.0)"
+        )
+        connection.commit()
+
+    with contextlib.closing(Store.open(path)) as store:
+        kept = store.signals()
+
+    assert kept[["model_version", "symbol", "shares"]].to_numpy().tolist() == [["7", "A", 10.0]]
+    assert kept[list(new)].isna().all(axis=None)
+    with contextlib.closing(Store.open(path)) as again:
+        pd.testing.assert_frame_equal(again.signals(), kept)
 
 
 def test_a_new_symbol_is_no_change_and_another_description_of_one_is(store):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import pandas as pd
 from mlflow.artifacts import load_text
 
+from pipeline.io.store import Store
+from pipeline.io.tables import SIGNAL_FLOATS
 from tests.stages.conftest import Project
 
 TRAINED_UNTIL = "2010-07-30"
@@ -47,5 +50,8 @@ def test_signals_on_a_store_cut_before_a_session_are_the_orders_of_the_backtest(
         assert (listed["shares"] > 0.0).sum() >= 8
         assert set(listed["side"]) == {"long", "short"}
         assert (listed["data_age"] == 0).all()
+        with contextlib.closing(Store.open(project.folder / "cut" / "s.db")) as store:
+            kept = store.signals(session)[list(SIGNAL_FLOATS)]
+        pd.testing.assert_frame_equal(kept, listed[list(SIGNAL_FLOATS)], check_exact=True)
         assert project.newest("signals").data.tags["data_until"] == until
         until = session

@@ -14,8 +14,9 @@ from pipeline.io.providers import Delivery
 from pipeline.io.store import Store
 from pipeline.schemas import BAR_FIELDS, ROW, BarPanel
 from pipeline.settings import Settings
-from pipeline.stages import _trading
+from pipeline.stages import _sweep, _trading
 from pipeline.stages._runner import check, compose
+from pipeline.trading.performance import summary
 from tests.trading.markets import random_bars
 
 TRADED = 30
@@ -114,5 +115,21 @@ def test_several_settings_share_one_market(store, bars, predictions):
     ):
         alone = _trading.books(asked, predictions, market)
         pd.testing.assert_series_equal(result.equity, alone.equity, check_exact=True)
-    metrics = _trading.metrics(alone, market)
+    metrics = summary(alone, _trading.benchmark(market))
     assert metrics["backtest/trades"] > 0
+
+
+def test_a_sweep_over_hedges_trades_each_on_a_market_of_its_own(store, bars, predictions):
+    swept = settings(
+        "backtest.sweep={strategy.hedge:[beta,none],strategy.hedge_symbol:['^IXIC',null]}"
+    )
+    market = _trading.market(swept, store, bars.sessions[-TRADED:])
+    several = _sweep.settings_of(swept)
+    found = dict(_sweep.books(swept, several, store, predictions, market))
+    assert sorted(found) == [0, 1, 2, 3]
+    for number, setting in enumerate(several):
+        own = _trading.market(setting.settings, store, market.sessions)
+        alone = _trading.books(setting.settings, predictions, own)
+        pd.testing.assert_frame_equal(found[number].ledger, alone.ledger, check_exact=True)
+    assert not found[0].equity.equals(found[1].equity)
+    assert found[2].equity.equals(found[3].equity)

@@ -28,6 +28,7 @@ PERMISSIVE: dict[str, Any] = {
     "commission_bps": 0.0,
     "commission_per_share": 0.0,
     "commission_minimum": 0.0,
+    "commission_maximum": None,
     "slippage_bps": 0.0,
     "spread_fraction": 0.0,
     "impact": 0.0,

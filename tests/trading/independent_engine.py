@@ -166,13 +166,16 @@ class Engine:
 
     def cost_before_size(self, day: Day, side: int) -> Number:
         rules = self.rules
-        cost = 2 * (rules["commission_bps"] + rules["slippage_bps"]) * BPS
-        if rules["spread_fraction"] > 0:
-            cost += 2 * rules["spread_fraction"] * (day.spread or 0.0)
+        commission = rules["commission_bps"] * BPS
         if rules["commission_per_share"] > 0:
             if day.previous_close is None:
                 return None
-            cost += 2 * rules["commission_per_share"] / day.previous_close
+            commission += rules["commission_per_share"] / day.previous_close
+        if rules["commission_maximum"] is not None:
+            commission = min(commission, rules["commission_maximum"])
+        cost = 2 * (commission + rules["slippage_bps"] * BPS)
+        if rules["spread_fraction"] > 0:
+            cost += 2 * rules["spread_fraction"] * (day.spread or 0.0)
         if side < 0:
             cost += rules["borrow_bps_a_year"] * BPS / 360
         return cost
@@ -258,6 +261,8 @@ class Engine:
         commission = order.shares * rules["commission_per_share"]
         commission += notional * rules["commission_bps"] * BPS
         commission = max(commission, rules["commission_minimum"])
+        if rules["commission_maximum"] is not None:
+            commission = min(commission, rules["commission_maximum"] * notional)
         side = commission / notional + self.slippage(order) + self.impact(order)
         borrow = rules["borrow_bps_a_year"] * BPS / 360 if order.side < 0 else 0.0
         return 2 * side + borrow
@@ -375,6 +380,9 @@ class Engine:
         }
         units = {name: shares * (self.units * amount) for name, amount in of_a_share.items()}
         units["commission"] = max(units["commission"], self.units * minimum)
+        most = self.rules["commission_maximum"]
+        if most is not None and not order.is_hedge:
+            units["commission"] = min(units["commission"], most * units["notional"])
         return {name: whole(amount) for name, amount in units.items()}
 
     def outlay(self, order: Order, shares: float) -> float:
@@ -391,5 +399,8 @@ class Engine:
         shares = money / (price + order.day.open * rate + per_share)
         if minimum > 0:
             shares = min(shares, (money - minimum) / price)
+        most = self.rules["commission_maximum"]
+        if most is not None and not order.is_hedge:
+            shares = max(shares, money / (price + most * order.day.open))
         shares = max(shares, 0.0)
         return math.floor(shares) if self.rules["whole_shares"] and not order.is_hedge else shares

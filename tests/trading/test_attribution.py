@@ -125,13 +125,6 @@ def test_extremes_are_the_best_and_the_worst_each_once():
     assert attribution.extreme_trades(made, 4)["place"].tolist() == [1, 2, 3, 4, 5]
 
 
-def test_break_even_is_the_gross_gain_over_the_notional_of_a_round_trip():
-    # Gross 6 - 3 + 1 = 4; notional bought 300, sold 106 + 97 + 101 = 304: 4 / 302.
-    assert attribution.break_even_bps(THREE) == pytest.approx(1e4 * 4 / 302)
-    assert attribution.charged_bps(THREE) == pytest.approx(1e4 * 3 / 302)
-    assert math.isnan(attribution.break_even_bps(THREE.iloc[2:3]))
-
-
 def wide(*rows: list[float]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), DAYS[: len(rows)], list("ABCD")[: len(rows[0])])
 

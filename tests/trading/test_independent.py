@@ -37,6 +37,7 @@ EVERY_RULE = {
     "commission_bps": st.sampled_from([0.0, 2.0]),
     "commission_per_share": st.sampled_from([0.0, 0.005]),
     "commission_minimum": st.sampled_from([0.0, 1.0, 8.0]),
+    "commission_maximum": st.sampled_from([None, 0.01, 0.0002]),
     "slippage_bps": st.sampled_from([0.0, 5.0]),
     "spread_fraction": st.sampled_from([0.0, 0.5]),
     "impact": st.sampled_from([0.0, 0.3, 1.0]),
@@ -152,6 +153,7 @@ def test_all_rules_at_once_book_the_same_in_plain_loops_and_each_one_matters(rul
         "commission_bps": 1.0,
         "commission_per_share": 0.005,
         "commission_minimum": 1.0,
+        "commission_maximum": 0.0004,
         "slippage_bps": 2.0,
         "spread_fraction": 0.5,
         "impact": 0.3,
@@ -164,8 +166,8 @@ def test_all_rules_at_once_book_the_same_in_plain_loops_and_each_one_matters(rul
         "weights": "equal", "max_position_fraction": 0.1, "max_participation": None,
         "whole_shares": False, "hedge": "dollar", "hedge_bps": 0.0, "limit_bps": None,
         "stop_atr": None, "target_atr": None, "commission_bps": 0.0, "commission_per_share": 0.0,
-        "commission_minimum": 0.0, "slippage_bps": 0.0, "spread_fraction": 0.0, "impact": 0.0,
-        "borrow_bps_a_year": 0.0,
+        "commission_minimum": 0.0, "commission_maximum": None, "slippage_bps": 0.0,
+        "spread_fraction": 0.0, "impact": 0.0, "borrow_bps_a_year": 0.0,
     }  # fmt: skip
     assert off.keys() == everything.keys()
     for name, value in off.items():

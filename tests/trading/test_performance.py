@@ -4,13 +4,13 @@ import math
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.trading import performance
 from pipeline.trading.backtest import Backtest, backtest
 from pipeline.trading.market import Market
-from tests.trading.markets import market_of
+from tests.trading.markets import market_of, random_case
 
 DAYS = pd.DatetimeIndex(["2024-01-02", "2024-01-03"], name="session").as_unit("us")
 NAMES = pd.Index(["A", "B"], name="symbol")
@@ -88,6 +88,7 @@ def test_summary_of_two_sessions_by_hand(result):
             "backtest/annualized_return": ((1 + first) * (1 + second)) ** 126 - 1,
             "backtest/total_return": (1 + first) * (1 + second) - 1,
             "backtest/win_rate": 1 / 3,
+            "backtest/break_even_bps": 1e4 * 24 / 1215.104,
             "backtest/trades": 3.0,
             "backtest/turnover": (1.624 + 0.8) / 2,
             "backtest/cost_share": (16.24 + 8.06) / 24.0,
@@ -110,6 +111,7 @@ def test_without_trades_ratios_are_undefined_but_amounts_are_zero(rules, result)
         "backtest/gross_sharpe",
         "backtest/win_rate",
         "backtest/cost_share",
+        "backtest/break_even_bps",
     }
     assert metrics["backtest/trades"] == metrics["backtest/turnover"] == 0.0
     assert metrics["backtest/total_return"] == metrics["backtest/max_drawdown"] == 0.0
@@ -138,3 +140,39 @@ def test_benchmark_is_the_mean_of_the_symbols_that_traded():
     close = wide([11.0, 20.0], [11.0, 19.0])
     returns = performance.equal_weight_benchmark(open_, close)
     assert returns.tolist() == pytest.approx([0.05, -0.05])
+
+
+def test_break_even_is_the_gross_gain_over_the_mean_of_what_was_bought_and_sold(result):
+    # Gross 40 - 16 + 0. Traded: 40 x (10 + 11) + 40 x (10 + 9.6) + 40.3104 x 20 = 2430.208.
+    assert performance.break_even_bps(result.ledger) == pytest.approx(1e4 * 24 / 1215.104)
+    # Costs of 100 bp a side, booked in cents.
+    assert performance.charged_bps(result.ledger) == pytest.approx(200.0, abs=0.1)
+
+
+def test_trades_that_lost_before_costs_break_even_below_zero(rules):
+    predictions = wide([0.05, math.nan], [math.nan, math.nan])
+    falling = market(close=wide([9.0, 10.0], [10.0, 10.0]))
+    lost = backtest(predictions, falling, rules(), bankroll=1000.0).ledger
+    assert performance.break_even_bps(lost) == pytest.approx(-1e4 * 1.0 / 9.5)
+
+
+def test_without_trades_nothing_breaks_even(rules):
+    nothing = wide([math.nan, math.nan], [math.nan, math.nan])
+    result = backtest(nothing, market(close=nothing), rules(), bankroll=1000.0)
+    assert math.isnan(performance.break_even_bps(result.ledger))
+    assert math.isnan(performance.charged_bps(result.ledger))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), sides=st.sampled_from(["long", "long_short"]))
+def test_at_the_break_even_cost_the_same_trades_earn_nothing(rules, seed, sides):
+    case = random_case(seed)
+    # A cap by dollar volume and a bankroll far above it: sizes do not hang on what was earned.
+    same = {"sides": sides, "max_positions": 4, "max_participation": 0.01}
+    free = backtest(*case.both, rules(**same), bankroll=1e8)
+    least = performance.break_even_bps(free.ledger)
+    assume(0.0 < least < 5_000.0)
+    charged = backtest(*case.both, rules(**same, slippage_bps=least / 2.0), bankroll=1e8)
+    assert charged.ledger["shares_filled"].tolist() == free.ledger["shares_filled"].tolist()
+    left = charged.equity.iloc[-1] - 1e8
+    assert left == pytest.approx(0.0, abs=0.01 * (1 + len(free.ledger)))  # a cent a trade

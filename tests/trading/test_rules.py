@@ -33,6 +33,7 @@ def test_impossible_rules_are_all_named(rules):
         "commission_bps": -1.0,
         "commission_per_share": -1.0,
         "commission_minimum": -1.0,
+        "commission_maximum": 0.0,
         "slippage_bps": 20_000.0,
         "spread_fraction": 1.1,
         "impact": -1.0,

@@ -22,7 +22,8 @@ def slots(**given: list[float]) -> Orders:
         "reference": np.full(count, 10.0),
         "most": np.full(count, INF),
     }
-    rates = {name: arrays.pop(name, np.zeros(count)) for name in Costs._fields}
+    none = {"maximum": np.full(count, np.nan)}
+    rates = {n: arrays.pop(n, none.get(n, np.zeros(count))) for n in Costs._fields}
     optional = dict.fromkeys(("is_whole", "edge", "beta", "limit", "stop", "target"))
     fields = {**optional, **harmless, **arrays, "costs": Costs(**rates)}
     if fields["is_whole"] is not None:
