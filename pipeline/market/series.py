@@ -64,7 +64,7 @@ def market_overnight(known: Known) -> Array:
 
 def repeated(known: Known, values: Array) -> Array:
     """One value a session, for every symbol."""
-    return np.repeat(values[:, None], known.close.shape[1], axis=1)
+    return np.broadcast_to(values[:, None], known.close.shape)
 
 
 @kept
@@ -79,10 +79,9 @@ def dollar_volume(known: Known) -> Array:
     return known.close * known.volume
 
 
-@kept
 def volume(known: Known) -> Array:
     """Shares."""
-    return known.volume.copy()
+    return known.volume
 
 
 @kept
