@@ -12,6 +12,9 @@ from pipeline.market.cross_section import ranks, sector_relative, universe_mean
 from pipeline.market.definitions import Known, Values, kept
 from pipeline.market.windows import Array, change, past, ratio
 
+MOST_VOLATILITIES = 64.0
+"""More than three times what 500 stocks reached in 13 years."""
+
 
 @kept
 def returns(known: Known) -> Array:
@@ -108,5 +111,10 @@ def over_sector(known: Known, values: Array) -> Array:
 
 
 def standing(known: Known, values: Array) -> Array:
-    """Rank in the session of the values over the symbol's volatility, net of the sector's mean."""
-    return ranks(over_sector(known, ratio(values, volatility(known))))
+    """Rank in the session of the values over the symbol's volatility, net of the sector's mean.
+
+    Next to no volatility, that of a stock pinned to the price of a takeover, is no measure: at
+    most `MOST_VOLATILITIES` either way.
+    """
+    scaled = ratio(values, volatility(known))
+    return ranks(over_sector(known, np.clip(scaled, -MOST_VOLATILITIES, MOST_VOLATILITIES)))
