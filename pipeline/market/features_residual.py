@@ -79,21 +79,21 @@ def over_span(known: Known, span: tuple[int, int], series: Series) -> Array:
 # One session, a span of sessions, and means of ranks
 
 
-@feature("intraday_residual_{k}", k=DAYS, lookback=lambda k: 252 + k, source=LOU)
+@feature("scaled_intraday_residual_{k}", k=DAYS, lookback=lambda k: 252 + k, source=LOU)
 def intraday_residual(known: Known, k: int) -> Array:
     """intraday residual of the session {k} before t"""
     return past(intraday_residuals(known), k - 1)
 
 
-@feature("overnight_residual_ago_{k}", k=DAYS, lookback=lambda k: 252 + k, source=LOU)
+@feature("scaled_overnight_residual_{k}", k=DAYS, lookback=lambda k: 252 + k, source=LOU)
 def overnight_residual(known: Known, k: int) -> Array:
     """overnight residual of the session {k} before t"""
     return past(overnight_residuals(known), k - 1)
 
 
 @feature(
-    "intraday_residual_{span[0]}_{span[1]}", span=SPANS, lookback=lambda span: 252 + span[1],
-    source=LOU,
+    "scaled_intraday_residual_{span[0]}_{span[1]}", span=SPANS,
+    lookback=lambda span: 252 + span[1], source=LOU,
 )  # fmt: skip
 def intraday_residual_span(known: Known, span: tuple[int, int]) -> Array:
     """mean intraday residual of the sessions {span[0]} to {span[1]} before t"""
@@ -101,27 +101,27 @@ def intraday_residual_span(known: Known, span: tuple[int, int]) -> Array:
 
 
 @feature(
-    "overnight_residual_{span[0]}_{span[1]}", span=SPANS, lookback=lambda span: 252 + span[1],
-    source=LOU,
+    "scaled_overnight_residual_{span[0]}_{span[1]}", span=SPANS,
+    lookback=lambda span: 252 + span[1], source=LOU,
 )  # fmt: skip
 def overnight_residual_span(known: Known, span: tuple[int, int]) -> Array:
     """mean overnight residual of the sessions {span[0]} to {span[1]} before t"""
     return over_span(known, span, overnight_residuals)
 
 
-@feature("intraday_residual_rank_{n}", n=HORIZONS, lookback=lambda n: 252 + n, source=LOU)
+@feature("scaled_intraday_residual_rank_{n}", n=HORIZONS, lookback=lambda n: 252 + n, source=LOU)
 def intraday_residual_rank(known: Known, n: int) -> Array:
     """mean over {n} of the session rank of the intraday residual"""
     return history.mean(known, n, intraday_residual_ranks)
 
 
-@feature("overnight_residual_rank_{n}", n=HORIZONS, lookback=lambda n: 252 + n, source=LOU)
+@feature("scaled_overnight_residual_rank_{n}", n=HORIZONS, lookback=lambda n: 252 + n, source=LOU)
 def overnight_residual_rank(known: Known, n: int) -> Array:
     """mean over {n} of the session rank of the overnight residual"""
     return history.mean(known, n, overnight_residual_ranks)
 
 
-@feature("intraday_residual_rises_252", lookback=504, source=LOU)
+@feature("scaled_intraday_residual_rises_252", lookback=504, source=LOU)
 def intraday_residual_rises(known: Known) -> Array:
     """mean sign of the intraday residual over 252"""
     return history.mean(known, 252, intraday_residual_signs)
@@ -153,14 +153,22 @@ def weekday_overnight_residual(known: Known, weeks: int) -> Array:
     return weekday_mean(known, weeks, overnight_residuals)
 
 
-@feature("intraday_residual_quarters_{n}", n=(4, 8), lookback=lambda n: 254 + 63 * n, source=HESTON)
+@feature(
+    "scaled_intraday_residual_quarters_{n}",
+    n=(4, 8),
+    lookback=lambda n: 254 + 63 * n,
+    source=HESTON,
+)
 def intraday_residual_quarters(known: Known, n: int) -> Array:
     """mean intraday residual around 63, 126, ... sessions before t, {n} quarters, 2 either side"""
     return ago(known, 63, n, 2, intraday_residuals)
 
 
 @feature(
-    "overnight_residual_quarters_{n}", n=(4, 8), lookback=lambda n: 254 + 63 * n, source=HESTON
+    "scaled_overnight_residual_quarters_{n}",
+    n=(4, 8),
+    lookback=lambda n: 254 + 63 * n,
+    source=HESTON,
 )
 def overnight_residual_quarters(known: Known, n: int) -> Array:
     """mean overnight residual around 63, 126, ... sessions before t, {n} quarters, 2 either side"""
@@ -168,7 +176,7 @@ def overnight_residual_quarters(known: Known, n: int) -> Array:
 
 
 @feature(
-    "intraday_residual_year_ago_{width}", width=(2, 10), lookback=lambda width: 756 + width,
+    "scaled_intraday_residual_year_ago_{width}", width=(2, 10), lookback=lambda width: 756 + width,
     source=HESTON,
 )  # fmt: skip
 def intraday_residual_year_ago(known: Known, width: int) -> Array:
@@ -177,7 +185,7 @@ def intraday_residual_year_ago(known: Known, width: int) -> Array:
 
 
 @feature(
-    "overnight_residual_year_ago_{width}", width=(2, 10), lookback=lambda width: 756 + width,
+    "scaled_overnight_residual_year_ago_{width}", width=(2, 10), lookback=lambda width: 756 + width,
     source=HESTON,
 )  # fmt: skip
 def overnight_residual_year_ago(known: Known, width: int) -> Array:
