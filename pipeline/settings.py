@@ -238,6 +238,7 @@ class LearnerSettings(Section):
 class Model(Section):
     name: str
     target: TargetTreatment
+    weights: Literal["stacked", "equal"]
     least_slope: Annotated[float, Field(ge=0, le=1)]
     learners: Mapping[str, LearnerSettings]
 

@@ -188,7 +188,7 @@ def cv_metrics(
     returns: pd.Series,
     predictions: pd.Series,
     fold_of_row: np.ndarray,
-    unshrunk: pd.Series | None = None,
+    ordered: pd.Series | None = None,
 ) -> dict[str, float]:
     """The run contract's ``cv/*`` of the ensemble's out-of-fold predictions.
 
@@ -196,11 +196,11 @@ def cv_metrics(
     ----------
     predictions
         As ``models.calibrated`` gives them.
-    unshrunk
-        The same before calibration, for the rank IC: a slope moves no rank, but one of 0 would
-        leave its fold without any.
+    ordered
+        The same with weights that are never all 0, for the rank IC: a fold without any weight
+        would have no order.
     """
-    ranked = predictions if unshrunk is None else unshrunk
+    ranked = predictions if ordered is None else ordered
     folds = []
     for number in np.unique(fold_of_row):
         own = fold_of_row == number

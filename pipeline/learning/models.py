@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import nnls
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import VotingRegressor
@@ -196,32 +197,32 @@ def preparation(numeric: Sequence[str], categorical: Sequence[str]) -> ColumnTra
 
 
 def assemble(
-    learners: Sequence[tuple[str, Any]],
+    learners: Mapping[str, Any],
+    weights: Mapping[str, float],
     *,
-    slope: float,
     numeric: Sequence[str],
     categorical: Sequence[str],
 ) -> Pipeline:
-    """Preparation and the equally weighted mean of the learners, shrunk toward zero.
+    """Preparation and the weighted sum of the learners.
 
-    A constant-zero member takes the weight ``1 - slope``, so that the calibration slope lives
-    in a pipeline of third-party classes only.
+    A constant-zero member takes what the weights leave of 1 (less than nothing where they are
+    more), so that the calibration lives in a pipeline of third-party classes only.
 
     Parameters
     ----------
     learners
-        Names and unfitted estimators.
-    slope
-        Calibration slope in [0, 1], see ``calibration_slope``.
+        Unfitted estimators by name.
+    weights
+        By the same names, see ``member_weights``.
     """
-    if not 0.0 <= slope <= 1.0:
-        raise ValueError(f"slope is {slope}, allowed are 0 to 1")
-    members = [*learners, (ZERO, DummyRegressor(strategy="constant", constant=0.0))]
-    weights = [slope / len(learners)] * len(learners) + [1.0 - slope]
+    shares = [float(weights[name]) for name in learners]
+    if not (np.isfinite(shares).all() and min(shares, default=0.0) >= 0.0):
+        raise ValueError(f"weights are {dict(weights)}, needed are numbers of 0 or more")
+    members = [*learners.items(), (ZERO, DummyRegressor(strategy="constant", constant=0.0))]
     return Pipeline(
         [
             ("preparation", preparation(numeric, categorical)),
-            ("ensemble", VotingRegressor(members, weights=weights)),
+            ("ensemble", VotingRegressor(members, weights=[*shares, 1.0 - sum(shares)])),
         ]
     )
 
@@ -259,20 +260,66 @@ def calibration_slope(returns: pd.Series, predictions: pd.Series, least: float =
     return float(np.clip(slope, least, 1.0)) if np.isfinite(slope) else least
 
 
+def member_weights(
+    returns: pd.Series, members: pd.DataFrame, least: float = 0.0
+) -> dict[str, float]:
+    """Weight of every learner in the forecast, from what they said of rows they had not seen.
+
+    Stacked regression (Breiman 1996): least squares without negative weights, of the returns on
+    the learners' out-of-fold predictions. It is drawn toward equal weights that sum to the
+    calibration slope of the mean, as by a normal prior of standard deviation 1 around each:
+    little evidence leaves equal weights, much of it finds the learner that knows more.
+
+    Parameters
+    ----------
+    members
+        Out-of-fold predictions, rows x learners.
+    least
+        Of the weights' sum, see ``calibration_slope``.
+
+    Examples
+    --------
+    >>> seen = pd.DataFrame({"knows": [1.0, -1.0] * 500, "does_not": [1.0, 1.0] * 500})
+    >>> told = member_weights(0.5 * seen["knows"], seen)
+    >>> {name: round(weight, 3) for name, weight in told.items()}
+    {'knows': 0.5, 'does_not': 0.0}
+    """
+    seen = members.to_numpy(dtype="float64")
+    slope = calibration_slope(returns, members.mean(axis=1), least)
+    equal = np.full(members.shape[1], slope / members.shape[1])
+    noise = float(returns.var()) or 1.0
+    known = seen.T @ seen + noise * np.eye(len(equal))
+    root = np.linalg.cholesky(known).T
+    wanted = np.linalg.solve(root.T, seen.T @ returns.to_numpy() + noise * equal)
+    weights, _ = nnls(root, wanted)
+    weights += max(least - weights.sum(), 0.0) / len(weights)
+    return dict(zip(map(str, members), map(float, weights), strict=True))
+
+
+def equal_weights(members: pd.DataFrame) -> dict[str, float]:
+    """The learners' plain mean, as confident as it is."""
+    return dict.fromkeys(map(str, members), 1.0 / members.shape[1])
+
+
 def calibrated(
     returns: pd.Series,
-    predictions: pd.Series,
+    members: pd.DataFrame,
     fold_of_row: np.ndarray,
-    least: float = 0.0,
+    weigh: Callable[[pd.Series, pd.DataFrame], Mapping[str, float]] = member_weights,
 ) -> pd.Series:
-    """Out-of-fold predictions, each fold shrunk by the slope of the *other* folds.
+    """Out-of-fold forecasts of the ensemble, each fold by the weights of the *other* folds.
 
-    What ``cv/*`` scores: a slope fitted on the rows it is scored on would flatter them.
+    What ``cv/*`` scores: weights fitted on the rows they are scored on would flatter them.
+
+    Parameters
+    ----------
+    weigh
+        Weights from returns and out-of-fold predictions, such as ``member_weights``.
     """
     parts = []
     for number in np.unique(fold_of_row):
         own = fold_of_row == number
-        slope = calibration_slope(returns[~own], predictions[~own], least)
-        parts.append(predictions[own] * slope)
+        weights = weigh(returns[~own], members[~own])
+        parts.append(members[own] @ pd.Series(weights))
     joined: pd.Series = pd.concat(parts)
-    return joined.reindex(predictions.index)
+    return joined.reindex(members.index).rename("prediction")

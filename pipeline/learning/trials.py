@@ -72,11 +72,12 @@ class Trial:
     replayed: bool = False
 
 
-def mean_out_of_fold(trials: Sequence[Trial]) -> pd.Series:
-    """Out-of-fold predictions of the equally weighted ensemble of these trials."""
-    columns = [trial.out_of_fold for trial in trials if trial.out_of_fold is not None]
-    mean: pd.Series = pd.concat(columns, axis=1).mean(axis=1)
-    return mean.rename("prediction")
+def out_of_fold(trials: Sequence[Trial]) -> pd.DataFrame:
+    """Out-of-fold predictions of these trials, rows x learners."""
+    columns = {
+        trial.learner: trial.out_of_fold for trial in trials if trial.out_of_fold is not None
+    }
+    return pd.DataFrame(columns)
 
 
 def stored(

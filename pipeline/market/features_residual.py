@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.market import history
-from pipeline.market.cross_section import ranks, universe_mean
+from pipeline.market.cross_section import universe_mean
 from pipeline.market.definitions import Definitions, Known, Series, kept
+from pipeline.market.features_momentum import HIGH, lowness
 from pipeline.market.features_seasonal import HESTON, KELOHARJU, weekday_mean
 from pipeline.market.features_volume import CAMPBELL
 from pipeline.market.series import (
@@ -22,6 +23,7 @@ from pipeline.market.series import (
     overnight,
     repeated,
     returns,
+    volatility,
     volume,
 )
 from pipeline.market.windows import Array, past, ratio
@@ -30,9 +32,10 @@ definitions = Definitions()
 feature = definitions.feature
 
 LOU = "Lou, Polk & Skouras (2019), A tug of war: overnight versus intraday expected returns"
+BALI = "Bali, Cakici & Whitelaw (2011), Maxing out"
 DAYS = (1, 2, 3, 4, 5)
-SPANS = ((2, 5), (6, 10), (11, 21), (22, 63), (64, 126), (127, 252), (253, 504))
-HORIZONS = (5, 21, 63, 126, 252, 504)
+RINGS = ((2, 5), (6, 10), (11, 21), (22, 63), (64, 126), (127, 252), (253, 504), (505, 1008))
+SPANS = (*RINGS, (1, 21), (1, 63), (1, 252), (1, 504))
 BOUND = 5.0
 
 
@@ -59,15 +62,9 @@ def residuals(known: Known, series: Series) -> Array:
 
 
 @kept
-def intraday_residual_ranks(known: Known) -> Array:
-    """Rank in the session of the intraday residual."""
-    return ranks(intraday_residuals(known))
-
-
-@kept
-def overnight_residual_ranks(known: Known) -> Array:
-    """Rank in the session of the overnight residual."""
-    return ranks(overnight_residuals(known))
+def return_residuals(known: Known) -> Array:
+    """Residual of the return from close to close."""
+    return residuals(known, returns)
 
 
 def over_span(known: Known, span: tuple[int, int], series: Series) -> Array:
@@ -76,7 +73,7 @@ def over_span(known: Known, span: tuple[int, int], series: Series) -> Array:
     return past(history.mean(known, last - first + 1, series), first - 1)
 
 
-# One session, a span of sessions, and means of ranks
+# One session, and a span of sessions
 
 
 @feature("scaled_intraday_residual_{k}", k=DAYS, lookback=lambda k: 252 + k, source=LOU)
@@ -109,27 +106,43 @@ def overnight_residual_span(known: Known, span: tuple[int, int]) -> Array:
     return over_span(known, span, overnight_residuals)
 
 
-@feature("scaled_intraday_residual_rank_{n}", n=HORIZONS, lookback=lambda n: 252 + n, source=LOU)
-def intraday_residual_rank(known: Known, n: int) -> Array:
-    """mean over {n} of the session rank of the intraday residual"""
-    return history.mean(known, n, intraday_residual_ranks)
+# Extremes
 
 
-@feature("scaled_overnight_residual_rank_{n}", n=HORIZONS, lookback=lambda n: 252 + n, source=LOU)
-def overnight_residual_rank(known: Known, n: int) -> Array:
-    """mean over {n} of the session rank of the overnight residual"""
-    return history.mean(known, n, overnight_residual_ranks)
+@feature("highest_overnight_residual_21", lookback=273, source=BALI)
+def highest_overnight_residual(known: Known) -> Array:
+    """highest overnight residual over 21"""
+    return history.peak(known, 21, overnight_residuals)
 
 
-@feature("scaled_intraday_residual_rises_252", lookback=504, source=LOU)
-def intraday_residual_rises(known: Known) -> Array:
-    """mean sign of the intraday residual over 252"""
-    return history.mean(known, 252, intraday_residual_signs)
+@feature("lowest_overnight_residual_21", lookback=273, source=BALI)
+def lowest_overnight_residual(known: Known) -> Array:
+    """lowest overnight residual over 21"""
+    return -history.peak(known, 21, negated, overnight_residuals)
 
 
-def intraday_residual_signs(known: Known) -> Array:
-    """1, 0 or -1."""
-    return np.sign(intraday_residuals(known))
+@feature("highest_return_residual_21", lookback=273, source=BALI)
+def highest_return_residual(known: Known) -> Array:
+    """highest residual of a return over 21"""
+    return history.peak(known, 21, return_residuals)
+
+
+@feature("lowest_return_residual_21", lookback=273, source=BALI)
+def lowest_return_residual(known: Known) -> Array:
+    """lowest residual of a return over 21"""
+    return -history.peak(known, 21, negated, return_residuals)
+
+
+def negated(known: Known, series: Series) -> Array:
+    """Minus the series."""
+    return -series(known)
+
+
+@feature("distance_from_low_{n}", n=(63, 252, 756), lookback=lambda n: max(n, 64), source=HIGH)
+def distance_from_low(known: Known, n: int) -> Array:
+    """ln(close(s) / lowest low over {n}) / volatility over 63"""
+    lowest = -history.peak(known, n, lowness)
+    return ratio(np.log(ratio(known.close, lowest)), volatility(known))
 
 
 # Seasons

@@ -184,13 +184,13 @@ def _dataset(settings: Settings, store: Store, windows: Step) -> Dataset:
 
 
 def _forecast(settings: Settings, target: Target, train: Dataset, test: Dataset) -> pd.Series:
-    """The configured model with its initial parameters, uncalibrated: a slope moves no rank."""
+    """The configured model with its initial parameters, its learners weighted equally."""
     rows = capped(train, settings.audit.max_rows)
-    learners = [
-        (learner.name, learner.estimator(seed=settings.seed))
-        for learner in _build.learners(settings)
-    ]
-    pipeline = assemble(learners, slope=1.0, numeric=rows.numeric, categorical=rows.categorical)
+    learners = {
+        learner.name: learner.estimator(seed=settings.seed) for learner in _build.learners(settings)
+    }
+    equal = dict.fromkeys(learners, 1.0 / len(learners))
+    pipeline = assemble(learners, equal, numeric=rows.numeric, categorical=rows.categorical)
     return predictions(fit(pipeline, rows, target), test.features)
 
 

@@ -54,7 +54,8 @@ class OutOfSample:
     searches
         What each search decided, oldest first.
     steps
-        One row a step: first and last session of development and prediction, rows, slope.
+        One row a step: first and last session of development and prediction, rows, the
+        weight of each learner.
     """
 
     predicted: pd.DataFrame
@@ -90,24 +91,26 @@ def out_of_sample(
     return OutOfSample(pd.concat(parts), searches, table)
 
 
-def fitted(settings: Settings, params: Parameters, dataset: Dataset, slope: float) -> Pipeline:
+def fitted(
+    settings: Settings, params: Parameters, dataset: Dataset, weights: Mapping[str, float]
+) -> Pipeline:
     """The learners with these parameters as one pipeline, fitted on all rows of the dataset.
 
     Parameters
     ----------
     params
         By learner.
-    slope
-        Calibration slope of their mean, in returns; see `models.calibration_slope`.
+    weights
+        By learner; see `models.member_weights`.
     """
     target = Target(**settings.model.target.model_dump())
-    learners = [
-        (learner.name, learner.estimator(params[learner.name], seed=settings.seed))
-        for learner in _build.learners(settings)
-    ]
+    unit = target.unit(dataset)
     pipeline = assemble(
-        learners,
-        slope=slope * target.unit(dataset),
+        {
+            learner.name: learner.estimator(params[learner.name], seed=settings.seed)
+            for learner in _build.learners(settings)
+        },
+        {name: weight * unit for name, weight in weights.items()},
         numeric=dataset.numeric,
         categorical=dataset.categorical,
     )
@@ -115,12 +118,12 @@ def fitted(settings: Settings, params: Parameters, dataset: Dataset, slope: floa
 
 
 def searches_table(outcome: OutOfSample) -> pd.DataFrame:
-    """Parameters, slope and scores of every search: how stable the choices are."""
+    """Parameters, weights and scores of every search: how stable the choices are."""
     first = outcome.steps.loc[outcome.steps["search"], "predicted_first"].tolist()
     return pd.DataFrame(
         {
             "predicted_first": day,
-            "slope": chosen.slope,
+            "weights": json.dumps(chosen.weights),
             "cv_rank_ic": chosen.metrics["cv/rank_ic_mean"],
             **{name: json.dumps(best, default=str) for name, best in chosen.params.items()},
         }
@@ -206,8 +209,10 @@ def _predicted(
 
 def _part(settings: Settings, dataset: Dataset, step: Step, chosen: _search.Chosen) -> pd.DataFrame:
     development = dataset.at(step.development)
-    slope = chosen.slope if step.search else _search.refitted_slope(settings, development, chosen)
-    model = fitted(settings, chosen.params, development, slope)
+    weights = chosen.weights
+    if not step.search:
+        weights = _search.refitted_weights(settings, development, chosen)
+    model = fitted(settings, chosen.params, development, weights)
     features = _data.snapshots(settings, step.predicted)
     target = Target(**settings.model.target.model_dump())
     part = baselines(development, features, target)
@@ -216,7 +221,7 @@ def _part(settings: Settings, dataset: Dataset, step: Step, chosen: _search.Chos
     if step.search:
         for share in settings.evaluation.learning_curve:
             recent = development.sessions[-round(share * len(development.sessions)) :]
-            shorter = fitted(settings, chosen.params, dataset.at(recent), slope)
+            shorter = fitted(settings, chosen.params, dataset.at(recent), weights)
             part[f"window_{round(100 * share)}"] = predictions(shorter, features)
     part.attrs["step"] = {
         "search": step.search,
@@ -226,6 +231,6 @@ def _part(settings: Settings, dataset: Dataset, step: Step, chosen: _search.Chos
         "predicted_last": f"{step.predicted[-1]:%Y-%m-%d}",
         "sessions": len(development.sessions),
         "rows": len(development.returns),
-        "slope": slope,
+        **{f"weight_{name}": weight for name, weight in weights.items()},
     }
     return part

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,9 @@ from pipeline.io import journal as journals
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.evaluation import OBJECTIVES, cv_metrics
 from pipeline.learning.folds import Fold, fold_of_row, prepared_folds, validated_returns
-from pipeline.learning.models import Learner, Target, calibrated, calibration_slope
+from pipeline.learning.models import Learner, Target, calibrated, equal_weights, member_weights
 from pipeline.learning.search import search
-from pipeline.learning.trials import STATES, Trial, mean_out_of_fold
+from pipeline.learning.trials import STATES, Trial, out_of_fold
 from pipeline.settings import Settings
 from pipeline.stages import _build, _search_report, _trial_runs
 from pipeline.trading.significance import deflated_sharpe, pbo, session_sharpe
@@ -31,6 +32,8 @@ StrategyReturns = Callable[[pd.Series], pd.Series]
 RESUMED_FROM = "resumed_from"
 STOPPED_BY = "search.stopped_by"
 TOLD = "search.told_trials"
+LEAST_FOR_ORDER = 1e-6
+"""Least sum of weights where only the order of forecasts counts: all at 0 have none."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class Chosen:
     ----------
     params
         Full parameters by learner.
-    slope
-        Calibration slope of the mean of the best trials' out-of-fold predictions.
+    weights
+        Of each learner in the forecast, from the best trials' out-of-fold predictions.
     metrics
         ``cv/*`` and ``search/*`` of the run contract.
     trials
@@ -50,7 +53,7 @@ class Chosen:
     """
 
     params: dict[str, dict[str, object]]
-    slope: float
+    weights: dict[str, float]
     metrics: dict[str, float]
     trials: list[Trial]
 
@@ -86,22 +89,24 @@ def searched(
     spent = _spent(settings, learners, trials, time.perf_counter() - began)
     _tag(parent, learners, trials, spent)
     _search_report.write(settings, parent, learners, trials, development.sessions[-1])
-    mean, returns, fold = mean_out_of_fold(best), validated_returns(folds), fold_of_row(folds)
-    slope = calibration_slope(target.scored(returns), mean, settings.model.least_slope)
-    shrunk = calibrated(target.scored(returns), mean, fold, settings.model.least_slope)
+    members, returns, fold = out_of_fold(best), validated_returns(folds), fold_of_row(folds)
+    scored = target.scored(returns)
+    weights = _weighing(settings)(scored, members)
+    shrunk = calibrated(scored, members, fold, _weighing(settings))
+    ordered = calibrated(scored, members, fold, _weighing(settings, LEAST_FOR_ORDER))
     metrics = {
-        **cv_metrics(returns, shrunk, fold, unshrunk=mean),
+        **cv_metrics(returns, shrunk, fold, ordered=ordered),
         "cv/trials": float(len(trials)),
-        "cv/slope": slope,
+        "cv/slope": sum(weights.values()),
         "cv/deflated_sharpe": _deflated(strategy_returns(shrunk), trials),
         "cv/pbo": _worst_pbo(trials),
         **spent,
     }
-    return Chosen({t.learner: t.params for t in best}, slope, metrics, trials)
+    return Chosen({t.learner: t.params for t in best}, weights, metrics, trials)
 
 
-def refitted_slope(settings: Settings, dataset: Dataset, chosen: Chosen) -> float:
-    """The calibration slope of the same parameters on the folds of another window."""
+def refitted_weights(settings: Settings, dataset: Dataset, chosen: Chosen) -> dict[str, float]:
+    """The weights of the learners, with the same parameters, on the folds of another window."""
     target = Target(**settings.model.target.model_dump())
     folds = prepared_folds(
         dataset, _build.splitter(settings), target, max_rows=settings.hpo.max_rows
@@ -125,7 +130,16 @@ def refitted_slope(settings: Settings, dataset: Dataset, chosen: Chosen) -> floa
         for learner in fixed
     ]
     returns = target.scored(validated_returns(folds))
-    return calibration_slope(returns, mean_out_of_fold(best), settings.model.least_slope)
+    return _weighing(settings)(returns, out_of_fold(best))
+
+
+def _weighing(
+    settings: Settings, least: float = 0.0
+) -> Callable[[pd.Series, pd.DataFrame], dict[str, float]]:
+    """How the learners' out-of-fold predictions become their weights."""
+    if settings.model.weights == "equal":
+        return lambda _, members: equal_weights(members)
+    return partial(member_weights, least=max(least, settings.model.least_slope))
 
 
 def _all_studies(

@@ -189,7 +189,8 @@ def evaluated(settings: Settings, store: Store, work: Work) -> _evaluation.OutOf
     if len(outcome.searches) > 1:
         tracking.log_table(_evaluation.searches_table(outcome), "searches")
     trials = sum(len(search.trials) for search in outcome.searches)
-    log.info("%d trials, calibration slope %.3f", trials, chosen.slope)
+    told = ", ".join(f"{name} {weight:.3f}" for name, weight in chosen.weights.items())
+    log.info("%d trials, weights of the learners: %s", trials, told)
     return outcome
 
 
@@ -261,9 +262,14 @@ def refitted(settings: Settings, work: Work, chosen: _search.Chosen) -> Pipeline
     """The chosen parameters, fitted on the newest window."""
     newest = work.dataset.at(work.newest)
     with tracking.timed("refit"):
-        slope = _search.refitted_slope(settings, newest, chosen)
-        model = _evaluation.fitted(settings, chosen.params, newest, slope)
-    mlflow.log_metric("refit/slope", slope)
+        weights = _search.refitted_weights(settings, newest, chosen)
+        model = _evaluation.fitted(settings, chosen.params, newest, weights)
+    mlflow.log_metrics(
+        {
+            "refit/slope": sum(weights.values()),
+            **{f"refit/weight_{name}": weight for name, weight in weights.items()},
+        }
+    )
     return model
 
 

@@ -71,7 +71,9 @@ def rivals(settings: Settings, development: Dataset, predicted: Dataset) -> pd.D
     target = Target(**settings.model.target.model_dump())
     few = capped(development, ROWS)
     found = baselines(development, predicted.features, target)[["zero", "ridge"]]
-    initial = _evaluation.fitted(settings, fixed(settings), few, 1.0)
+    learners = fixed(settings)
+    shrunk = dict.fromkeys(learners, settings.model.least_slope / len(learners))
+    initial = _evaluation.fitted(settings, learners, few, shrunk)
     found["own, 20,000 rows"] = initial.predict(model_inputs(predicted.features))
     reference = VotingRegressor(
         [

@@ -194,11 +194,11 @@ def test_cv_metrics_are_means_over_folds_under_the_contracts_names():
     assert metrics["cv/mae_mean"] == pytest.approx(0.01)
 
 
-def test_a_slope_of_zero_hides_no_rank_ic():
+def test_weights_of_zero_hide_no_rank_ic():
     forecast = wide([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
     returns = wide([[-1.0, -2.0, -3.0], [-1.0, -3.0, -2.0]])
 
-    metrics = cv_metrics(returns, forecast * 0, np.repeat([0, 1], 3), unshrunk=forecast)
+    metrics = cv_metrics(returns, forecast * 0, np.repeat([0, 1], 3), ordered=forecast)
 
     assert metrics["cv/r2_mean"] == 0.0
     assert metrics["cv/rank_ic_mean"] == pytest.approx((-1 - 0.5) / 2)

@@ -22,6 +22,7 @@ from pipeline.learning.models import (
     calibration_slope,
     fit,
     market_relative,
+    member_weights,
     predictions,
     session_ranks,
 )
@@ -31,10 +32,10 @@ RIDGE = Learner("ridge", Ridge, {"alpha": 1.0}, scale=True)
 RAW = Target(winsorise=0.0, relative="none")
 
 
-def model(dataset: Dataset, slope: float) -> Pipeline:
-    members = [(learner.name, learner.estimator(seed=1)) for learner in (TREES, RIDGE)]
+def model(dataset: Dataset, trees: float, ridge: float) -> Pipeline:
+    members = {learner.name: learner.estimator(seed=1) for learner in (TREES, RIDGE)}
     columns = {"numeric": dataset.numeric, "categorical": dataset.categorical}
-    return assemble(members, slope=slope, **columns)
+    return assemble(members, {"trees": trees, "ridge": ridge}, **columns)
 
 
 def by_session(*sessions: list[float]) -> pd.Series:
@@ -171,27 +172,27 @@ def test_what_a_row_is_scored_on_does_not_depend_on_other_sessions(winsorise, ke
     assert (low, high) == tuple(target.scored(returns).quantile([winsorise, 1 - winsorise]))
 
 
-def test_slope_zero_forecasts_zero_and_slope_one_the_mean_of_the_learners(make_dataset):
+@pytest.mark.parametrize(("trees", "ridge"), [(0.0, 0.0), (0.5, 0.5), (0.1, 0.3), (0.9, 0.8)])
+def test_the_forecast_is_the_weighted_sum_of_the_learners(make_dataset, trees, ridge):
     dataset = make_dataset()
-    shrunk = {slope: fit(model(dataset, slope), dataset, RAW) for slope in (0.0, 0.4, 1.0)}
-    forecast = {k: predictions(v, dataset.features) for k, v in shrunk.items()}
+    pipeline = fit(model(dataset, trees, ridge), dataset, RAW)
 
-    prepared = shrunk[1.0]["preparation"].transform(dataset.features)
-    trees, ridge, _ = shrunk[1.0]["ensemble"].transform(prepared).T
+    prepared = pipeline["preparation"].transform(dataset.features)
+    by_trees, by_ridge, nothing = pipeline["ensemble"].transform(prepared).T
 
-    assert (forecast[0.0] == 0).all()
-    np.testing.assert_allclose(forecast[1.0], (trees + ridge) / 2, atol=1e-7)
-    np.testing.assert_allclose(forecast[0.4], 0.4 * forecast[1.0], atol=1e-15)
+    expected = trees * by_trees + ridge * by_ridge
+    assert (nothing == 0).all()
+    np.testing.assert_allclose(predictions(pipeline, dataset.features), expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("slope", [-0.1, 1.1, np.nan])
-def test_a_slope_outside_of_0_and_1_is_refused(make_dataset, slope):
-    with pytest.raises(ValueError, match="slope"):
-        model(make_dataset(), slope)
+@pytest.mark.parametrize("weight", [-0.1, np.inf, np.nan])
+def test_a_weight_that_is_negative_or_no_number_is_refused(make_dataset, weight):
+    with pytest.raises(ValueError, match="weights"):
+        model(make_dataset(), 0.5, weight)
 
 
 def test_the_model_holds_third_party_classes_only(make_dataset):
-    pipeline = fit(model(make_dataset(), 0.5), make_dataset(), Target())
+    pipeline = fit(model(make_dataset(), 0.25, 0.25), make_dataset(), Target())
     known = {kind for _, kind in all_estimators()}
 
     parts = [pipeline["preparation"], pipeline["ensemble"], *pipeline["ensemble"].estimators_]
@@ -201,7 +202,7 @@ def test_the_model_holds_third_party_classes_only(make_dataset):
 
 def test_an_unseen_category_is_none_of_the_known_ones(make_dataset):
     dataset = make_dataset()
-    pipeline = fit(model(dataset, 1.0), dataset, RAW)
+    pipeline = fit(model(dataset, 0.5, 0.5), dataset, RAW)
     rows = dataset.features.iloc[:1]
 
     encoded = pipeline["preparation"].transform(rows.assign(sector="Space"))
@@ -212,7 +213,7 @@ def test_an_unseen_category_is_none_of_the_known_ones(make_dataset):
 
 def test_one_row_is_forecast_as_it_is_among_others(make_dataset):
     dataset = make_dataset()
-    pipeline = fit(model(dataset, 1.0), dataset, RAW)
+    pipeline = fit(model(dataset, 0.5, 0.5), dataset, RAW)
 
     together = predictions(pipeline, dataset.features)
     alone = pd.concat([predictions(pipeline, dataset.features.iloc[[n]]) for n in range(8)])
@@ -222,7 +223,7 @@ def test_one_row_is_forecast_as_it_is_among_others(make_dataset):
 
 def test_a_column_missing_at_serving_is_an_error(make_dataset):
     dataset = make_dataset()
-    pipeline = fit(model(dataset, 1.0), dataset, RAW)
+    pipeline = fit(model(dataset, 0.5, 0.5), dataset, RAW)
 
     with pytest.raises(ValueError, match="noise"):
         predictions(pipeline, dataset.features.drop(columns="noise"))
@@ -232,7 +233,7 @@ def test_a_feature_without_any_value_is_kept_as_zero(make_dataset):
     dataset = make_dataset()
     dataset.features["noise"] = np.float32(np.nan)
 
-    pipeline = fit(model(dataset, 1.0), dataset, RAW)
+    pipeline = fit(model(dataset, 0.5, 0.5), dataset, RAW)
 
     assert (pipeline["preparation"].transform(dataset.features)[:, 1] == 0).all()
 
@@ -241,7 +242,8 @@ def test_the_same_seed_fits_the_same_model(make_dataset):
     dataset = make_dataset()
 
     first, second = (
-        predictions(fit(model(dataset, 0.5), dataset, Target()), dataset.features) for _ in range(2)
+        predictions(fit(model(dataset, 0.25, 0.25), dataset, Target()), dataset.features)
+        for _ in range(2)
     )
 
     pd.testing.assert_series_equal(first, second, check_exact=True)
@@ -268,10 +270,90 @@ def test_a_forecast_without_skill_keeps_the_least():
     assert calibration_slope(-returns, forecast, least=0.02) == pytest.approx(0.75)
 
 
-def test_a_fold_is_shrunk_by_the_slope_of_the_others():
+def alone(forecast: pd.Series) -> pd.DataFrame:
+    return forecast.to_frame("own")
+
+
+@pytest.mark.parametrize(("slope", "least"), [(0.4, 0.0), (0.01, 0.02), (-3.0, 0.1), (1.0, 0.0)])
+def test_a_learner_alone_weighs_its_slope_within_bounds(slope, least):
+    forecast = pd.Series(np.random.default_rng(0).normal(size=100))
+
+    weights = member_weights(slope * forecast, alone(forecast), least)
+
+    assert weights == {"own": pytest.approx(max(slope, least))}
+
+
+def test_a_slope_above_1_is_believed_as_far_as_the_evidence_goes():
+    forecast = pd.Series([1.0, -1.0] * 50)
+    noise = pd.Series([20.0, 20.0, -20.0, -20.0] * 25)
+    returns = 3.0 * forecast + noise
+
+    weight = member_weights(returns, alone(forecast))["own"]
+
+    spread = returns.var()  # of a row, against a prior of variance 1
+    assert weight == pytest.approx((300.0 + spread) / (100.0 + spread))
+    assert 1.0 < weight < 1.4
+
+
+def learners_that_know(*strengths: float, noise: float, rows: int = 4000) -> tuple:
+    random = np.random.default_rng(4)
+    members = pd.DataFrame(random.normal(size=(rows, len(strengths)))).rename(columns=str)
+    truth = members.to_numpy() @ np.array(strengths)
+    return pd.Series(truth + noise * random.normal(size=rows)), members
+
+
+def test_much_evidence_finds_the_learner_that_knows_and_drops_the_one_that_errs():
+    returns, members = learners_that_know(0.8, 0.0, -0.5, noise=1.0)
+
+    knows, idle, errs = member_weights(returns, members).values()
+
+    assert knows == pytest.approx(0.8, abs=0.05)
+    assert idle < 0.05
+    assert errs == 0.0
+
+
+def test_little_evidence_leaves_equal_weights():
+    returns, members = learners_that_know(0.0, 0.0, 0.0, noise=1000.0, rows=300)
+
+    weights = list(member_weights(returns, members, least=0.3).values())
+
+    np.testing.assert_allclose(weights, np.mean(weights), rtol=0, atol=0.05)
+    assert sum(weights) >= 0.3
+
+
+@given(
+    st.lists(st.floats(-2, 2), min_size=1, max_size=4),
+    st.floats(0, 1),
+    st.floats(1e-3, 1e3),
+    st.integers(0, 99),
+)
+@settings(max_examples=50, deadline=None)
+def test_weights_are_never_negative_and_know_no_unit(strengths, least, unit, seed):
+    random = np.random.default_rng(seed)
+    members = pd.DataFrame(random.normal(size=(60, len(strengths)))).rename(columns=str)
+    returns = pd.Series(members.to_numpy() @ np.array(strengths) + random.normal(size=60))
+
+    weights = member_weights(returns, members, least)
+    scaled = member_weights(unit * returns, unit * members, least)
+
+    assert min(weights.values()) >= 0
+    assert sum(weights.values()) >= least - 1e-12
+    assert scaled == pytest.approx(weights, rel=1e-6, abs=1e-9)
+
+
+def test_learners_without_a_forecast_share_the_least():
+    returns = pd.Series([0.01, -0.02, 0.03])
+
+    assert member_weights(returns, pd.DataFrame(0.0, returns.index, ["a", "b"]), 0.5) == {
+        "a": pytest.approx(0.25),
+        "b": pytest.approx(0.25),
+    }
+
+
+def test_a_fold_is_weighted_by_the_others():
     forecast = by_session([0.02, 0.02], [0.02, 0.02])
     returns = by_session([0.01, 0.01], [0.005, 0.005])
 
-    shrunk = calibrated(returns, forecast, np.array([0, 0, 1, 1]))
+    shrunk = calibrated(returns, alone(forecast), np.array([0, 0, 1, 1]))
 
-    np.testing.assert_allclose(shrunk, [0.005, 0.005, 0.01, 0.01])
+    assert list(shrunk) == pytest.approx([0.005, 0.005, 0.01, 0.01])

@@ -21,7 +21,7 @@ from pipeline.learning.models import Learner, Target
 from pipeline.learning.proposals import distributions
 from pipeline.learning.search import search
 from pipeline.learning.splits import CombinatorialBySession, WalkForward
-from pipeline.learning.trials import Trial, mean_out_of_fold
+from pipeline.learning.trials import Trial, out_of_fold
 
 TREES = Learner(
     "trees",
@@ -323,12 +323,13 @@ def test_out_of_fold_predictions_come_from_the_fit_before_their_session(folds):
     assert best.out_of_fold.index.equals(validated_returns(folds).index)
 
 
-def test_the_ensemble_is_the_mean_of_its_trials(folds):
+def test_what_the_learners_said_of_unseen_rows_is_a_column_each(folds):
     first, second = run(folds, RIDGE, n_trials=1)[0], run(folds, TREES, n_trials=1)[0]
 
-    mean = mean_out_of_fold([first, second])
+    members = out_of_fold([first, second])
 
-    np.testing.assert_allclose(mean, (first.out_of_fold + second.out_of_fold) / 2)
+    assert list(members) == [RIDGE.name, TREES.name]
+    pd.testing.assert_series_equal(members[TREES.name], second.out_of_fold, check_names=False)
 
 
 class Fragile(RegressorMixin, BaseEstimator):
