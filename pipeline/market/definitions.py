@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
@@ -24,10 +23,6 @@ Calculation = Callable[..., Values]
 Parameter = int | str | tuple[int, int]
 Series = Callable[..., Values]
 """Calculation from `Known` (and parameters) that several features share."""
-
-KEPT_AT_MOST = 48
-"""Shared intermediate results in memory at a time, each as large as one field of the bars: with
-a hundred float32 features about as much as the result itself."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class Known:
     short_sessions
         Sessions known in advance to close early; None where nobody knows.
     kept
-        Results of `kept` series, the least recently used first.
+        Results of `kept` series.
     """
 
     open: Array
@@ -71,14 +66,11 @@ class Known:
     sessions: pd.DatetimeIndex
     targets: pd.DatetimeIndex
     short_sessions: pd.DatetimeIndex | None = None
-    kept: OrderedDict[Any, Values] = field(default_factory=OrderedDict, repr=False, compare=False)
+    kept: dict[Any, Values] = field(default_factory=dict, repr=False, compare=False)
 
 
 def kept(series: Series) -> Series:
-    """Calculate a series shared by several features once, and keep it while it is in use.
-
-    What is dropped is calculated anew, to the same bits. Results are read-only.
-    """
+    """Calculate a series shared by several features once. Results are read-only."""
 
     @wraps(series)
     def remembered(known: Known, *parameters: Any) -> Values:
@@ -87,9 +79,6 @@ def kept(series: Series) -> Series:
             values = series(known, *parameters)
             values.flags.writeable = False
             known.kept[key] = values
-            while len(known.kept) > KEPT_AT_MOST:
-                known.kept.popitem(last=False)
-        known.kept.move_to_end(key)
         return known.kept[key]
 
     return remembered

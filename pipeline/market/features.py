@@ -189,13 +189,15 @@ def _calendar(sessions: pd.DatetimeIndex, next_session: pd.Timestamp | None) -> 
 def _rows(features: Sequence[Feature], known: Known, usable: Mask) -> pd.DataFrame:
     since = int(np.nonzero(usable)[0].min(initial=len(usable)))
     usable, targets = usable[since:], known.targets[since:]
-    session, symbol = np.nonzero(usable)
+    cells = np.flatnonzero(usable)
+    session, symbol = np.divmod(cells, usable.shape[1])
     everything = pd.MultiIndex.from_product([targets, known.symbols.index], names=ROW)
     index = everything[usable.ravel()]
     numbers = [feature for feature in features if feature.kind != "static"]
     columns = np.empty((len(numbers), len(index)), dtype=np.float32)
     for column, feature in zip(columns, numbers, strict=True):
-        column[:] = feature(known, since)[usable if feature.kind == "symbol" else session]
+        values = feature(known, since).ravel()
+        column[:] = values.take(cells if feature.kind == "symbol" else session)
     rows = pd.DataFrame(columns.T, index=index, columns=[f.name for f in numbers], copy=False)
     for feature in features:
         if feature.kind == "static":

@@ -76,21 +76,21 @@ def over_span(known: Known, span: tuple[int, int], series: Series) -> Array:
 # One session, and a span of sessions
 
 
-@feature("intraday_residual_{k}", k=DAYS, lookback=lambda k: 252 + k, source=LOU)
+@feature("scaled_intraday_residual_{k}", k=DAYS, lookback=lambda k: 252 + k, source=LOU)
 def intraday_residual(known: Known, k: int) -> Array:
     """intraday residual of the session {k} before t"""
     return past(intraday_residuals(known), k - 1)
 
 
-@feature("overnight_residual_ago_{k}", k=DAYS, lookback=lambda k: 252 + k, source=LOU)
+@feature("scaled_overnight_residual_{k}", k=DAYS, lookback=lambda k: 252 + k, source=LOU)
 def overnight_residual(known: Known, k: int) -> Array:
     """overnight residual of the session {k} before t"""
     return past(overnight_residuals(known), k - 1)
 
 
 @feature(
-    "intraday_residual_{span[0]}_{span[1]}", span=SPANS, lookback=lambda span: 252 + span[1],
-    source=LOU,
+    "scaled_intraday_residual_{span[0]}_{span[1]}", span=SPANS,
+    lookback=lambda span: 252 + span[1], source=LOU,
 )  # fmt: skip
 def intraday_residual_span(known: Known, span: tuple[int, int]) -> Array:
     """mean intraday residual of the sessions {span[0]} to {span[1]} before t"""
@@ -98,8 +98,8 @@ def intraday_residual_span(known: Known, span: tuple[int, int]) -> Array:
 
 
 @feature(
-    "overnight_residual_{span[0]}_{span[1]}", span=SPANS, lookback=lambda span: 252 + span[1],
-    source=LOU,
+    "scaled_overnight_residual_{span[0]}_{span[1]}", span=SPANS,
+    lookback=lambda span: 252 + span[1], source=LOU,
 )  # fmt: skip
 def overnight_residual_span(known: Known, span: tuple[int, int]) -> Array:
     """mean overnight residual of the sessions {span[0]} to {span[1]} before t"""
@@ -166,14 +166,22 @@ def weekday_overnight_residual(known: Known, weeks: int) -> Array:
     return weekday_mean(known, weeks, overnight_residuals)
 
 
-@feature("intraday_residual_quarters_{n}", n=(4, 8), lookback=lambda n: 254 + 63 * n, source=HESTON)
+@feature(
+    "scaled_intraday_residual_quarters_{n}",
+    n=(4, 8),
+    lookback=lambda n: 254 + 63 * n,
+    source=HESTON,
+)
 def intraday_residual_quarters(known: Known, n: int) -> Array:
     """mean intraday residual around 63, 126, ... sessions before t, {n} quarters, 2 either side"""
     return ago(known, 63, n, 2, intraday_residuals)
 
 
 @feature(
-    "overnight_residual_quarters_{n}", n=(4, 8), lookback=lambda n: 254 + 63 * n, source=HESTON
+    "scaled_overnight_residual_quarters_{n}",
+    n=(4, 8),
+    lookback=lambda n: 254 + 63 * n,
+    source=HESTON,
 )
 def overnight_residual_quarters(known: Known, n: int) -> Array:
     """mean overnight residual around 63, 126, ... sessions before t, {n} quarters, 2 either side"""
@@ -181,7 +189,7 @@ def overnight_residual_quarters(known: Known, n: int) -> Array:
 
 
 @feature(
-    "intraday_residual_year_ago_{width}", width=(2, 10), lookback=lambda width: 756 + width,
+    "scaled_intraday_residual_year_ago_{width}", width=(2, 10), lookback=lambda width: 756 + width,
     source=HESTON,
 )  # fmt: skip
 def intraday_residual_year_ago(known: Known, width: int) -> Array:
@@ -190,7 +198,7 @@ def intraday_residual_year_ago(known: Known, width: int) -> Array:
 
 
 @feature(
-    "overnight_residual_year_ago_{width}", width=(2, 10), lookback=lambda width: 756 + width,
+    "scaled_overnight_residual_year_ago_{width}", width=(2, 10), lookback=lambda width: 756 + width,
     source=HESTON,
 )  # fmt: skip
 def overnight_residual_year_ago(known: Known, width: int) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.market import history
-from pipeline.market.definitions import Definitions, Known, Series, kept
+from pipeline.market.definitions import Definitions, Known, Series
 from pipeline.market.series import intraday_over_market, intraday_ranks, overnight_ranks
 from pipeline.market.windows import Array, past
 
@@ -68,29 +68,18 @@ def weekday_mean(known: Known, weeks: int, series: Series) -> Array:
 
     The sessions stand in a grid of calendar days, so that a holiday shifts nothing.
     """
-    _, targets = grid_rows(known)
-    last_week = targets - WEEK
-    sums = history.windowed(on_grid(known, series), weeks, WEEK)[last_week]
-    number = history.windowed(present_on_grid(known, series), weeks, WEEK)[last_week]
-    return np.where(number < LEAST_WEEKS, np.nan, sums / np.maximum(number, 1))
-
-
-@kept
-def on_grid(known: Known, series: Series) -> Array:
-    """The series by calendar day, 0 where it has no value."""
     sessions, targets = grid_rows(known)
-    grid = np.zeros((targets.max(initial=0) + 1, known.close.shape[1]))
-    grid[sessions] = history.filled(known, series)
-    return grid
+    days, last_week = targets.max(initial=0) + 1, targets - WEEK
 
+    def calculation(part: Array) -> Array:
+        values, present = np.zeros((days, part.shape[1])), np.zeros((days, part.shape[1]), bool)
+        present[sessions] = ~np.isnan(part)
+        values[sessions] = np.where(np.isnan(part), 0.0, part)
+        sums = history.windowed(values, weeks, WEEK)[last_week]
+        number = history.counts(present, weeks, WEEK)[last_week]
+        return np.where(number < LEAST_WEEKS, np.nan, sums / np.maximum(number, 1))
 
-@kept
-def present_on_grid(known: Known, series: Series) -> Array:
-    """1 by calendar day where the series has a value, else 0."""
-    sessions, targets = grid_rows(known)
-    grid = np.zeros((targets.max(initial=0) + 1, known.close.shape[1]))
-    grid[sessions] = ~np.isnan(series(known))
-    return grid
+    return history.by_symbols(calculation, series(known))
 
 
 def grid_rows(known: Known) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

@@ -12,6 +12,9 @@ from pipeline.market.cross_section import ranks, sector_relative, universe_mean
 from pipeline.market.definitions import Known, Values, kept
 from pipeline.market.windows import Array, change, past, ratio
 
+MOST_VOLATILITIES = 64.0
+"""More than three times what 500 stocks reached in 13 years."""
+
 
 @kept
 def returns(known: Known) -> Array:
@@ -64,7 +67,7 @@ def market_overnight(known: Known) -> Array:
 
 def repeated(known: Known, values: Array) -> Array:
     """One value a session, for every symbol."""
-    return np.repeat(values[:, None], known.close.shape[1], axis=1)
+    return np.broadcast_to(values[:, None], known.close.shape)
 
 
 @kept
@@ -79,10 +82,9 @@ def dollar_volume(known: Known) -> Array:
     return known.close * known.volume
 
 
-@kept
 def volume(known: Known) -> Array:
     """Shares."""
-    return known.volume.copy()
+    return known.volume
 
 
 @kept
@@ -109,5 +111,10 @@ def over_sector(known: Known, values: Array) -> Array:
 
 
 def standing(known: Known, values: Array) -> Array:
-    """Rank in the session of the values over the symbol's volatility, net of the sector's mean."""
-    return ranks(over_sector(known, ratio(values, volatility(known))))
+    """Rank in the session of the values over the symbol's volatility, net of the sector's mean.
+
+    Next to no volatility, that of a stock pinned to the price of a takeover, is no measure: at
+    most `MOST_VOLATILITIES` either way.
+    """
+    scaled = ratio(values, volatility(known))
+    return ranks(over_sector(known, np.clip(scaled, -MOST_VOLATILITIES, MOST_VOLATILITIES)))

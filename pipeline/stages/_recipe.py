@@ -10,6 +10,7 @@ from pipeline.errors import InvalidSettings
 from pipeline.market.definitions import Feature
 from pipeline.market.features import FEATURE_SETS, feature_set_hash
 from pipeline.market.fingerprints import MAKERS, fingerprint
+from pipeline.market.labels import labels
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.settings import Settings, Traded
 from pipeline.trading.rules import Rules
@@ -42,6 +43,11 @@ def regime_rules(settings: Settings) -> str:
 def indicators_made_by() -> dict[str, str]:
     """What indicators are made by: another code makes all of them anew."""
     return {"code": fingerprint(MAKERS["indicators"])}
+
+
+def labels_made_by() -> dict[str, str]:
+    """What labels are made by: another code makes all of them anew."""
+    return {"code": fingerprint((labels,))}
 
 
 def regimes_made_by(settings: Settings, index: str) -> dict[str, str]:

@@ -11,13 +11,14 @@ from pipeline.io.store import Store
 from pipeline.market.labels import labels
 from pipeline.settings import Settings
 from pipeline.stages import _data
+from pipeline.stages._recipe import labels_made_by
 from pipeline.stages._runner import command
 
 log = logging.getLogger("pipeline.labels")
 
 
 def run(settings: Settings) -> None:
-    """Label a date, a range, or all final bars that changed since the last time."""
+    """Label a date, a range, or all final bars that changed, or all if the code did."""
     with _data.open_store(settings) as store, store.writer("labels"):
         sessions = _data.require_bars(store, "labels")
         revision = store.revision()
@@ -31,7 +32,7 @@ def run(settings: Settings) -> None:
         outcomes = labels(bars, store.final_mask(wanted[0], wanted[-1], symbols))
         written = store.write_labels(outcomes)
         if not _data.is_ranged(settings):
-            store.mark_built("labels", revision)
+            store.mark_built("labels", revision, labels_made_by())
     log.info(
         "labels: %d rows written from %s to %s",
         written.rows, f"{wanted[0]:%Y-%m-%d}", f"{wanted[-1]:%Y-%m-%d}",
@@ -42,7 +43,7 @@ def run(settings: Settings) -> None:
 def _wanted(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
     if _data.is_ranged(settings):
         return _data.within(sessions, settings, "labels")
-    changes = _data.stale_since(store, "labels", ("bars",))
+    changes = _data.stale_since(store, "labels", ("bars",), labels_made_by())
     first, last = changes["first_session"].min(), changes["last_session"].max()
     return sessions[(sessions >= first) & (sessions <= last)]
 

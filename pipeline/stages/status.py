@@ -15,7 +15,7 @@ from pipeline.io import registry, tracking
 from pipeline.io.store import Store
 from pipeline.settings import Settings
 from pipeline.stages import _build, _data, _index
-from pipeline.stages._recipe import indicators_made_by, regimes_made_by
+from pipeline.stages._recipe import indicators_made_by, labels_made_by, regimes_made_by
 from pipeline.stages._runner import command
 from pipeline.stages.features import missing_sessions
 
@@ -94,13 +94,11 @@ def _of_store(settings: Settings, store: Store) -> Iterator[Line]:
     share = 1 - len(missing) / len(wanted)
     text = f"{settings.features.name}: {share:.0%} of {len(wanted)} sessions, the next included"
     yield Line("features", missing.empty, text, "mlflow run . -e features")
-    yield _share(store, "labels", int(counts["labels"]["rows"]), bars)
+    yield _share(store, "labels", int(counts["labels"]["rows"]), bars, labels_made_by())
     yield _window(settings, store, missing)
 
 
-def _share(
-    store: Store, name: str, rows: int, bars: int, made_by: dict[str, str] | None = None
-) -> Line:
+def _share(store: Store, name: str, rows: int, bars: int, made_by: dict[str, str]) -> Line:
     stale = not _data.stale_since(store, name, ("bars",), made_by).empty
     share = rows / bars if bars else 0.0
     text = f"{rows:,} of {bars:,} bars ({share:.1%})"

@@ -1,6 +1,7 @@
 """Speed of a feature set and the rank IC of each of its features, on the 500-stock panel.
 
-Run by hand: ``python -m tests.benchmarks.extended_features [speed|ic] [--features ranked]``. The
+Run by hand: ``python -m tests.benchmarks.extended_features [speed|ic] [--features ranked]``. On
+Linux with the GNU C library, whose allocator the speed table sets. The
 prices are not part of the repository: they are looked for in the folder named by the environment
 variable SHARED, or in ``../shared``.
 """
@@ -8,10 +9,14 @@ variable SHARED, or in ``../shared``.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +40,16 @@ from pipeline.schemas import BAR_FIELDS, BarPanel
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("SHARED", ROOT.parent / "shared"))
 IC_FROM = 2014
-SIZES = ((3396, 500), (250, 500), (1000, 500), (1700, 50), (1700, 500), (1700, 2000))
-AFTER_WARM_UP = ((1, 500), (250, 500), (1000, 500))
+SYMBOLS, SESSIONS = (50, 200, 500, 2000), (250, 1000, 3396)
+YEAR = 250
+RUNS = 3
+MEMORY_IS_KEPT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
+"""Freed memory stays with the process. Otherwise a run also pays the kernel for clearing fresh
+pages, and on a virtual machine the host for giving back what it took: up to 2 s a GB, at some
+sizes and not at others, for the pages of the result alone."""
+
+MEMORY_IS_GIVEN_BACK = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""What reading the prices freed can be given back before the peak is measured."""
 
 
 def real_inputs() -> FeatureInputs:
@@ -77,57 +90,67 @@ def resized(inputs: FeatureInputs, sessions: int, symbols: int) -> FeatureInputs
     )
 
 
-def measured(features: tuple[Feature, ...], earlier: int, sessions: int, symbols: int) -> None:
-    """One line of the speed table: the best of three runs, the peak of all.
-
-    Snapshots of the last `sessions`, with `earlier` ones loaded for their look-back alone.
-
-    System time is the kernel's clearing of fresh memory; how much depends on what the process
-    has given back before.
-    """
+def made(name: str, earlier: int, sessions: int, symbols: int) -> Callable[[], pd.DataFrame]:
+    """Makes snapshots of the last `sessions`, with `earlier` ones loaded for their look-back."""
     inputs = resized(real_inputs(), earlier + sessions, symbols)
     asked = inputs.bars.sessions[-sessions:]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    held = _resident()
-    seconds = []
-    for _ in range(3):
-        started = os.times()
-        rows = snapshots(features, inputs, asked).rows
-        ended = os.times()
-        spent = ended.user - started.user, ended.system - started.system
-        seconds.append((sum(spent), *spent))
-        values = rows.shape[0] * rows.shape[1]
-        result = rows.select_dtypes("number").to_numpy().nbytes
-        rows_made = len(rows)
+    return lambda: snapshots(FEATURE_SETS[name], inputs, asked).rows
+
+
+def cost(name: str, *size: int) -> None:
+    """Rows, then user time, user and system time in us a row, and ns a value; least of the runs."""
+    make, spent = made(name, *size), []
+    for _ in range(RUNS):
+        began = resource.getrusage(resource.RUSAGE_SELF)
+        rows = make()
+        ended = resource.getrusage(resource.RUSAGE_SELF)
+        values, number = rows.size, len(rows)
         del rows
-    peak = max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held, 0)
-    known = "" if before < held + peak else " (peak of loading)"
-    best, user, system = min(seconds)
+        user = ended.ru_utime - began.ru_utime
+        spent.append((user, user + ended.ru_stime - began.ru_stime))
+    user, total = (min(seconds) for seconds in zip(*spent, strict=True))
+    each = 1e6 * user / number, 1e6 * total / number, 1e9 * total / values
+    print(f"{number:9d} {each[0]:8.2f} {each[1]:8.2f} {each[2]:8.2f}", end="", flush=True)
+
+
+def memory(name: str, *size: int) -> None:
+    """Of a first run: system time in us a row, page faults a row, peak in MB and as multiple."""
+    make = made(name, *size)
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    held, before = _status("VmRSS"), resource.getrusage(resource.RUSAGE_SELF)
+    rows = make()
+    after, peak = resource.getrusage(resource.RUSAGE_SELF), _status("VmHWM") - held
+    result = rows.select_dtypes("number").to_numpy().nbytes
     print(
-        f"{earlier:7d} {sessions:8d} {symbols:7d} {rows_made:9d} "
-        f"{best:8.2f} {values / best / 1e6:8.1f} "
-        f"{user / rows_made * 1e6:8.2f} {system / rows_made * 1e6:8.2f} "
-        f"{peak / 1024:8.0f} {peak * 1024 / result:8.2f}{known}",
+        f" {(after.ru_stime - before.ru_stime) / len(rows) * 1e6:8.2f}"
+        f" {(after.ru_minflt - before.ru_minflt) / len(rows):8.3f}"
+        f" {peak / 1024:8.0f} {peak * 1024 / result:8.2f}",
         flush=True,
     )
 
 
-def _resident() -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0])
+def _status(key: str) -> int:
+    """Kilobytes of this process."""
+    return int(Path("/proc/self/status").read_text().split(f"{key}:")[1].split()[0])
 
 
 def speed(name: str) -> None:
-    """The speed table; every line in a process of its own, so that its peak is its own."""
+    """The speed table; every figure from a process of its own, so that its peak is its own."""
     print(
-        f"features={name}; each row: user and system time in us\n"
-        "earlier sessions symbols      rows    CPU s  M val/s     user   system  MB peak x result"
+        f"features={name}; us a row and ns a value with memory that the process has; a first run\n"
+        "earlier sessions symbols      rows     user      CPU ns/value"
+        "   system   faults  peak MB x result"
     )
     needed = warm_up(FEATURE_SETS[name]) + 1
-    sizes = [(0, *size) for size in SIZES] + [(needed, *size) for size in AFTER_WARM_UP]
-    for size in sizes:
-        arguments = ["measure", *map(str, size), "--features", name]
-        subprocess.run([sys.executable, "-m", __spec__.name, *arguments], check=True, cwd=ROOT)
+    sizes = [(0, *size) for size in product(SESSIONS, SYMBOLS)]
+    for size in sizes + [(needed, YEAR, symbols) for symbols in SYMBOLS]:
+        print(f"{size[0]:7d} {size[1]:8d} {size[2]:7d} ", end="", flush=True)
+        for figures, ways in (("cost", MEMORY_IS_KEPT), ("memory", MEMORY_IS_GIVEN_BACK)):
+            words = [sys.executable, "-m", __spec__.name, figures, *map(str, size)]
+            words += ["--features", name]
+            subprocess.run(words, check=True, cwd=ROOT, env=os.environ | ways)
 
 
 def coefficients(features: tuple[Feature, ...], inputs: FeatureInputs) -> pd.DataFrame:
@@ -177,8 +200,9 @@ if __name__ == "__main__":
     parser.add_argument("what", nargs="*", default=["speed", "ic"])
     parser.add_argument("--features", default="extended", choices=FEATURE_SETS)
     given = parser.parse_args()
-    if given.what[0] == "measure":
-        measured(FEATURE_SETS[given.features], *map(int, given.what[1:]))
+    if given.what[0] in ("cost", "memory"):
+        figures = {"cost": cost, "memory": memory}[given.what[0]]
+        figures(given.features, *map(int, given.what[1:]))
     else:
         for table in given.what:
             {"speed": speed, "ic": ic}[table](given.features)

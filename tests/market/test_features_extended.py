@@ -165,6 +165,17 @@ def test_features_of_the_market_are_the_numbers_worked_out_by_hand(by_hand, name
     np.testing.assert_allclose(last(by_hand, name), expected, rtol=1e-9)
 
 
+def test_a_stock_that_stands_still_after_a_takeover_stops_nobody(make_bars, make_inputs) -> None:
+    bars = make_bars(4, sessions=SESSIONS)
+    for prices in (bars.open, bars.high, bars.low, bars.close):
+        prices.iloc[:120, 0] = 1.0
+        prices.iloc[120:, 0] = 100 + 1e-9 * np.arange(SESSIONS - 120)
+
+    rows = snapshots(EXTENDED, make_inputs(bars), bars.sessions[-1:]).rows
+
+    assert rows["momentum_252"].rank().tolist()[0] == 4
+
+
 def test_features_of_two_series_are_those_of_their_definitions(make_bars, make_inputs) -> None:
     bars = make_bars(7, sessions=300, symbols=8)
     known = known_before(make_inputs(bars), bars.sessions)

@@ -100,6 +100,37 @@ def test_earlier_history_changes_no_bit(make_bars, make_inputs, seed, start, n) 
         )
 
 
+@pytest.mark.parametrize("cells", [1, 700, 1 << 20])
+def test_how_many_symbols_go_at_a_time_changes_no_bit(known, monkeypatch, cells) -> None:
+    windows = (
+        lambda: history.mean(known, 63, closes),
+        lambda: history.totals(known, 20, closes),
+        lambda: history.peak(known, 252, closes),
+        lambda: history.root_mean_square(known, 5, closes),
+        lambda: history.slope(known, 63, closes, volumes),
+        lambda: history.correlation(known, 126, closes, volumes),
+        lambda: history.residual_deviation(known, 21, closes, volumes),
+    )
+    expected = [window() for window in windows]
+
+    monkeypatch.setattr(history, "CELLS_AT_ONCE", cells)
+
+    for window, values in zip(windows, expected, strict=True):
+        np.testing.assert_array_equal(window(), values)
+
+
+def test_every_symbol_goes_through_a_calculation_once(monkeypatch) -> None:
+    monkeypatch.setattr(history, "CELLS_AT_ONCE", 8)
+    panel, widths = np.arange(20.0).reshape(4, 5), []
+
+    def doubled(part: np.ndarray) -> np.ndarray:
+        widths.append(part.shape[1])
+        return 2 * part
+
+    np.testing.assert_array_equal(history.by_symbols(doubled, panel), 2 * panel)
+    assert widths == [2, 2, 1]
+
+
 def test_a_kept_series_is_calculated_once_and_cannot_be_changed(make_bars, make_inputs) -> None:
     calls = []
 

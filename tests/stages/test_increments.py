@@ -19,9 +19,10 @@ from pipeline.io.store import Store
 from pipeline.market import fingerprints
 from pipeline.market.features import FEATURE_SETS
 from pipeline.market.indicators import indicators as calculated
+from pipeline.market.labels import labels as outcomes
 from pipeline.schemas import BAR_FIELDS, ROW, BarPanel
 from pipeline.settings import Settings
-from pipeline.stages import _data, features, indicators, labels, regimes
+from pipeline.stages import _data, _recipe, features, indicators, labels, regimes
 from pipeline.stages._recipe import feature_hashes, feature_version
 from pipeline.stages._runner import check, compose, step
 
@@ -189,6 +190,27 @@ def test_changed_code_behind_indicators_rebuilds_them_and_the_features_that_read
     assert "return_5" not in changed
     rsi = [(rows["snapshots"]["rsi"] + 1) for rows in (before, after)]
     np.testing.assert_allclose(rsi[1], rsi[0] / 2, rtol=1e-6)
+
+
+def other_labels(bars: BarPanel, final: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """As if the code had been changed."""
+    return {name: 2 * values for name, values in outcomes(bars, final).items()}
+
+
+def test_changed_code_of_labels_makes_all_of_them_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought_up_to_date(tmp_path, [history(1)])
+    chosen = configured(tmp_path)
+    with _data.open_store(chosen) as store:
+        before = store.labels()
+
+    for module in (labels, _recipe):
+        monkeypatch.setattr(module, "labels", other_labels)
+    step("labels", labels.run, chosen)
+
+    with _data.open_store(chosen) as store:
+        pd.testing.assert_frame_equal(store.labels(), 2 * before, check_exact=True)
 
 
 def test_other_limits_of_regimes_rebuild_them(tmp_path: Path) -> None:
