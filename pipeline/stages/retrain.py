@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
@@ -35,6 +37,9 @@ from pipeline.trading.performance import summary
 from pipeline.trading.promotion import verdict
 
 log = logging.getLogger("pipeline.retrain")
+
+FEW_TO_RANK = 30
+"""Symbols a session from which on their order is worth learning."""
 
 
 def run(settings: Settings) -> None:
@@ -127,14 +132,27 @@ def prepared(settings: Settings, store: Store) -> Work:
     work = Work(steps, newest, dataset, total, settings.store.path.parent / "retrains" / name)
     _data.require_rows("retrain", "the refit window", dataset.at(newest), _build.splitter(settings))
     log.info("%s", work.sentence)
-    lacking = Target(**settings.model.target.model_dump()).missing(dataset.features.columns)
-    if lacking:
-        log.info(
-            "the target keeps what %s would explain of it: not among the features of %s",
-            " and ".join(lacking), settings.features.name,
-        )  # fmt: skip
+    for caution in _cautions(settings, dataset):
+        log.info("%s", caution)
     _log_inputs(settings, work)
     return work
+
+
+def _cautions(settings: Settings, dataset: Dataset) -> Iterator[str]:
+    """What a reader should know of a target that these rows do not suit."""
+    target = Target(**settings.model.target.model_dump())
+    lacking = target.missing(dataset.features.columns)
+    if lacking:
+        yield (
+            f"the target keeps what {' and '.join(lacking)} would explain of it: not among the "
+            f"features of {settings.features.name}"
+        )
+    symbols = int(np.median(np.bincount(dataset.session_codes)))
+    if target.ranked and symbols < FEW_TO_RANK:
+        yield (
+            f"model={settings.model.name} learns the order of the symbols, of which a session has "
+            f"{symbols}: for fewer than {FEW_TO_RANK} choose features=classic model=ensemble"
+        )
 
 
 def _history(settings: Settings, ready: pd.DatetimeIndex) -> pd.DatetimeIndex:

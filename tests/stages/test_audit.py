@@ -88,7 +88,9 @@ def bars() -> pd.DataFrame:
 
 
 def configured(folder: Path, *overrides: str) -> Settings:
-    return check(compose([f"store.path={folder / 'sample.db'}", *QUICK, *overrides]))
+    return check(
+        compose([f"store.path={folder / 'sample.db'}", "features=classic", *QUICK, *overrides])
+    )
 
 
 @pytest.fixture(scope="module")

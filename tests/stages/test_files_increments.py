@@ -38,7 +38,13 @@ class Prices:
     def daily(self, *overrides: str, store: str = "files", code: int = 0) -> str:
         """What the command says; without a champion it ends after the data stages."""
         where = f"store.path={self.project.folder / store / 'files.db'}"
-        words = ["data=files", f"data.path={self.folder}", where, "features.min_history=40"]
+        words = [
+            "data=files",
+            f"data.path={self.folder}",
+            where,
+            "features=classic",
+            "features.min_history=40",
+        ]
         done = self.project.python("daily", *words, *overrides, code=code)
         return done.stdout + done.stderr
 

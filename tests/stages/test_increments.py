@@ -74,7 +74,7 @@ def history(seed: int) -> pd.DataFrame:
 
 def configured(folder: Path, *overrides: str) -> Settings:
     words = ["data.market_index=null", "regimes.volatility_window=20", *overrides]
-    return check(compose([f"store.path={folder / 'sample.db'}", *words]))
+    return check(compose(["features=classic", f"store.path={folder / 'sample.db'}", *words]))
 
 
 def brought_up_to_date(folder: Path, steps: Sequence[pd.DataFrame]) -> None:

@@ -42,7 +42,9 @@ def store_of(path: Path, **indices: pd.DatetimeIndex) -> Store:
 
 
 def chosen(store: Store, market: str = "null") -> tuple[str, str]:
-    found = market_index(check(compose(["data=files", f"data.market_index={market}"])), store)
+    found = market_index(
+        check(compose(["data=files", "features=classic", f"data.market_index={market}"])), store
+    )
     return found.symbol, found.why
 
 
@@ -125,7 +127,7 @@ def test_a_model_trained_against_another_market_is_not_served(
     tmp_path, trained_on, used, served
 ) -> None:
     store_of(tmp_path / "s.db", IXIC=SESSIONS).close()
-    settings = check(compose(["data=files", f"store.path={tmp_path / 's.db'}"]))
+    settings = check(compose(["data=files", "features=classic", f"store.path={tmp_path / 's.db'}"]))
     tags = [ModelVersionTag("market_index", trained_on)] if trained_on else []
     version = ModelVersion("intraday_return", "3", 0, tags=tags)
 
