@@ -84,8 +84,8 @@ def prepared_folds(
     for number, (rows, validated) in enumerate(
         splitter.split(dataset.features, groups=dataset.row_sessions)
     ):
-        whole, validation = dataset.rows(rows), dataset.rows(validated)
-        train = capped(whole, max_rows)
+        rows, ages = _capped(rows, dataset.session_codes[rows], max_rows)
+        train, validation = dataset.rows(rows), dataset.rows(validated)
         prepared = preparation(train.numeric, train.categorical)
         folds.append(
             Fold(
@@ -97,7 +97,7 @@ def prepared_folds(
                 rows=validated,
                 unit=target.unit(train),
                 train_sessions=train.sessions,
-                train_ages=len(whole.sessions) - 1 - whole.sessions.get_indexer(train.row_sessions),
+                train_ages=ages,
                 inner=_inner(number, train, stopping_sessions, gap) if stopping_sessions else None,
             )
         )
@@ -149,11 +149,31 @@ def capped(dataset: Dataset, max_rows: int | None) -> Dataset:
     rows = np.bincount(dataset.session_codes)
     if max_rows is None or rows.sum() <= max_rows:
         return dataset
+    return dataset.at(dataset.sessions[_spread(rows, max_rows)])
+
+
+def _capped(
+    rows: np.ndarray, codes: np.ndarray, max_rows: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Those of these rows that a cap keeps, and their sessions' ages among all of them.
+
+    Chosen by their sessions' codes: years of rows are not copied to throw most of them away.
+    """
+    sessions, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    ages = len(sessions) - 1 - places
+    if max_rows is None or len(rows) <= max_rows:
+        return rows, ages
+    kept = np.isin(places, _spread(counts, max_rows))
+    return rows[kept], ages[kept]
+
+
+def _spread(rows: np.ndarray, max_rows: int) -> np.ndarray:
+    """Positions of sessions with these rows, evenly spread, the newest first, within a cap."""
     for count in range(len(rows) * max_rows // int(rows.sum()), 0, -1):
         chosen = np.linspace(len(rows) - 1, 0, count).round().astype(int)
         if rows[chosen].sum() <= max_rows:
-            return dataset.at(dataset.sessions[chosen])
-    return dataset.at(dataset.sessions[-1:])
+            return chosen
+    return np.array([len(rows) - 1])
 
 
 def _places(folds: Sequence[Fold]) -> tuple[np.ndarray, np.ndarray]:
