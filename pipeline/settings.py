@@ -236,10 +236,14 @@ class LearnerSettings(Section):
         return self
 
 
+Objective = Literal["mae", "mae_relative", "rank_ic", "sharpe_net"]
+
+
 class Model(Section):
     name: str
     target: TargetTreatment
     weights: Literal["stacked", "equal"]
+    objective: Objective
     least_slope: Annotated[float, Field(ge=0, le=1)]
     learners: Mapping[str, LearnerSettings]
 
@@ -260,7 +264,7 @@ class Hpo(Section):
     batch_size: Count
     sampler: Literal["tpe", "random"]
     pruner: Literal["median", "quartile"] | None
-    objective: Literal["mae", "mae_relative", "rank_ic", "sharpe_net"]
+    objective: Objective
     max_rows: Count | None
     early_stopping_sessions: Count | None
     timeout_minutes: Annotated[float, Field(gt=0)] | None

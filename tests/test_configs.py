@@ -190,7 +190,10 @@ def test_the_readme_holds_the_two_commands_that_ci_runs() -> None:
         assert "uv pip install -q -r requirements" in command[1]
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "conf/model").glob("*.yaml")))
+MODELS = sorted(p.stem for p in (ROOT / "conf/model").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("for_")])
 def test_every_learner_starts_inside_its_space_and_fits_with_one_thread(name: str) -> None:
     settings = check(compose([f"model={name}"]))
     assert settings.model.name == name
@@ -217,3 +220,22 @@ def test_no_package_is_listed_that_is_not_used() -> None:
         for package in {line.split("==")[0] for line in lines} - TOOLS:
             module = MODULES.get(package, package)
             assert re.search(rf"(import|from) {module}|\"{module}", source), package
+
+
+@pytest.mark.parametrize(
+    ("overrides", "model", "objective"),
+    [
+        ([], "ranked", "rank_ic"),
+        (["features=extended"], "ensemble", "mae"),
+        (["features=classic"], "ensemble", "mae"),
+        (["features=extended", "model=ranked"], "ranked", "rank_ic"),
+        (["experiment=history", "data.path=x"], "ranked", "rank_ic"),
+        (["experiment=classic"], "classic_ensemble", "mae"),
+        (["hpo.objective=sharpe_net"], "ranked", "sharpe_net"),
+    ],
+)
+def test_features_bring_the_model_that_suits_them_and_a_model_its_objective(
+    overrides: list[str], model: str, objective: str
+) -> None:
+    settings = check(compose(overrides))
+    assert (settings.model.name, settings.hpo.objective) == (model, objective)

@@ -200,6 +200,11 @@ def _table(path: Path, columns: list[str] | None = None, filters: Any = None) ->
         raise _unreadable(path, error) from None
 
 
+def release_unused_memory() -> None:
+    """Give back what Arrow keeps for reuse: after a read, as much again as the rows."""
+    pa.default_memory_pool().release_unused()
+
+
 def _frame(table: pa.Table) -> pd.DataFrame:
     rows: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     return rows.set_index(ROW).sort_index()

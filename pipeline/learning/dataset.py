@@ -72,10 +72,13 @@ class Dataset:
         return self.rows(np.flatnonzero(self.row_sessions.isin(sessions)))
 
     def rows(self, positions: np.ndarray) -> Dataset:
-        """The rows at these positions."""
-        return replace(
-            self, features=self.features.iloc[positions], returns=self.returns.iloc[positions]
-        )
+        """The rows at these positions; neighbours are not copied."""
+        own = positions if (np.diff(positions) != 1).any() else _stretch(positions)
+        return replace(self, features=self.features.iloc[own], returns=self.returns.iloc[own])
+
+
+def _stretch(positions: np.ndarray) -> slice:
+    return slice(positions[0], positions[-1] + 1) if len(positions) else slice(0)
 
 
 def join(

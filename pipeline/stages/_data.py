@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.errors import NotReady, TooFewSessions
 from pipeline.io import calendar
 from pipeline.io.providers import Provider, provider
-from pipeline.io.snapshots import SnapshotStore
+from pipeline.io.snapshots import SnapshotStore, release_unused_memory
 from pipeline.io.store import Store
 from pipeline.schemas import SESSION
 from pipeline.settings import Named, Settings
@@ -300,7 +300,9 @@ def dataset(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> Dat
     """Snapshots of these sessions joined to their labels."""
     from pipeline.learning.dataset import join
 
-    return join(snapshots(settings, sessions), store.labels(sessions[0], sessions[-1]))
+    found = join(snapshots(settings, sessions), store.labels(sessions[0], sessions[-1]))
+    release_unused_memory()
+    return found
 
 
 def require_rows(who: str, part: str, rows: Dataset, splitter: Splitter) -> None:

@@ -151,7 +151,7 @@ def _cautions(settings: Settings, dataset: Dataset) -> Iterator[str]:
     if target.ranked and symbols < FEW_TO_RANK:
         yield (
             f"model={settings.model.name} learns the order of the symbols, of which a session has "
-            f"{symbols}: for fewer than {FEW_TO_RANK} choose features=classic model=ensemble"
+            f"{symbols}: for fewer than {FEW_TO_RANK} choose features=classic"
         )
 
 

@@ -52,7 +52,7 @@ OURS = {
     "classic": ["experiment=classic"],
     "pruned": ["experiment=classic", "hpo.pruner=median"],
     "ensemble": [
-        "model=ensemble", "hpo=random", "hpo.objective=mae", "cv.folds=5", "cv.fold_sessions=8",
+        "model=ensemble", "hpo=random", "cv.folds=5", "cv.fold_sessions=8",
         "hpo.n_trials={lightgbm: 9, extra_trees: 12, hist_gradient_boosting: 9, ridge: 1}",
     ],
 }  # fmt: skip

@@ -32,7 +32,7 @@ def test_many_symbols_and_all_columns_need_no_caution():
 
 
 def test_columns_that_the_features_lack_are_named():
-    said = cautions(30, AGAINST[:1], "features=extended")
+    said = cautions(30, AGAINST[:1], "features=extended", "model=ranked")
 
     assert "rank_realised_volatility_63" in said
     assert "features of extended" in said
@@ -41,6 +41,6 @@ def test_columns_that_the_features_lack_are_named():
 
 @pytest.mark.parametrize(("override", "said"), [("model=ranked", True), ("model=ensemble", False)])
 def test_the_order_of_few_symbols_is_advised_against(override, said):
-    advice = "29: for fewer than 30 choose features=classic model=ensemble"
+    advice = "29: for fewer than 30 choose features=classic"
 
     assert (advice in cautions(29, AGAINST, override)) is said
