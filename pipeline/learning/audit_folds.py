@@ -13,8 +13,8 @@ import pandas as pd
 from pipeline.leaks import Checked, compared, places_of, together
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.folds import prepared_folds
-from pipeline.learning.models import Target
 from pipeline.learning.splits import Splitter
+from pipeline.learning.targets import Target
 
 Pair = tuple[np.ndarray, np.ndarray]
 """Row positions trained on and validated."""

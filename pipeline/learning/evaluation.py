@@ -17,7 +17,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.learning.dataset import Dataset
-from pipeline.learning.models import Target, fit, market_relative, predictions, preparation
+from pipeline.learning.models import fit, predictions, preparation
+from pipeline.learning.targets import Target, market_relative
 from pipeline.schemas import SESSION, SESSIONS_A_YEAR, SYMBOL
 
 StrategyReturns = Callable[[pd.Series], pd.Series]
@@ -195,7 +196,7 @@ def cv_metrics(
     Parameters
     ----------
     predictions
-        As ``models.calibrated`` gives them.
+        As `weights.calibrated` gives them.
     ordered
         The same with weights that are never all 0, for the rank IC: a fold without any weight
         would have no order.

@@ -10,8 +10,9 @@ import pandas as pd
 
 from pipeline.errors import TooFewSessions
 from pipeline.learning.dataset import Dataset
-from pipeline.learning.models import Target, preparation
+from pipeline.learning.models import preparation
 from pipeline.learning.splits import Splitter
+from pipeline.learning.targets import Target
 from pipeline.schemas import SESSION
 
 FITTED_TO_STOPPING = 3

@@ -18,8 +18,9 @@ from pipeline.leaks import Checked, compared, places_of, together
 from pipeline.learning import audit_folds, audit_skill
 from pipeline.learning.dataset import Dataset, join
 from pipeline.learning.folds import capped
-from pipeline.learning.models import Target, assemble, fit, predictions
+from pipeline.learning.models import assemble, fit, predictions
 from pipeline.learning.splits import Step, holdout_step
+from pipeline.learning.targets import Target
 from pipeline.market import audit as market_audit
 from pipeline.market.audit import Calculation, History, Recalculation, Rows
 from pipeline.market.labels import labels

@@ -23,8 +23,9 @@ from pipeline.io.files import replaced
 from pipeline.io.store import Store
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.evaluation import baselines, rank_ic
-from pipeline.learning.models import Target, assemble, fit, predictions
+from pipeline.learning.models import assemble, fit, predictions
 from pipeline.learning.splits import Step
+from pipeline.learning.targets import Target
 from pipeline.learning.threads import fit_workers
 from pipeline.settings import Settings
 from pipeline.stages import _build, _data, _search, _trading
@@ -101,7 +102,7 @@ def fitted(
     params
         By learner.
     weights
-        By learner; see `models.member_weights`.
+        By learner; see `learning.weights`.
     """
     target = Target(**settings.model.target.model_dump())
     unit, learners = target.unit(dataset), _build.learners(settings)

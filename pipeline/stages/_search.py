@@ -19,9 +19,11 @@ from pipeline.io import journal as journals
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.evaluation import OBJECTIVES, cv_metrics
 from pipeline.learning.folds import Fold, fold_of_row, prepared_folds, validated_returns
-from pipeline.learning.models import Learner, Target, calibrated, equal_weights, member_weights
+from pipeline.learning.models import Learner
 from pipeline.learning.search import search
+from pipeline.learning.targets import Target
 from pipeline.learning.trials import STATES, Trial, out_of_fold
+from pipeline.learning.weights import Weigh, calibrated, equal, stacked
 from pipeline.settings import Settings
 from pipeline.stages import _build, _search_report, _trial_runs
 from pipeline.trading.significance import deflated_sharpe, pbo, session_sharpe
@@ -134,13 +136,10 @@ def refitted_weights(settings: Settings, dataset: Dataset, chosen: Chosen) -> di
     return _weighing(settings)(returns, out_of_fold(best))
 
 
-def _weighing(
-    settings: Settings, least: float = 0.0
-) -> Callable[[pd.Series, pd.DataFrame], dict[str, float]]:
+def _weighing(settings: Settings, least: float = 0.0) -> Weigh:
     """How the learners' out-of-fold predictions become their weights."""
-    if settings.model.weights == "equal":
-        return lambda _, members: equal_weights(members)
-    return partial(member_weights, least=max(least, settings.model.least_slope))
+    weigh = {"equal": equal, "stacked": stacked}[settings.model.weights]
+    return partial(weigh, least=max(least, settings.model.least_slope))
 
 
 def _all_studies(

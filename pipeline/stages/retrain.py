@@ -18,8 +18,8 @@ from pipeline.io.store import Store
 from pipeline.learning import splits
 from pipeline.learning.dataset import Dataset, digest, model_inputs
 from pipeline.learning.evaluation import by_group, out_of_sample_metrics, rank_ic
-from pipeline.learning.models import Target
 from pipeline.learning.splits import Step
+from pipeline.learning.targets import Target
 from pipeline.settings import ROOT, Settings
 from pipeline.stages import (
     _build,

@@ -38,7 +38,8 @@ from pipeline.io import models, tracking
 from pipeline.learning.dataset import Dataset, model_inputs
 from pipeline.learning.evaluation import baselines, by_group, newey_west_t, r2, rank_ic
 from pipeline.learning.folds import capped
-from pipeline.learning.models import Target, preparation
+from pipeline.learning.models import preparation
+from pipeline.learning.targets import Target
 from pipeline.schemas import SESSION
 from pipeline.settings import Settings
 from pipeline.stages import _build, _data, _evaluation

@@ -12,8 +12,9 @@ from sklearn.model_selection import KFold, TimeSeriesSplit
 
 from pipeline.learning.audit_folds import Pair, Prepared, fitted_inside, fold_cuts, prepared_fold
 from pipeline.learning.dataset import Dataset
-from pipeline.learning.models import Target, preparation
+from pipeline.learning.models import preparation
 from pipeline.learning.splits import WalkForward
+from pipeline.learning.targets import Target
 
 SPLITTER = WalkForward(folds=2, fold_sessions=3, embargo_sessions=1, min_train_sessions=4)
 TARGET = Target()

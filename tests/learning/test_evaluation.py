@@ -25,7 +25,7 @@ from pipeline.learning.evaluation import (
     sharpe,
     spa_pvalue,
 )
-from pipeline.learning.models import Target
+from pipeline.learning.targets import Target
 from tests.soak.worlds import autocorrelated
 
 DAYS = pd.date_range("2024-01-01", periods=100)

@@ -13,8 +13,9 @@ from pipeline.learning.folds import (
     prepared_folds,
     validated_returns,
 )
-from pipeline.learning.models import Learner, Target
+from pipeline.learning.models import Learner
 from pipeline.learning.splits import CombinatorialBySession, WalkForward
+from pipeline.learning.targets import Target
 
 SPLITTER = WalkForward(folds=2, fold_sessions=3, embargo_sessions=1, min_train_sessions=4)
 RAW = Target(winsorise=0.0, relative=False)

@@ -17,10 +17,11 @@ from pipeline.errors import InvalidData, InvalidSettings, PipelineError
 from pipeline.learning.bench import Bench
 from pipeline.learning.evaluation import OBJECTIVES
 from pipeline.learning.folds import Fold, prepared_folds, validated_returns
-from pipeline.learning.models import Learner, Target
+from pipeline.learning.models import Learner
 from pipeline.learning.proposals import distributions
 from pipeline.learning.search import search
 from pipeline.learning.splits import CombinatorialBySession, WalkForward
+from pipeline.learning.targets import Target
 from pipeline.learning.trials import Trial, out_of_fold
 
 TREES = Learner(

@@ -9,10 +9,11 @@ from lightgbm import LGBMRegressor
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
 
 from pipeline.learning.folds import Fold, prepared_folds
-from pipeline.learning.models import Learner, Target
+from pipeline.learning.models import Learner
 from pipeline.learning.search import search
 from pipeline.learning.splits import WalkForward
 from pipeline.learning.stopping import trees_found
+from pipeline.learning.targets import Target
 
 LIGHT = Learner(
     "light",
