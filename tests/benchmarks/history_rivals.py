@@ -15,7 +15,9 @@ Rivals, each fitted at the same refit dates on the same rows of the same feature
   standardised in its session; 300,000 rows at most, whole sessions evenly spread: on all of them
   its 210 leaves take ten minutes a refit.
 
-The run may still be at work: its predictions are read when the rivals are done.
+Three tables: rank IC by year, R² by year, and the backtest of each by the run's strategy. What a
+refit forecast is kept in `artifacts/rivals`, so that a stopped benchmark goes on. The run may still
+be at work: its predictions are read when the rivals are done.
 """
 
 from __future__ import annotations
@@ -35,15 +37,17 @@ from sklearn.ensemble import (
 from sklearn.pipeline import make_pipeline
 
 from pipeline.io import models, tracking
+from pipeline.io.files import replaced
 from pipeline.learning.dataset import Dataset, model_inputs
-from pipeline.learning.evaluation import baselines, by_group, newey_west_t, r2, rank_ic
+from pipeline.learning.evaluation import baselines, by_group, rank_ic
 from pipeline.learning.folds import capped
 from pipeline.learning.models import preparation
 from pipeline.learning.targets import Target
 from pipeline.schemas import SESSION
 from pipeline.settings import Settings
-from pipeline.stages import _build, _data, _evaluation
+from pipeline.stages import _build, _data, _evaluation, _trading
 from pipeline.stages._runner import check, compose
+from pipeline.trading.performance import summary
 
 ROWS = 20_000
 QLIB_ROWS = 300_000
@@ -57,20 +61,26 @@ QLIB = {
 def main(run_id: str, overrides: list[str]) -> None:
     settings = check(compose(overrides))
     tracking.prepare(tracking.tracking_uri(), settings.tracking.experiment_name)
+    kept = settings.store.path.parent / "rivals" / run_id
+    kept.mkdir(parents=True, exist_ok=True)
     with _data.open_store(settings) as store:
         dataset = _data.dataset(settings, store, store.label_ready_sessions())
-    parts = []
-    for step in _data.walk_forward_steps(settings, dataset.sessions):
-        began = time.perf_counter()
-        predicted = dataset.at(step.predicted)
-        parts.append(rivals(settings, dataset.at(step.development), predicted))
-        spent = time.perf_counter() - began
-        print(f"\nrefit of {step.predicted[0]:%Y-%m-%d}, {spent:.0f} s")
-        print(table(predicted.returns, parts[-1]).to_string(), flush=True)
-    own = models.read_frame(run_id, models.PREDICTIONS).dropna()
-    forecasts = pd.concat(parts).reindex(own.index)
-    forecasts.insert(0, "own", own["prediction"])
-    print(table(own["intraday_return"], forecasts).to_string())
+        for step in _data.walk_forward_steps(settings, dataset.sessions):
+            path = kept / f"{step.predicted[0]:%Y-%m-%d}.parquet"
+            if not path.exists():
+                began = time.perf_counter()
+                part = rivals(settings, dataset.at(step.development), dataset.at(step.predicted))
+                replaced(path, part.to_parquet)
+                print(f"refit of {path.stem}: {time.perf_counter() - began:.0f} s", flush=True)
+        own = models.read_frame(run_id, models.PREDICTIONS).dropna()
+        forecasts = pd.concat(map(pd.read_parquet, sorted(kept.glob("*.parquet")))).reindex(own.index)
+        forecasts.insert(0, "own", own["prediction"])
+        returns = own["intraday_return"]
+        print(f"\nrank IC x 1000\n{skill(returns, forecasts, 'rank_ic', 1e3)}")
+        print(f"\nR2 x 10,000\n{skill(returns, forecasts, 'r2', 1e4)}")
+        days = pd.DatetimeIndex(own.index.get_level_values(SESSION).unique())
+        traded = _trading.market(settings, store, days)
+        print(f"\nbacktest\n{backtests(settings, forecasts, traded)}")
 
 
 def rivals(settings: Settings, development: Dataset, predicted: Dataset) -> pd.DataFrame:
@@ -109,23 +119,32 @@ def fixed(settings: Settings) -> _evaluation.Parameters:
     return {learner.name: learner.initial for learner in _build.learners(settings)}
 
 
-def table(returns: pd.Series, forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Rank IC by year and in all (x 1000), its t, and R² (x 10,000)."""
-    years = pd.Series(returns.index.get_level_values(SESSION).unique().year, dtype="int64")
-    years.index = returns.index.get_level_values(SESSION).unique()
+def skill(returns: pd.Series, forecasts: pd.DataFrame, metric: str, scale: float) -> str:
+    """A score by year and over all years, with the t of the rank IC."""
+    days = pd.DatetimeIndex(returns.index.get_level_values(SESSION).unique())
+    years, whole = pd.Series(days.year.astype(str), days), pd.Series("all", days)
     rows = {}
-    for name in forecasts:
-        values = forecasts[name]
-        varies = float(values.std()) > 0
-        ic = rank_ic(returns, values) if varies else pd.Series(dtype="float64")
-        yearly = by_group(returns, values, years)["rank_ic"] * 1e3 if len(ic) else {}
-        rows[name] = {
-            **dict(yearly),
-            "all": 1e3 * ic.mean() if len(ic) else np.nan,
-            "t": newey_west_t(ic) if len(ic) else np.nan,
-            "r2_e4": 1e4 * r2(returns, values),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").round(1)
+    for name, values in forecasts.items():
+        groups = [by_group(returns, values, group) for group in (years, whole)]
+        rows[name] = scale * pd.concat(groups)[metric]
+        if metric == "rank_ic":
+            scores = rank_ic(returns, values)
+            rows[name]["t"] = groups[1].loc["all", "rank_ic_t"]
+            rows[name]["plain t"] = scores.mean() / scores.std() * scores.count() ** 0.5
+    return pd.DataFrame(rows).T.round(1).to_string()
+
+
+def backtests(settings: Settings, forecasts: pd.DataFrame, traded: _trading.Market) -> str:
+    """Trades, Sharpe before and after costs, and return a year of each, by the same strategy."""
+    shown = ["trades", "gross_sharpe", "sharpe", "annualized_return", "break_even_bps"]
+    rows = {}
+    for name, values in forecasts.items():
+        found = summary(
+            _trading.books(settings, values.rename(_evaluation.PREDICTION), traded),
+            _trading.benchmark(traded),
+        )
+        rows[name] = [found.get(f"backtest/{key}", np.nan) for key in shown]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=shown).round(3).to_string()
 
 
 if __name__ == "__main__":
