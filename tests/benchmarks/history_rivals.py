@@ -73,7 +73,8 @@ def main(run_id: str, overrides: list[str]) -> None:
                 replaced(path, part.to_parquet)
                 print(f"refit of {path.stem}: {time.perf_counter() - began:.0f} s", flush=True)
         own = models.read_frame(run_id, models.PREDICTIONS).dropna()
-        forecasts = pd.concat(map(pd.read_parquet, sorted(kept.glob("*.parquet")))).reindex(own.index)
+        parts = [pd.read_parquet(path) for path in sorted(kept.glob("*.parquet"))]
+        forecasts = pd.concat(parts).reindex(own.index)
         forecasts.insert(0, "own", own["prediction"])
         returns = own["intraday_return"]
         print(f"\nrank IC x 1000\n{skill(returns, forecasts, 'rank_ic', 1e3)}")
