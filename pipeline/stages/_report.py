@@ -21,7 +21,7 @@ from pipeline.trading.promotion import Answer, GateResult, verdict
 
 if TYPE_CHECKING:
     from pipeline.stages._search import Chosen
-    from pipeline.stages.retrain import Work
+    from pipeline.stages._work import Work
 
 LEDGER = "ledger.parquet"
 """Every order of a backtest; `ledger.csv` is the same as text."""

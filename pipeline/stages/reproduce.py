@@ -20,6 +20,7 @@ from pipeline.settings import ROOT, Settings
 from pipeline.stages import _data, _evidence, _logged, retrain
 from pipeline.stages._recipe import learned_hashes
 from pipeline.stages._runner import command
+from pipeline.stages._work import Work, prepared
 
 log = logging.getLogger("pipeline.reproduce")
 
@@ -42,7 +43,7 @@ def run(settings: Settings) -> None:
     same = _settings_of(settings, original)
     differences = _differences(same, original)
     with _data.open_store(same) as store, tempfile.TemporaryDirectory() as folder:
-        work = retrain.prepared(same, store)
+        work = prepared(same, store)
         differences |= _of_data(settings, original, work)
         work = replace(work, journal=Path(folder))
         outcome = retrain.evaluated(same, store, work)
@@ -107,7 +108,7 @@ def _differences(same: Settings, original: Run) -> dict[str, str]:
     return found
 
 
-def _of_data(settings: Settings, original: Run, work: retrain.Work) -> dict[str, str]:
+def _of_data(settings: Settings, original: Run, work: Work) -> dict[str, str]:
     logged = original.data.tags["data_digest"]
     if work.digest == logged:
         return {}

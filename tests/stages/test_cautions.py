@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.learning.dataset import Dataset
 from pipeline.schemas import SESSION, SYMBOL
-from pipeline.stages import retrain
+from pipeline.stages import _work
 from pipeline.stages._runner import check, compose
 
 
@@ -21,7 +21,7 @@ def cautions(symbols: int, columns: list[str], *overrides: str) -> str:
         returns=pd.Series(np.zeros(len(rows)), rows),
         dropped={},
     )
-    return "\n".join(retrain._cautions(check(compose(overrides)), dataset))
+    return "\n".join(_work.cautions(check(compose(overrides)), dataset))
 
 
 AGAINST = ["rank_beta_252", "rank_realised_volatility_63"]
