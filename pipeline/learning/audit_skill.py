@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.leaks import NOWHERE, Checked, places_of, together
 from pipeline.learning.dataset import Dataset
-from pipeline.learning.evaluation import newey_west_t, rank_ic
+from pipeline.learning.scores import newey_west_t, rank_ic
 from pipeline.learning.splits import Step
 from pipeline.schemas import SESSION, SYMBOL
 

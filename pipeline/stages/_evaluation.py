@@ -22,8 +22,9 @@ from pipeline.io import tracking
 from pipeline.io.files import replaced
 from pipeline.io.store import Store
 from pipeline.learning.dataset import Dataset
-from pipeline.learning.evaluation import baselines, rank_ic
+from pipeline.learning.evaluation import baselines
 from pipeline.learning.models import assemble, fit, predictions
+from pipeline.learning.scores import rank_ic
 from pipeline.learning.splits import Step
 from pipeline.learning.targets import Target
 from pipeline.learning.threads import fit_workers

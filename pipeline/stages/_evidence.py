@@ -10,7 +10,7 @@ import pandas as pd
 from mlflow.entities import Run
 
 from pipeline.io import tracking
-from pipeline.learning.evaluation import (
+from pipeline.learning.scores import (
     rank_ic,
     rank_ic_aged,
     session_losses,

@@ -13,7 +13,7 @@ import mlflow
 import pandas as pd
 
 from pipeline.io.store import Store
-from pipeline.learning.evaluation import newey_west_t, rank_ic
+from pipeline.learning.scores import newey_west_t, rank_ic
 from pipeline.schemas import SESSION, SYMBOL, UNIVERSE_INDEX
 from pipeline.settings import Settings
 from pipeline.stages import _data, _evidence

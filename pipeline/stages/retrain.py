@@ -12,7 +12,8 @@ from sklearn.pipeline import Pipeline
 from pipeline.io import models, registry, tracking
 from pipeline.io.store import Store
 from pipeline.learning.dataset import model_inputs
-from pipeline.learning.evaluation import by_group, out_of_sample_metrics, rank_ic
+from pipeline.learning.evaluation import by_group, out_of_sample_metrics
+from pipeline.learning.scores import rank_ic
 from pipeline.settings import Settings
 from pipeline.stages import (
     _data,

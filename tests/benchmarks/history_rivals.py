@@ -39,9 +39,10 @@ from sklearn.pipeline import make_pipeline
 from pipeline.io import models, tracking
 from pipeline.io.files import replaced
 from pipeline.learning.dataset import Dataset, model_inputs
-from pipeline.learning.evaluation import baselines, by_group, rank_ic
+from pipeline.learning.evaluation import baselines, by_group
 from pipeline.learning.folds import capped
 from pipeline.learning.models import preparation
+from pipeline.learning.scores import rank_ic
 from pipeline.learning.targets import Target
 from pipeline.schemas import SESSION
 from pipeline.settings import Settings

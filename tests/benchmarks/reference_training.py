@@ -34,8 +34,8 @@ from sklearn.ensemble import (
 )
 from sklearn.pipeline import make_pipeline
 
-from pipeline.learning.evaluation import mae, r2, rank_ic
 from pipeline.learning.models import preparation
+from pipeline.learning.scores import mae, r2, rank_ic
 from pipeline.stages import _data
 from pipeline.stages._runner import check, compose
 

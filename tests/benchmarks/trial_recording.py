@@ -1,8 +1,8 @@
-"""What recording trials as runs costs a search of 201 trials on the embedded sample.
+"""What recording trials as runs costs a search of 200 trials on the embedded sample.
 
     python -m tests.benchmarks.trial_recording [overrides]
 
-One `retrain` with `hpo.n_trials=67` for each of the three default learners, in this process. CPU
+One `retrain` with `hpo.n_trials=100` for each of the two default learners, in this process. CPU
 seconds of the thread that records are compared with those of the whole search; waited is the time
 for which the search stood still because a trial was not recorded yet.
 """
@@ -62,6 +62,6 @@ if __name__ == "__main__":
     _trial_runs._log, _trial_runs.recorded = timed_log, timed_recorded
     _search._all_studies = timed_studies
     with tempfile.TemporaryDirectory() as folder:
-        own = ["hpo.n_trials=67", f"store.path={folder}/store.db"]
+        own = ["hpo.n_trials=100", f"store.path={folder}/store.db"]
         sys.argv[1:] = [*own, f"tracking.uri=sqlite:///{folder}/mlflow.db", *sys.argv[1:]]
         command("retrain", retrain.run)

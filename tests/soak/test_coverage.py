@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.learning.evaluation import newey_west_t, spa_pvalue
+from pipeline.learning.evaluation import spa_pvalue
+from pipeline.learning.scores import newey_west_t
 from pipeline.schemas import SESSIONS_A_YEAR
 from pipeline.trading import significance
 from tests.soak.worlds import WORLDS, World, autocorrelated, trading_rarely
