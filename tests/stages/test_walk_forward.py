@@ -114,6 +114,18 @@ def wait_for_steps(folder: Path, count: int) -> list[Path]:
     raise AssertionError("no step was finished within two minutes")
 
 
+def test_a_walk_is_reproduced_to_the_last_bit_by_more_workers(walked: Project) -> None:
+    run = next(r for r in walked.runs("retrain") if r.data.tags["evaluation"] == "walk_forward")
+
+    walked.python("reproduce", f"reproduce.run_id={run.info.run_id}", "compute.workers=4")
+
+    found = walked.newest("reproduce").data.metrics
+    assert found["reproduce/equal"] == 1
+    assert found["reproduce/metrics"] > 60
+    assert found["reproduce/largest_difference"] == 0
+    assert found["reproduce/largest_prediction_difference"] == 0
+
+
 def test_a_later_quick_refit_of_the_recipe_is_judged_by_the_walk(walked: Project) -> None:
     walked.python("retrain", "experiment=quick")
     quick, walk = walked.runs("retrain")[:2]
