@@ -93,8 +93,7 @@ def design_effect(scores: pd.Series) -> float:
 
     Kish (1965), Survey Sampling, with sessions as clusters: the variance of the scores' sum when
     those of a session move together, over that of independent ones. Symbols of a sector, or of
-    the same volatility, move together: two to six rows of a panel of 500 tell as much as
-    one.
+    the same volatility, do: in a panel of 500, two to six rows tell as much as one.
 
     Parameters
     ----------
