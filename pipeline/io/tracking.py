@@ -8,6 +8,7 @@ import getpass
 import json
 import logging
 import os
+import re
 import socket
 import sqlite3
 import time
@@ -184,6 +185,15 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
         tagged = mlflow.get_run(run.info.run_id).data.tags
         if "verdict" not in tagged:
             mlflow.set_tag("verdict", "done")
+
+
+def metric_name(*parts: str) -> str:
+    """A metric's name of these parts, what MLflow does not take in one left out.
+
+    >>> metric_name("ingest/quarantined", "row given twice, kept once (5%)")
+    'ingest/quarantined/row given twice kept once 5'
+    """
+    return "/".join(re.sub(r"[^\w\-. :]", "", part) if i else part for i, part in enumerate(parts))
 
 
 def log_settings(settings: Mapping[str, Any], sections: Sequence[str]) -> None:

@@ -96,5 +96,6 @@ def named(late: pd.Series, most: int = 10) -> str:
 def ages(store: Store, late: pd.Series, needed: pd.Timestamp, symbols: pd.Series) -> list[int]:
     """Sessions by which the newest bar of each symbol is older than the one needed; 0: it is it."""
     sessions = store.sessions()
-    days = symbols.map(late).fillna(needed)
-    return [int(((sessions > day) & (sessions <= needed)).sum()) for day in days]
+    newest = {symbol: late.get(symbol, needed) for symbol in symbols.unique()}
+    age = {s: int(((sessions > day) & (sessions <= needed)).sum()) for s, day in newest.items()}
+    return [age[symbol] for symbol in symbols]

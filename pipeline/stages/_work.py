@@ -149,7 +149,7 @@ def _log_inputs(settings: Settings, work: Work) -> None:
             "data/sessions": len(development.sessions),
             "data/symbols": development.features.index.get_level_values("symbol").nunique(),
             "data/dropped_rows": sum(dropped.values()),
-            **{f"data/dropped/{reason}": n for reason, n in dropped.items()},
+            **{tracking.metric_name("data/dropped", reason): n for reason, n in dropped.items()},
         }
     )
     mlflow.set_tags(

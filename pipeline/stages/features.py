@@ -7,6 +7,7 @@ import logging
 import mlflow
 import pandas as pd
 
+from pipeline.io import tracking
 from pipeline.io.store import Store
 from pipeline.market.features import (
     FeatureInputs,
@@ -62,7 +63,9 @@ def run(settings: Settings) -> None:
     )  # fmt: skip
     for reason in why:
         log.info("features: rebuilt %d months from %s on: %s", months, f"{wanted[0]:%Y-%m}", reason)
-    left_out = {f"features/left_out/{reason}": n for reason, n in built.left_out.items()}
+    left_out = {
+        tracking.metric_name("features/left_out", reason): n for reason, n in built.left_out.items()
+    }
     mlflow.log_metrics({"features/rows": len(rows), "features/months": months, **left_out})
 
 

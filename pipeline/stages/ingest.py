@@ -9,6 +9,7 @@ from typing import cast
 import mlflow
 import pandas as pd
 
+from pipeline.io import tracking
 from pipeline.io.bulk import Written
 from pipeline.io.increments import Increment, increment
 from pipeline.io.news import News, mark, news
@@ -66,7 +67,10 @@ def run(settings: Settings) -> None:
             "ingest/gaps": len(read.stocks.gaps),
             "ingest/set_aside": len(set_aside),
             "ingest/withdrawn": sum(len(part.gone) for part in found.values()),
-            **{f"ingest/quarantined/{reason}": int(count) for reason, count in reasons.items()},
+            **{
+                tracking.metric_name("ingest/quarantined", str(reason)): int(count)
+                for reason, count in reasons.items()
+            },
         }
     )
     if not unchanging:

@@ -25,6 +25,16 @@ def test_ingest_tells_how_files_were_read_and_then_is_up_to_date(tmp_path: Path)
     assert "nothing was taken of BAD.csv" in again
 
 
+def test_a_row_given_twice_is_kept_once_and_counted(tmp_path: Path) -> None:
+    lines = rows()
+    write(tmp_path / "prices/ABC.csv", HEADER, *lines, lines[1])
+    project = Project(tmp_path)
+    project.python("ingest", "data=files", f"data.path={tmp_path / 'prices'}")
+    metrics = project.newest("ingest").data.metrics
+    assert metrics["ingest/rows"] == 5
+    assert metrics["ingest/quarantined/row given twice kept once"] == 1
+
+
 def test_what_files_alone_understand_is_refused_elsewhere_and_a_path_is_needed(
     tmp_path: Path,
 ) -> None:

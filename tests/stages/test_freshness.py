@@ -74,6 +74,14 @@ def test_symbols_without_the_bar_needed_are_named(store):
     assert ages == [0, 1, 3]
 
 
+def test_on_an_ordinary_evening_nobody_is_late(store):
+    store.write_bars(bars({"A": 5, "B": 5, "C": 5, "D": 5}))
+    late = _freshness.stale(settings(), store, DAYS[-1])
+    assert late.empty
+    assert _freshness.ages(store, late, DAYS[-1], pd.Series(["B", "A"])) == [0, 0]
+    assert _freshness.ages(store, late, DAYS[-1], pd.Series([], dtype="str")) == []
+
+
 def test_too_many_of_them_are_refused_by_name(store):
     with pytest.raises(Refused) as refused:
         _freshness.stale(settings(), store, DAYS[-1])
