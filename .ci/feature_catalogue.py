@@ -31,9 +31,10 @@ def page() -> str:
 
     parts = [HEADER]
     for name, features in FEATURE_SETS.items():
+        needed = warm_up(features, _min_history(name))
         parts.append(
             f"\n## {name}\n\n{len(features)} features; "
-            f"{warm_up(features)} sessions are loaded before the first one asked for.\n\n"
+            f"{needed} sessions are loaded before the first one asked for.\n\n"
         )
         table = catalogue(features)
         parts.append("| " + " | ".join(column.replace("_", " ") for column in table) + " |\n")
@@ -42,6 +43,13 @@ def page() -> str:
             cells = [f"`{values.name}`", *(_cell(value) for value in values[1:])]
             parts.append("| " + " | ".join(cells) + " |\n")
     return "".join(parts)
+
+
+def _min_history(name: str) -> int:
+    import yaml
+
+    chosen = yaml.safe_load((ROOT / "conf" / "features" / f"{name}.yaml").read_text())
+    return int(chosen["min_history"])
 
 
 def _cell(value: object) -> str:

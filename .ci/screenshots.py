@@ -34,9 +34,9 @@ def main(folder: Path) -> None:
     from mlflow import MlflowClient
 
     sys.path.insert(0, str(ROOT))
-    from pipeline.io import tracking
+    from pipeline.io.tracking import experiment
 
-    client = MlflowClient(tracking.tracking_uri())
+    client = MlflowClient(experiment.tracking_uri())
     runs = client.search_runs(
         ["0"],
         "attributes.status = 'FINISHED' and tags.stage = 'retrain'",

@@ -2,6 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.commands import Command
+from pipeline.secrets import masked
+
+Next = str | Command | Sequence[str | Command]
+"""What to run next: one command, or several of which each needs the one before to end well."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong value: where it stands, what it is, what it should be.
+
+    Examples
+    --------
+    >>> str(Fault("seed", "got -1", "Input should be greater than or equal to 0"))
+    'seed: got -1; Input should be greater than or equal to 0'
+    >>> str(Fault("backtest.sweep", "1,600 combinations", "at most 1,000"))
+    'backtest.sweep: 1,600 combinations; at most 1,000'
+    """
+
+    key: str
+    """Dotted key of the configuration, or an override as it was typed; empty: the whole."""
+    found: str
+    """What it is; empty where that helps nobody."""
+    needed: str = ""
+    """What it should be; empty where `found` says it."""
+
+    def __str__(self) -> str:
+        text = "; ".join(part for part in (self.found, self.needed) if part)
+        return masked(f"{self.key}: {text}" if self.key else text)
+
+    def under(self, section: str) -> Fault:
+        """The same fault with its key inside a section."""
+        return replace(self, key=f"{section}.{self.key}" if self.key else section)
+
 
 class PipelineError(Exception):
     """Root of every error the pipeline raises on purpose.
@@ -14,35 +51,68 @@ class PipelineError(Exception):
         What was found.
     needed
         What is needed instead.
-    next_command
-        The command to run next, or an empty string where none helps.
+    next
+        The command to run next, several of them, or an empty string where none helps.
     """
 
     exit_code = 2
     verdict = "fault"
 
-    def __init__(self, who: str, found: str, needed: str, next_command: str = "") -> None:
+    def __init__(self, who: str, found: str, needed: str, next: Next = "") -> None:
         self.who = who
         self.found = found
         self.needed = needed
-        self.next_command = next_command
-        super().__init__(who, found, needed, next_command)
+        self.next = next
+        super().__init__(who, found, needed, next)
+
+    @property
+    def next_command(self) -> str:
+        """The line to paste, in the form this process was started in."""
+        steps = [self.next] if isinstance(self.next, str | Command) else self.next
+        return " && ".join(map(str, steps))
 
     def __str__(self) -> str:
         lines = [f"{self.who}: {self.found}", f"  needed: {self.needed}"]
         if self.next_command:
             lines.append(f"  next:   {self.next_command}")
-        return "\n".join(lines)
+        return masked("\n".join(lines))
 
 
 class InvalidSettings(PipelineError):
-    """The composed configuration holds wrong keys or values."""
+    """The composed configuration, or a part of it, holds wrong keys or values.
 
+    Parameters
+    ----------
+    faults
+        Every fault, of which ``found`` is made where it is left out.
+    """
+
+    exit_code = 1
     verdict = "invalid settings"
+
+    def __init__(
+        self,
+        who: str,
+        found: str = "",
+        needed: str = "other values",
+        next: Next = "",
+        *,
+        faults: Iterable[Fault] = (),
+    ) -> None:
+        unique = tuple(dict.fromkeys(faults))
+        super().__init__(who, found or "; ".join(map(str, unique)), needed, next)
+        self.faults = unique or (Fault("", self.found, self.needed),)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), self.args, {"faults": self.faults})
 
 
 class InvalidData(PipelineError):
     """A source delivered something that cannot be read without guessing."""
+
+
+class Damaged(InvalidData):
+    """A file of the project is not as it was written."""
 
 
 class StoreTooOld(PipelineError):

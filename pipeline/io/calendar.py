@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +17,11 @@ AMERICAN = ("XNYS", "XNAS", "NYSE", "NASDAQ", "XASE", "ARCX", "BATS")
 MONTH = pd.Timedelta(days=30)
 """No exchange here is closed for longer."""
 
+YEAR = pd.Timedelta(days=366)
+
+USUAL_YEARS = (2014, 2023)
+"""Ten years; every calendar is known for the last of them."""
+
 FIRST_YEAR = 1990
 """Calendars begin here or earlier: a longer one takes no longer to make, a second one does."""
 
@@ -28,17 +34,21 @@ class Calendar:
     name
         Of the calendar in ``exchange_calendars``.
 
+    Attributes
+    ----------
+    begins, ends
+        First and last day that it is known for; it has no session outside of them.
+
     Raises
     ------
     InvalidSettings
         There is no calendar of this name.
-    InvalidData
-        It begins later, or ends earlier.
     """
 
     def __init__(self, name: str, first: pd.Timestamp, last: pd.Timestamp) -> None:
         self.name = name
         self.last = last
+        self.begins, self.ends = bounds(name)
         self._whole = _covering(name, first.year, last.year)
         closes = self._whole.closes.dt.tz_localize(None)
         self._closes = closes[(closes.index >= first) & (closes.index <= last)]
@@ -53,6 +63,10 @@ class Calendar:
         """Whether each day is a session."""
         return np.asarray(pd.DatetimeIndex(days).isin(self.sessions))
 
+    def closes_of(self, days: np.ndarray) -> np.ndarray:
+        """When each session closes, in UTC (naive); NaT for a day that is none."""
+        return self._closes.reindex(pd.DatetimeIndex(days)).to_numpy().astype("datetime64[us]")
+
     def short(self) -> pd.DatetimeIndex:
         """Sessions that close early."""
         return self.sessions.intersection(_named(self._whole.early_closes))
@@ -64,14 +78,36 @@ def sessions(name: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIn
 
 
 def next_session(name: str, last: pd.Timestamp) -> pd.Timestamp:
-    """The first session after a day."""
+    """The first session after a day.
+
+    Raises
+    ------
+    InvalidData
+        The calendar is not known for so late a day.
+    """
     later = sessions(name, last + pd.Timedelta(days=1), last + MONTH)
+    if later.empty:
+        ends = bounds(name)[1]
+        given = f"no session of {name} is known after {last:%Y-%m-%d}: its holidays are published"
+        needed = "a newer exchange_calendars, or another data.exchange_calendar"
+        raise InvalidData("data", f"{given} until {ends:%Y-%m-%d}", needed)
     return pd.Timestamp(later[0])
+
+
+def sessions_a_year(name: str) -> int:
+    """Sessions of a usual year of this exchange, such as 252 of New York and 365 of coins.
+
+    >>> sessions_a_year("XNYS"), sessions_a_year("24/7")
+    (252, 365)
+    """
+    first, last = USUAL_YEARS
+    days = sessions(name, pd.Timestamp(first, 1, 1), pd.Timestamp(last, 12, 31))
+    return round(len(days) / days.year.nunique())
 
 
 def timezone(name: str) -> str:
     """Of the exchange, such as ``America/New_York``."""
-    return str(_covering(name, 2020, 2020).tz)
+    return str(_covering(name, *USUAL_YEARS).tz)
 
 
 def last_opened(name: str, now: pd.Timestamp) -> pd.Timestamp:
@@ -95,28 +131,52 @@ def _named(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(days.as_unit("us").to_numpy(), name=SESSION)
 
 
+def bounds(name: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """First and last day that a calendar is known for.
+
+    Raises
+    ------
+    InvalidSettings
+        There is no calendar of this name.
+    """
+    factory = _factory(name)
+    first, last = factory.bound_min(), factory.bound_max()
+    return (
+        pd.Timestamp.min.ceil("D") if first is None else pd.Timestamp(first),
+        pd.Timestamp.max.floor("D") if last is None else pd.Timestamp(last),
+    )
+
+
 def _covering(name: str, first_year: int, last_year: int) -> Any:
-    """A calendar of these years and around them, as far as it goes."""
-    try:
-        return _calendar(name, min(first_year, FIRST_YEAR), last_year // 10 * 10 + 9)
-    except ValueError:  # not all of them reach so far
-        pass
-    try:
-        return _calendar(name, first_year, last_year)
-    except ValueError as error:
-        raise InvalidData("data", f"{name}, {first_year}: {error}", "bars of other years") from None
+    """A calendar of these years and around them, as far as it is known."""
+    begins, ends = bounds(name)
+    first = max(pd.Timestamp(min(first_year, FIRST_YEAR), 1, 1), begins)
+    last = min(pd.Timestamp(last_year // 10 * 10 + 9, 12, 31), ends)
+    if first >= last:  # years outside of those known: none of the days asked for is a session
+        first, last = (begins, begins + YEAR) if last <= begins else (ends - YEAR, ends)
+    return _calendar(name, first, last)
 
 
 @lru_cache(maxsize=8)
-def _calendar(name: str, first_year: int, last_year: int) -> Any:
-    import exchange_calendars
-    from exchange_calendars.errors import InvalidCalendarName
+def _calendar(name: str, first: pd.Timestamp, last: pd.Timestamp) -> Any:
+    # Without `start` only twenty years are covered.
+    return _factory(name)(start=first, end=last)
 
-    try:
-        # Without `start` only twenty years are covered.
-        return exchange_calendars.get_calendar(
-            name, start=f"{first_year}-01-01", end=f"{last_year}-12-31"
-        )
-    except InvalidCalendarName as error:
+
+@lru_cache(maxsize=8)
+def _factory(name: str) -> Any:
+    """The class of a calendar, by its name or another one of it."""
+    from exchange_calendars import calendar_utils
+
+    from pipeline.io.calendar_offsets import repair
+
+    repair()
+    dispatcher = calendar_utils.global_calendar_dispatcher
+    names = dispatcher.get_calendar_names()
+    if name not in names:
         given = f"data.exchange_calendar={name!r}"
-        raise InvalidSettings("data", given, "a name of exchange_calendars, as XNYS") from error
+        similar = difflib.get_close_matches(name.upper(), names, 5, 0.5)
+        needed = "a name of exchange_calendars, as XNYS"
+        needed += f"; similar ones: {', '.join(similar)}" if similar else ""
+        raise InvalidSettings("data", given, needed)
+    return dispatcher._calendar_factories[dispatcher.resolve_alias(name)]

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and are found out when they are not as written."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+DAMAGED = ".damaged"
+"""Ending of the name under which a damaged file is kept."""
 
-def replaced(path: Path, write: Callable[[Path], Any]) -> None:
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary neighbour, then put it in the place of `path` at once.
 
     Both the content and the name survive a power cut; a killed writer leaves only the neighbour.
@@ -16,12 +19,31 @@ def replaced(path: Path, write: Callable[[Path], Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
     write(temporary)
-    _flush(temporary)
+    flush(temporary)
     temporary.replace(path)
-    _flush(path.parent)
+    flush(path.parent)
 
 
-def _flush(path: Path) -> None:
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that nothing reads it and somebody may still look at it.
+
+    Returns
+    -------
+    Path
+        Its new name, free before: ``<name>.damaged``, ``<name>.damaged2`` and so on.
+    """
+    number = 1
+    while (aside := path.with_name(f"{path.name}{DAMAGED}{number if number > 1 else ''}")).exists():
+        number += 1
+    path.rename(aside)
+    flush(path.parent)
+    return aside
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows opens no folder
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

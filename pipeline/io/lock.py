@@ -7,6 +7,7 @@ process that holds it, so a killed writer never leaves a stale lock behind.
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import StoreLocked
+from pipeline.commands import Command
+from pipeline.errors import Damaged, StoreLocked
 
 BEGIN = "BEGIN IMMEDIATE"
 
@@ -36,6 +38,13 @@ def writer_lock(path: Path, stage: str, timeout_seconds: float) -> Iterator[None
             if "locked" not in str(error):
                 raise
             raise _locked(path, stage, _holder(file)) from None
+        except sqlite3.DatabaseError as error:
+            raise Damaged(
+                stage,
+                f"the lock file {path} is damaged: {error}",
+                "it removed while no command of this project runs; it holds no data",
+                shlex.join(["rm", str(path)]),
+            ) from None
         yield
 
 
@@ -69,5 +78,5 @@ def _locked(path: Path, stage: str, holder: tuple | None) -> StoreLocked:
         stage,
         f"'{other}' (process {pid} on {host}, since {since} UTC) is writing to {path.stem}",
         "one writer at a time: wait for it, or stop that process",
-        "mlflow run . -e status",
+        Command("status"),
     )

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import hashlib
 import os
 import platform
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import psutil
+
+from pipeline.commands import RUN_ID
+from pipeline.contract import Tags
+
+NOBODY = "unknown"
+DEAD = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+CLOCK_STEP_SECONDS = 60.0
+"""A start is told by the clock, which may be set while the process runs."""
 
 
 def tags() -> dict[str, str]:
     """Host, pid and start of this process: enough to tell later whether it still runs."""
     pid = os.getpid()
     return {
-        "process.host": socket.gethostname(),
-        "process.pid": str(pid),
-        "process.started": started(pid),
+        Tags.PROCESS_HOST: socket.gethostname(),
+        Tags.PROCESS_ID: str(pid),
+        Tags.PROCESS_STARTED: started(pid),
     }
+
+
+def user() -> str:
+    """Name of the person who runs this process; a container's user may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return NOBODY
 
 
 def git_state(folder: Path) -> dict[str, str]:
@@ -32,16 +52,16 @@ def git_state(folder: Path) -> dict[str, str]:
         )
     except (OSError, subprocess.SubprocessError):
         return {}
-    return {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
+    return {Tags.GIT_COMMIT: commit, Tags.GIT_DIRTY: str(bool(changes)).lower()}
 
 
 def environment(root: Path) -> dict[str, str]:
     """What the last bits of a calculation depend on beside code and data."""
     pins = (root / "conda.yaml").read_bytes()
     return {
-        "environment.lock": hashlib.sha256(pins).hexdigest()[:12],
-        "environment.python": platform.python_version(),
-        "environment.processor": _processor(),
+        Tags.ENVIRONMENT: hashlib.sha256(pins).hexdigest()[:12],
+        Tags.PYTHON: platform.python_version(),
+        Tags.PROCESSOR: _processor(),
     }
 
 
@@ -57,22 +77,56 @@ def _processor() -> str:
 
 def alive(identity: Mapping[str, str]) -> bool:
     """Whether the process of these tags still runs on this host."""
-    pid = int(identity.get("process.pid", "0"))
     try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
+        pid, began = int(identity[Tags.PROCESS_ID]), float(identity[Tags.PROCESS_STARTED])
+        return pid > 0 and abs(began - float(started(pid))) < CLOCK_STEP_SECONDS
+    except (KeyError, ValueError):
         return False
-    except PermissionError:
-        return True
-    return pid > 0 and identity.get("process.started") == started(pid)
 
 
 def started(pid: int) -> str:
-    """Start of a process in clock ticks since boot (Linux), else an empty string.
+    """Start of a process in seconds since 1970; empty where there is none, or a dead one.
 
-    A pid alone is used again; pid and start are not. Source: proc(5), field 22 of ``stat``.
+    A pid alone is used again; pid and start are not.
     """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
+        other = psutil.Process(pid)
+        with other.oneshot():
+            return "" if other.status() in DEAD else f"{other.create_time():.2f}"
+    except (psutil.Error, OverflowError, ValueError):
         return ""
+
+
+def having_open(file: Path) -> list[int]:
+    """Other processes that have a file open, of those that this one may look into."""
+    return [pid for pid, files in _open_files() if str(file) in files and pid != os.getpid()]
+
+
+def _open_files() -> Iterator[tuple[int, set[str]]]:
+    for other in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            yield other.pid, {opened.path for opened in other.open_files()}
+
+
+def working_on_run(run_id: str, opened_at: float) -> bool:
+    """Whether a process may still adopt a run that ``mlflow run`` opened.
+
+    That is the stage started for it, known by its environment, or ``mlflow run`` itself, which
+    may be making an environment: one that was started before the run was.
+
+    Parameters
+    ----------
+    opened_at
+        Seconds since 1970.
+    """
+    for other in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if other.pid == os.getpid() or other.status() in DEAD:
+                continue
+            if other.environ().get(RUN_ID) == run_id:
+                return True
+            words = other.cmdline()
+            is_mlflow = any(Path(word).name in ("mlflow", "mlflow.exe") for word in words[:3])
+            if is_mlflow and "run" in words and other.create_time() <= opened_at:
+                return True
+    return False

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from sklearn.ensemble import VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder
 
-from pipeline.errors import InvalidSettings
 from pipeline.learning.dataset import Dataset, model_inputs
+from pipeline.learning.learner import Learner
 from pipeline.learning.targets import Target
 from pipeline.learning.threads import single_threaded
 
@@ -26,57 +25,6 @@ IMPUTED_AT_ONCE = 30
 
 ZERO = "zero_forecast"
 """Name of the ensemble's member that always forecasts 0."""
-
-
-@dataclass(frozen=True)
-class Learner:
-    """A base learner: how it is built and what is searched.
-
-    Attributes
-    ----------
-    build
-        Makes an unfitted scikit-learn regressor from keyword parameters.
-    initial
-        Parameters of the first trial; those outside ``space`` hold for every trial.
-    space
-        ``{parameter: {"type": "float"|"int"|"categorical", "low", "high", "log", "step",
-        "choices"}}``; empty = nothing to search.
-    scale
-        Whether the learner wants standardised inputs.
-    recent_sessions
-        Learn from the rows of that many newest sessions only; None: from all given.
-    """
-
-    name: str
-    build: Callable[..., Any]
-    initial: Mapping[str, Any] = field(default_factory=dict)
-    space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    scale: bool = False
-    recent_sessions: int | None = None
-
-    def __post_init__(self) -> None:
-        missing = sorted(set(self.space) - set(self.initial))
-        if missing:
-            raise InvalidSettings(
-                "model",
-                f"{self.name}: searched but without initial value: {missing}",
-                f"model.learners.{self.name}.initial.<parameter> for each",
-            )
-
-    def estimator(self, params: Mapping[str, Any] | None = None, *, seed: int = 0) -> Any:
-        """Unfitted estimator with ``initial`` overridden by ``params``."""
-        estimator = self.build(**{**self.initial, **(params or {})})
-        if "random_state" in estimator.get_params():
-            estimator.set_params(random_state=seed)
-        if not self.scale:
-            return estimator
-        return Pipeline([("scale", StandardScaler()), ("learner", estimator)])
-
-    def newest(self, ages: np.ndarray) -> slice:
-        """The rows to learn from, of rows from old to new of these ``Dataset.ages``."""
-        if self.recent_sessions is None:
-            return slice(None)
-        return slice(int((ages >= self.recent_sessions).sum()), None)
 
 
 def preparation(numeric: Sequence[str], categorical: Sequence[str]) -> ColumnTransformer:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from pipeline.learning.dataset import Dataset
 from pipeline.schemas import SECTOR, SESSION
+from pipeline.values import Value
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Value):
     """How the open-to-close return is treated before a fit.
 
     Everything is fitted on the rows given, session by session: nothing has to be stored, and no
@@ -28,7 +28,7 @@ class Target:
     relative
         ``"none"``; ``"market"``: minus the session's mean; ``"sector"``: minus the session's
         mean in the symbol's sector.
-    against
+    neutralise
         Numeric columns, such as a beta: of each session only what a least-squares fit on those
         that the dataset has leaves unexplained is kept; see ``missing``.
     ranked
@@ -36,10 +36,10 @@ class Target:
         and every size of move the same weight. `unit` leads back to returns.
     """
 
-    winsorise: float = 0.01
-    relative: Literal["none", "market", "sector"] = "market"
-    against: tuple[str, ...] = ()
-    ranked: bool = False
+    winsorise: Annotated[float, Field(ge=0, lt=0.5)]
+    relative: Literal["none", "market", "sector"]
+    neutralise: tuple[str, ...]
+    ranked: bool
 
     def scored(self, returns: pd.Series) -> pd.Series:
         """What the model is asked to forecast, unclipped, as a return."""
@@ -48,9 +48,9 @@ class Target:
     def treated(self, dataset: Dataset) -> pd.Series:
         """What a learner is fitted on."""
         values = session_ranks(dataset.returns) if self.ranked else dataset.returns
-        if self.relative == "market" or self.against:
+        if self.relative == "market" or self.neutralise:
             values = market_relative(values)
-        if self.relative == "sector" or self.against:
+        if self.relative == "sector" or self.neutralise:
             values = self._unexplained(values, dataset)
         if self.ranked:
             return session_ranks(values)
@@ -58,8 +58,8 @@ class Target:
         return values.clip(low, high)
 
     def missing(self, columns: Collection[str] | pd.Index) -> list[str]:
-        """Names of ``against`` that are none of these columns."""
-        return [name for name in self.against if name not in columns]
+        """Names of ``neutralise`` that are none of these columns."""
+        return [name for name in self.neutralise if name not in columns]
 
     def unit(self, dataset: Dataset) -> float:
         """Return that one unit of the treated target stands for; 1 where it is a return.
@@ -72,7 +72,7 @@ class Target:
 
     def _unexplained(self, values: pd.Series, dataset: Dataset) -> pd.Series:
         sectors = dataset.features[SECTOR].factorize()[0] if self.relative == "sector" else None
-        there = [name for name in self.against if name in dataset.features]
+        there = [name for name in self.neutralise if name in dataset.features]
         columns = dataset.features[there].to_numpy(dtype="float64")
         left = unexplained(values.to_numpy(), dataset.session_codes, columns, sectors)
         return pd.Series(left, values.index, name=values.name)

@@ -20,11 +20,11 @@ Weigh = Callable[[pd.Series, pd.DataFrame], dict[str, float]]
 """Returns and out-of-fold forecasts (rows x learners) -> weight by learner."""
 
 
-def calibration_slope(returns: pd.Series, predictions: pd.Series, least: float = 0.0) -> float:
-    """Slope through the origin of out-of-fold returns on predictions, clipped to [least, 1].
+def calibration_slope(returns: pd.Series, predictions: pd.Series, min_slope: float = 0.0) -> float:
+    """Slope through the origin of out-of-fold returns on predictions, clipped to [min_slope, 1].
 
-    Mincer and Zarnowitz (1969) without the intercept. ``least`` where the predictions do not
-    vary. A ``least`` above 0 keeps the order of forecasts that showed no skill, so that their
+    Mincer and Zarnowitz (1969) without the intercept. ``min_slope`` where the predictions do not
+    vary. A ``min_slope`` above 0 keeps the order of forecasts that showed no skill, so that their
     rank IC can still be measured.
 
     Examples
@@ -34,12 +34,12 @@ def calibration_slope(returns: pd.Series, predictions: pd.Series, least: float =
     """
     squares = float((predictions**2).sum())
     if squares == 0.0 or not np.isfinite(squares):
-        return least
+        return min_slope
     slope = float((predictions * returns).sum()) / squares
-    return float(np.clip(slope, least, 1.0)) if np.isfinite(slope) else least
+    return float(np.clip(slope, min_slope, 1.0)) if np.isfinite(slope) else min_slope
 
 
-def equal(returns: pd.Series, members: pd.DataFrame, least: float = 0.0) -> dict[str, float]:
+def equal(returns: pd.Series, members: pd.DataFrame, min_sum: float = 0.0) -> dict[str, float]:
     """Equal shares that sum to the calibration slope of the learners' mean.
 
     What many forecasts combined by estimated weights rarely beat: Smith and Wallis (2009), "A
@@ -48,14 +48,14 @@ def equal(returns: pd.Series, members: pd.DataFrame, least: float = 0.0) -> dict
 
     Parameters
     ----------
-    least
+    min_sum
         Of the sum; 1: the plain mean, as confident as it is.
     """
-    share = calibration_slope(returns, members.mean(axis=1), least) / members.shape[1]
+    share = calibration_slope(returns, members.mean(axis=1), min_sum) / members.shape[1]
     return dict.fromkeys(map(str, members), share)
 
 
-def stacked(returns: pd.Series, members: pd.DataFrame, least: float = 0.0) -> dict[str, float]:
+def stacked(returns: pd.Series, members: pd.DataFrame, min_sum: float = 0.0) -> dict[str, float]:
     """Stacked regression (Breiman 1996): least squares without negative weights.
 
     It is drawn toward `equal` shares, as by a normal prior of standard deviation ``SPREAD``
@@ -65,7 +65,7 @@ def stacked(returns: pd.Series, members: pd.DataFrame, least: float = 0.0) -> di
 
     Parameters
     ----------
-    least
+    min_sum
         Of the weights' sum, see `calibration_slope`.
 
     Examples
@@ -76,7 +76,7 @@ def stacked(returns: pd.Series, members: pd.DataFrame, least: float = 0.0) -> di
     >>> {name: round(weight, 2) for name, weight in told.items()}
     {'knows': 0.5, 'does_not': 0.0}
     """
-    shares = np.array(list(equal(returns, members, least).values()))
+    shares = np.array(list(equal(returns, members, min_sum).values()))
     seen, mean = members.to_numpy(dtype="float64"), members.mean(axis=1)
     errors = returns - shares.sum() * mean
     noise = (float(returns.var()) or 1.0) * design_effect(mean * errors)
@@ -84,7 +84,7 @@ def stacked(returns: pd.Series, members: pd.DataFrame, least: float = 0.0) -> di
     root = np.linalg.cholesky(seen.T @ seen + belief * np.eye(len(shares))).T
     wanted = np.linalg.solve(root.T, seen.T @ returns.to_numpy() + belief * shares)
     weights, _ = nnls(root, wanted)
-    weights += max(least - weights.sum(), 0.0) / len(weights)
+    weights += max(min_sum - weights.sum(), 0.0) / len(weights)
     return dict(zip(map(str, members), map(float, weights), strict=True))
 
 

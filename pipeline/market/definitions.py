@@ -70,7 +70,14 @@ class Known:
 
 
 def kept(series: Series) -> Series:
-    """Calculate a series shared by several features once. Results are read-only."""
+    """Calculate a series shared by several features once. Results are read-only.
+
+    Raises
+    ------
+    ValueError
+        The first argument of the series is not called ``known``.
+    """
+    _require_known(series, f"series {series.__name__}")
 
     @wraps(series)
     def remembered(known: Known, *parameters: Any) -> Values:
@@ -82,6 +89,16 @@ def kept(series: Series) -> Series:
         return known.kept[key]
 
     return remembered
+
+
+def _require_known(function: Callable[..., Any], what: str) -> None:
+    """One name for `Known` in every definition, whoever reads it."""
+    first = next(iter(inspect.signature(function).parameters), "no argument")
+    if first != "known":
+        raise ValueError(
+            f"{what}: the first argument of {function.__name__} is {first}; call it known, "
+            "which holds all that is known at decision time"
+        )
 
 
 def rank_in_session(known: Known, values: Values, since: int) -> Array:
@@ -195,13 +212,15 @@ class Definitions:
         Raises
         ------
         ValueError
-            A name is defined twice, or a function has no docstring.
+            A name is defined twice, a function has no docstring, or its first argument is not
+            called ``known``.
         """
 
         def define(calculation: Calculation) -> Calculation:
             formula = (inspect.getdoc(calculation) or "").partition("\n")[0]
             if not formula:
                 raise ValueError(f"feature {name}: its function needs the formula as docstring")
+            _require_known(calculation, f"feature {name}")
             for values in product(*parameters.values()):
                 chosen = dict(zip(parameters, values, strict=True))
                 self._add(

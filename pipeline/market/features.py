@@ -78,10 +78,10 @@ def snapshots(
     inputs: FeatureInputs,
     sessions: pd.DatetimeIndex,
     *,
+    min_history: int,
+    min_price: float,
+    min_dollar_volume: float,
     next_session: pd.Timestamp | None = None,
-    min_history: int = 40,
-    min_price: float = 0.0,
-    min_dollar_volume: float = 0.0,
 ) -> Snapshots:
     """Feature rows of the sessions asked for, each from bars up to the session before.
 
@@ -126,7 +126,7 @@ def snapshots(
     return Snapshots(_rows(features, known, usable), {"no_session_before": first, **left_out})
 
 
-def warm_up(features: Iterable[Feature], min_history: int = 40) -> int:
+def warm_up(features: Iterable[Feature], min_history: int) -> int:
     """Sessions to load before the first one asked for."""
     return max([2 * min_history, LIQUIDITY_SESSIONS, *(feature.lookback for feature in features)])
 

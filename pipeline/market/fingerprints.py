@@ -78,10 +78,14 @@ def _code(function: Any) -> _Code:
 
 
 def _makers(definition: ast.FunctionDef) -> Iterator[Callable[..., Any]]:
-    """What makes the ready-made results that a function reads, as ``known.<name>``."""
+    """What makes the ready-made results that a function reads, whatever it calls its `Known`.
+
+    An attribute of the same name of anything else counts too: a hash that covers more than it
+    must is no harm, one that covers less is.
+    """
     for node in ast.walk(definition):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            yield from MAKERS.get(node.attr, ()) if node.value.id == "known" else ()
+        if isinstance(node, ast.Attribute):
+            yield from MAKERS.get(node.attr, ())
 
 
 def _bare_definition(function: FunctionType) -> ast.FunctionDef:

@@ -28,13 +28,9 @@ VIX = "^VIX"
 """Taken for the level of volatility wherever it is known, and never for the market."""
 
 
-def lookback(volatility_window: int = 252) -> int:
+def lookback(volatility_window: int) -> int:
     """Index bars before session t that its regime is made of."""
     return 1 + max(TREND_WINDOW, VOLATILITY_SESSIONS + volatility_window - 1)
-
-
-LOOKBACK = lookback()
-"""Index bars before session t that its regime is made of, with the default window."""
 
 
 def index_moves(index_bars: pd.DataFrame) -> pd.DataFrame:

@@ -18,9 +18,9 @@ def selection(
     known: Known,
     asked: Mask,
     *,
-    min_history: int = 40,
-    min_price: float = 0.0,
-    min_dollar_volume: float = 0.0,
+    min_history: int,
+    min_price: float,
+    min_dollar_volume: float,
 ) -> tuple[Mask, dict[str, int]]:
     """Rows that get a snapshot, and the number of the others by the first reason that holds.
 

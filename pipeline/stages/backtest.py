@@ -2,101 +2,134 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
+
 import mlflow
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-from pipeline.io import registry, tracking
-from pipeline.io.store import Store
-from pipeline.settings import Settings
-from pipeline.stages import (
-    _capacity,
-    _data,
-    _evidence,
-    _predictions,
-    _report,
-    _sweep,
-    _sweep_report,
-    _tear_sheet,
-    _trading,
-)
-from pipeline.stages._runner import command
-from pipeline.trading.performance import summary
+from pipeline.config import build, sweep
+from pipeline.config.logged import for_refits
+from pipeline.config.settings import Settings
+from pipeline.contract import Artifacts, Tables, Tags
+from pipeline.gates.looks import strategy_digest
+from pipeline.io.tracking import looks, registry, runs
+from pipeline.io.tracking.backtest import record_backtest, record_capacity
+from pipeline.io.tracking.chosen import chosen_parameters
+from pipeline.io.tracking.sweep import record_sweep
+from pipeline.recipe.sweep import hedged_with, swept_books
+from pipeline.report.capacity import capacity_sentence
+from pipeline.report.summary import printed_headlines
+from pipeline.report.sweep import Grid, printed_sweep
+from pipeline.serving import versions
+from pipeline.stages._cli import command
+from pipeline.trading.capacity import size_aware
+from pipeline.trading.market import Market
+from pipeline.trading.performance import equal_weight_benchmark
+from pipeline.trading.rules import Rules
+from pipeline.workspace import Workspace
 
-ANSWER = "The answer of the retrain that made this version; a backtest asks no gates."
-REFITTED = (
-    "Traded are refits of its recipe, each on earlier sessions alone. Their parameters are the "
-    "version's, chosen on later sessions: evidence is a walk-forward retrain, not this."
-)
+log = logging.getLogger("pipeline.backtest")
 
 
 def run(settings: Settings) -> None:
     """Trade the model's out-of-sample predictions; default its holdout."""
-    version = registry.find(settings.backtest.model, who="backtest")
-    asked = settings.backtest
-    with _data.open_store(settings) as store:
-        predicted = _predicted(settings, store, version)
-        traded = _trading.market(settings, store, _predictions.sessions_of(predicted))
-        _log_settings(settings, version)
-        print(f"\nversion {version.version}, {_span(traded.sessions)}")
-        _judge(settings, store, version, predicted, traded)
-        if asked.capacity:
-            print(f"{_capacity.said(_capacity.write(settings, predicted, traded))}.")
-        if asked.grid:
-            table = _sweep.write(settings, store, predicted, traded)
-            print(f"\n{_sweep_report.printed(table, asked.grid)}")
-
-
-def _predicted(settings: Settings, store: Store, version: ModelVersion) -> pd.Series:
-    """By the model itself, where it could not have cheated; or by its recipe, refitted."""
-    asked = settings.backtest
-    if asked.refit is None:
-        return _predictions.out_of_sample(
-            settings, store, version, asked.first, asked.last, "backtest"
+    chosen, rules = settings.backtest, build.rules(settings)
+    version = registry.find(chosen.model, who="backtest")
+    with Workspace.open(settings) as workspace:
+        versions.check_source(workspace, version, "backtest")
+        if chosen.refit:
+            of_version = for_refits(settings, runs.config_of(str(version.run_id)))
+            predicted = _refitted(of_version, version, chosen.first)
+        else:
+            predicted = versions.out_of_sample(
+                workspace, version, chosen.first, chosen.last, "backtest"
+            )
+        market = workspace.market(versions.sessions_of(predicted), rules)
+        runs.log_settings(settings.content, ("backtest", "strategy"))
+        mlflow.set_tags(
+            {
+                Tags.MODEL_VERSION: version.version,
+                Tags.DATA_SOURCE: workspace.data_source,
+                Tags.RECIPE: version.tags.get(Tags.RECIPE, ""),
+            }
         )
-    from pipeline.stages import _refits  # brings the learners
+        first, last = market.sessions[0], market.sessions[-1]
+        traded = f"version {version.version}, {settings.strategy.name}"
+        mlflow.set_tag(MLFLOW_RUN_NAME, f"backtest {traded}, until {last:%Y-%m-%d}")
+        print(f"\nversion {version.version}, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+        metrics = record_backtest(
+            workspace, version, predicted, market, rules,
+            bankroll=chosen.bankroll, strategy=settings.strategy.name,
+            refitted=chosen.refit is not None, seed=settings.seed,
+        )  # fmt: skip
+        print(printed_headlines(metrics))
+        if chosen.capacity:
+            sized = size_aware(rules, chosen.capacity_impact, chosen.capacity_participation)
+            capacity = record_capacity(predicted, market, sized, chosen.capacity)
+            print(f"{capacity_sentence(capacity)}.")
+        if chosen.grid:
+            combinations = sweep.combinations(settings)
+            _sweep(combinations, chosen.grid, workspace, version, predicted, market, rules)
 
-    return _refits.predicted(settings, store, version, "backtest")
+
+def _refitted(of_version: Settings, version: ModelVersion, first: pd.Timestamp | None) -> pd.Series:
+    """Forecasts by the version's recipe, refitted as of each date; logged."""
+    from pipeline.serving.refits import refits  # brings the learners
+
+    run_id = str(version.run_id)
+    recipe, workers = build.recipe(of_version), of_version.compute.workers
+    until = mlflow.get_run(run_id).data.tags[Tags.WINDOW_END]
+    with Workspace.open(of_version) as workspace:
+        versions.check_serves(workspace, version, "backtest")
+        planned = refits(recipe, workspace, first, "backtest")
+        workspace.require_current("backtest", planned.dataset.sessions, labels=True)
+        count = len(planned.steps)
+        log.info("backtest: %d refits with the parameters chosen until %s", count, until)
+        mlflow.set_tags({Tags.REFIT: "walk_forward", Tags.CHOSEN_UNTIL: until})
+        journal = planned.journal(workspace, version.version, runs.current_run_id())
+        with runs.timed("refits"):
+            params = chosen_parameters(run_id, [own.name for own in recipe.learners])
+            predicted, steps = planned.predicted(params, workspace, journal, workers)
+    runs.log_table(steps, Tables.STEPS)
+    runs.log_frame(predicted, Artifacts.PREDICTIONS)
+    journal.remove()
+    return predicted["prediction"].astype("float64")
 
 
-def _log_settings(settings: Settings, version: ModelVersion) -> None:
-    content = settings.model_dump(mode="json", by_alias=True)
-    tracking.log_settings(content, ("backtest", "strategy"))
-    mlflow.set_tags(
-        {
-            "model_version": version.version,
-            "data_source": settings.data.name,
-            "recipe": version.tags.get("recipe", ""),
-        }
-    )
-
-
-def _judge(
-    settings: Settings,
-    store: Store,
+def _sweep(
+    combinations: list[sweep.Combination],
+    grid: Grid,
+    workspace: Workspace,
     version: ModelVersion,
     predicted: pd.Series,
-    traded: _trading.Market,
+    market: Market,
+    rules: Rules,
 ) -> None:
-    """Books, metrics and tear sheet under the settings themselves; logged."""
-    books = _trading.books(settings, predicted, traded)
-    looks = _evidence.earlier_looks(settings, predicted, traded.sessions)
-    metrics = summary(books, _trading.benchmark(traded))
-    metrics |= _evidence.luck(books.net_returns, len(looks) + 1, settings.seed)
-    mlflow.log_metrics(metrics)
-    _report.log_books(books)
-    told = _tear_sheet.Told(
-        title=f"Backtest of version {version.version}",
-        facts=_report.traded_facts(settings, books),
-        verdict=version.tags.get("verdict", "not asked"),
-        reasons=[ANSWER, *([REFITTED] if settings.backtest.refit else [])],
+    """Trade every combination of `backtest.sweep`; log a nested run of each."""
+    swept = swept_books(
+        [(each.rules, each.bankroll) for each in combinations],
+        predicted,
+        market,
+        hedged_with(rules),
+        lambda other: workspace.market(market.sessions, other),
     )
-    _tear_sheet.log(settings, store, books, predicted, traded, metrics, told)
-    print(_report.headline_table(metrics).to_string(index=False))
+    benchmark = equal_weight_benchmark(market.open, market.close)
+    recipe = version.tags.get(Tags.RECIPE, "")
+    base = looks.look(workspace, "", recipe, predicted, rules, combinations[0].bankroll)
 
+    def shown(number: int, run_id: str) -> dict[str, str]:
+        each = combinations[number]
+        strategy = strategy_digest(each.rules, each.bankroll)
+        look = replace(base, run_id=run_id, strategy=strategy)
+        looks.keep_look(workspace, look)
+        return looks.look_tags(look)
 
-def _span(sessions: pd.DatetimeIndex) -> str:
-    return f"{sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}"
+    changes = [each.changes for each in combinations]
+    table, worth = record_sweep(changes, swept, benchmark, grid, shown)
+    print(f"\n{printed_sweep(table, grid)}\n{worth}")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.settings import Settings
-from pipeline.stages import _data, signals
-from pipeline.stages._runner import ask, command
+from pipeline.config.settings import Settings
+from pipeline.stages import signals
+from pipeline.stages._cli import ask, command, refresh
 
 
 def run(settings: Settings) -> None:
@@ -12,7 +12,7 @@ def run(settings: Settings) -> None:
 
     Without a champion there are no signals: an answer, not a failure.
     """
-    _data.refresh(settings)
+    refresh(settings)
     ask("signals", signals.run, settings)
 
 

@@ -7,56 +7,62 @@ import logging
 import mlflow
 import pandas as pd
 
-from pipeline.io.store import Store
+from pipeline.config.settings import Settings
+from pipeline.contract import Metrics
+from pipeline.io.store.store import Store
 from pipeline.market.indicators import WARM_UP, indicators
+from pipeline.recipe.feature_set import indicators_made_by
 from pipeline.schemas import BarPanel
-from pipeline.settings import Settings
-from pipeline.stages import _data
-from pipeline.stages._recipe import indicators_made_by
-from pipeline.stages._runner import command
+from pipeline.selection import sessions_before
+from pipeline.stages._cli import command
+from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.indicators")
 
 
 def run(settings: Settings) -> None:
     """Calculate from the first changed bar on; `indicators.force=true` from the first bar."""
-    with _data.open_store(settings) as store, store.writer("indicators"):
-        sessions = _data.require_bars(store, "indicators")
-        revision = store.revision()
-        wanted = _wanted(settings, store, sessions)
-        if wanted.empty:
+    with Workspace.open(settings) as workspace, workspace.store.writer("indicators"):
+        sessions = workspace.require_bars("indicators")
+        revision = workspace.store.revision()
+        chosen = _to_calculate(workspace, sessions, force=settings.indicators.force)
+        if chosen.empty:
             log.info("indicators: up to date")
-            mlflow.log_metric("indicators/rows", 0)
+            mlflow.log_metric(Metrics.INDICATOR_ROWS, 0)
             return
-        written = store.write_indicators(*_calculated(store, sessions, wanted, settings))
-        if not _data.is_ranged(settings):
-            store.mark_built("indicators", revision, indicators_made_by())
+        panel, cells = _calculated(workspace, sessions, chosen)
+        written = workspace.store.write_indicators(panel, cells)
+        if not workspace.selection.is_partial:
+            workspace.store.mark_built("indicators", revision, indicators_made_by())
     log.info(
         "indicators: %d rows written from %s to %s",
-        written.rows, f"{wanted[0]:%Y-%m-%d}", f"{wanted[-1]:%Y-%m-%d}",
+        written.rows, f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
     )  # fmt: skip
-    mlflow.log_metric("indicators/rows", written.rows)
+    mlflow.log_metric(Metrics.INDICATOR_ROWS, written.rows)
 
 
-def _wanted(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    if _data.is_ranged(settings):
-        return _data.within(sessions, settings, "indicators")
-    if settings.indicators.force:
+def _to_calculate(
+    workspace: Workspace, sessions: pd.DatetimeIndex, *, force: bool
+) -> pd.DatetimeIndex:
+    if workspace.selection.is_partial:
+        return workspace.selection.within(sessions, "indicators")
+    if force:
         return sessions
-    changes = _data.stale_since(store, "indicators", ("bars",), indicators_made_by())
+    changes = workspace.changes_since("indicators", ("bars",), indicators_made_by())
     return sessions[sessions >= changes["first_session"].min()]
 
 
 def _calculated(
-    store: Store, sessions: pd.DatetimeIndex, wanted: pd.DatetimeIndex, settings: Settings
+    workspace: Workspace, sessions: pd.DatetimeIndex, chosen: pd.DatetimeIndex
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    """Indicators from a warm-up before `wanted` on, and the cells to write."""
-    start = _data.sessions_before(sessions, wanted[0], WARM_UP)
-    bars = store.bar_panel(start=start, end=wanted[-1])
-    continued = _stored_obv(store, bars, wanted[0]) if start > sessions[0] else None
+    """Indicators from a warm-up before the chosen sessions on, and the cells to write."""
+    store = workspace.store
+    start = sessions_before(sessions, chosen[0], WARM_UP)
+    bars = store.bar_panel(start=start, end=chosen[-1])
+    continued = _stored_obv(store, bars, chosen[0]) if start > sessions[0] else None
     panel = indicators(bars, obv_start=continued)
-    cells = bars.close.notna() & bars.close.index.isin(wanted)[:, None]
-    symbols = _data.chosen_symbols(settings, store, "indicators")
+    cells = bars.close.notna() & bars.close.index.isin(chosen)[:, None]
+    symbols = workspace.selection.among(store.symbols("stock"), "indicators")
     return panel, cells if symbols is None else cells & cells.columns.isin(symbols)
 
 

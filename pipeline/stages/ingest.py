@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 import mlflow
 import pandas as pd
 
-from pipeline.io import tracking
-from pipeline.io.bulk import Written
-from pipeline.io.increments import Increment, increment
-from pipeline.io.news import News, mark, news
-from pipeline.io.providers import DELISTED, LiveProvider, Provider
-from pipeline.io.revisions import Built
-from pipeline.io.store import Store
+from pipeline.config import build
+from pipeline.config.settings import Settings
+from pipeline.contract import Artifacts, Metrics, Tables
+from pipeline.io.sources.bar_rules import require_symbols
+from pipeline.io.sources.protocol import DELISTED, LiveProvider
+from pipeline.io.sources.quality import printed, quality
+from pipeline.io.sources.settings import Download
+from pipeline.io.store.bulk import WriteResult
+from pipeline.io.store.delta import Delta, compare_with_store, mark_digests
+from pipeline.io.store.increments import Increment, increment
+from pipeline.io.store.revisions import BuildMark
+from pipeline.io.tracking import runs
 from pipeline.schemas import SESSION, SYMBOL
-from pipeline.settings import Settings
-from pipeline.stages import _data
-from pipeline.stages._runner import command
+from pipeline.selection import listed_names
+from pipeline.stages._cli import command
+from pipeline.values import metric_name
+from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.ingest")
 NAMES = {"stock": "stocks", "index": "indices"}
@@ -27,97 +33,124 @@ NAMES = {"stock": "stocks", "index": "indices"}
 
 def run(settings: Settings) -> None:
     """Write what the source has and the store lacks; bars set aside are counted and named."""
-    source = _data.source(settings)
-    ranged = _data.is_ranged(settings)
-    with _data.open_store(settings, create=True) as store, store.writer("ingest"):
+    build.source(settings)  # what cannot be opened is refused before a store is made for it
+    with (
+        Workspace.open(settings, create=True) as workspace,
+        workspace.store.writer("ingest"),
+    ):
+        store, source = workspace.store, workspace.source
         built = store.built("ingest")
-        wanted = _data.named_symbols(settings) or _data.universe(settings)
-        unchanging = source.version is not None
-        known = built is not None and _is_of(built, source, wanted)
-        if unchanging and not ranged and known:
+        symbols = _symbols(workspace)
+        if _is_current(workspace, built, symbols):
             log.info("ingest: up to date, %s", source.version)
-            if built and built.detail.get("set_aside"):
-                log.warning("ingest: nothing was taken of %s", ", ".join(built.detail["set_aside"]))
-            mlflow.log_metric("ingest/rows", 0)
+            refused = built.detail.get("set_aside") if built else None
+            if refused:
+                log.warning("ingest: nothing was taken of %s", ", ".join(refused))
+            mlflow.log_metric(Metrics.INGEST_ROWS, 0)
             return
         listed = source.symbols()
+        require_symbols(listed.index)
         store.write_symbols(listed)
-        _name_absent(settings, listed)
-        read = _read(settings, source, store, wanted)
+        _name_absent(workspace, listed)
+        read = _read(workspace, settings.data.download, symbols)
         set_aside = {**read.stocks.set_aside, **read.indices.set_aside}
-        found = _news(settings, store, read, wanted)
-        written = {kind: _written(store, part, read.reread) for kind, part in found.items()}
-        if not ranged:
-            for kind, part in found.items():
-                mark(store, kind, wanted, part)
-            detail = {"source": source.version, "symbols": wanted, "set_aside": sorted(set_aside)}
-            store.mark_built("ingest", store.revision(), detail)
-    for kind, rows in written.items():
-        log.info(
-            "ingest: %s: %d bars new, %d changed, %d as before",
-            NAMES[kind], rows.new, rows.changed, rows.unchanged + found[kind].as_before,
-        )  # fmt: skip
-        _report_gone(NAMES[kind], found[kind])
-    _report_delivery(read, set_aside)
-    reasons = read.stocks.quarantine["reason"].value_counts()
-    mlflow.log_metrics(
-        {
-            "ingest/rows": sum(rows.rows for rows in written.values()),
-            "ingest/quarantined": len(read.stocks.quarantine),
-            "ingest/gaps": len(read.stocks.gaps),
-            "ingest/set_aside": len(set_aside),
-            "ingest/withdrawn": sum(len(part.gone) for part in found.values()),
-            **{
-                tracking.metric_name("ingest/quarantined", str(reason)): int(count)
-                for reason, count in reasons.items()
-            },
+        deltas = _deltas(workspace, settings.data.max_withdrawn, read, symbols)
+        written = {
+            kind: store.write_bars(delta.delivery, read.readjusted, delta.withdrawn.index)
+            for kind, delta in deltas.items()
         }
-    )
-    if not unchanging:
+        if not workspace.selection.is_partial:
+            for kind, delta in deltas.items():
+                mark_digests(store, kind, symbols, delta)
+            detail = {"source": source.version, "symbols": symbols, "set_aside": set_aside}
+            store.mark_built("ingest", store.revision(), detail)
+    _report_written(written, deltas)
+    _report_delivery(read, set_aside)
+    table = quality({"stocks": read.stocks, "indices": read.indices})
+    runs.log_table(table, Tables.QUALITY)
+    if len(read.stocks.actions):
+        runs.log_table(read.stocks.actions, Tables.ACTIONS)
+    log.info("ingest: by rule\n%s", printed(table))
+    mlflow.log_metrics(_metrics(written, deltas, read, set_aside))
+    if workspace.is_live:
         _report(read)
 
 
-def _is_of(built: Built, source: Provider, wanted: list[str] | None) -> bool:
-    """Whether what was built holds all that this source has of these symbols."""
+def _symbols(workspace: Workspace) -> list[str] | None:
+    """What is asked of the source: symbols named, else those of the universe; None: all."""
+    chosen = workspace.selection.symbols or workspace.members
+    return None if chosen is None else list(chosen)
+
+
+def _is_current(workspace: Workspace, built: BuildMark | None, symbols: list[str] | None) -> bool:
+    """Whether the store holds all that this source has of these symbols; a live one has more."""
+    version = workspace.source.version
+    if built is None or version is None or workspace.selection.is_partial:
+        return False
     detail = built.detail
-    return detail.get("source") == source.version and detail.get("symbols") in (None, wanted)
+    return detail.get("source") == version and detail.get("symbols") in (None, symbols)
 
 
-def _read(
-    settings: Settings, source: Provider, store: Store, wanted: list[str] | None
-) -> Increment:
-    first, last = _data.asked_range(settings)
-    download = settings.data.download
+def _read(workspace: Workspace, download: Download | None, symbols: list[str] | None) -> Increment:
+    selection, source = workspace.selection, workspace.source
+    first, last = selection.first, selection.last
     if download is None:
-        stocks, indices = source.bars(wanted, first, last), source.index_bars(first, last)
+        stocks, indices = source.bars(symbols, first, last), source.index_bars(first, last)
         return Increment(stocks, indices, len(stocks.bars.index.unique(SYMBOL)), ())
-    symbols = sorted(set(wanted or ()))
     live = cast(LiveProvider, source)
-    return increment(live, store, symbols, download.overlap_sessions, first, last)
+    wanted = sorted(set(symbols or ()))
+    return increment(live, workspace.store, wanted, download.overlap_sessions, first, last)
 
 
-def _news(
-    settings: Settings, store: Store, read: Increment, wanted: list[str] | None
-) -> dict[str, News]:
+def _deltas(
+    workspace: Workspace, max_withdrawn: float | None, read: Increment, symbols: list[str] | None
+) -> dict[str, Delta]:
     """What there is to write, by kind; a part of a source says nothing about the rest of it."""
-    most = settings.data.max_withdrawn
     parts = {"stock": read.stocks, "index": read.indices}
-    if most is None or _data.is_ranged(settings):
-        return {kind: News.all_of(part) for kind, part in parts.items()}
-    return {kind: news(store, part, kind, wanted, most) for kind, part in parts.items()}
+    if max_withdrawn is None or workspace.selection.is_partial:
+        return {kind: Delta.everything(part) for kind, part in parts.items()}
+    return {
+        kind: compare_with_store(workspace.store, part, kind, symbols, max_withdrawn)
+        for kind, part in parts.items()
+    }
 
 
-def _written(store: Store, part: News, reread: Iterable[str]) -> Written:
-    return store.write_bars(part.delivery, reread, part.gone.index)
+def _metrics(
+    written: Mapping[str, WriteResult],
+    deltas: Mapping[str, Delta],
+    read: Increment,
+    set_aside: Mapping[str, str],
+) -> dict[str, float]:
+    reasons = read.stocks.quarantine["reason"].value_counts()
+    return {
+        Metrics.INGEST_ROWS: sum(rows.rows for rows in written.values()),
+        Metrics.INGEST_QUARANTINED: len(read.stocks.quarantine),
+        Metrics.INGEST_GAPS: len(read.stocks.gaps),
+        Metrics.INGEST_SET_ASIDE: len(set_aside),
+        Metrics.INGEST_WITHDRAWN: sum(len(delta.withdrawn) for delta in deltas.values()),
+        **{
+            metric_name(Metrics.INGEST_QUARANTINED, str(reason)): int(count)
+            for reason, count in reasons.items()
+        },
+    }
 
 
-def _name_absent(settings: Settings, listed: pd.DataFrame) -> None:
-    absent = sorted(set(_data.universe(settings) or ()).difference(listed.index))
+def _report_written(written: Mapping[str, WriteResult], deltas: Mapping[str, Delta]) -> None:
+    for kind, rows in written.items():
+        log.info(
+            "ingest: %s: %d bars new, %d changed, %d as before",
+            NAMES[kind], rows.new, rows.changed, rows.unchanged + deltas[kind].unchanged,
+        )  # fmt: skip
+        _report_gone(NAMES[kind], deltas[kind])
+
+
+def _name_absent(workspace: Workspace, listed: pd.DataFrame) -> None:
+    absent = sorted(set(workspace.members or ()).difference(listed.index))
     if absent:
         log.info(
-            "ingest: %d symbols of the universe are not in the source: %s", *_data.named(absent)
+            "ingest: %d symbols of the universe are not in the source: %s", *listed_names(absent)
         )
-        mlflow.log_metric("ingest/unknown_symbols", len(absent))
+        mlflow.log_metric(Metrics.INGEST_UNKNOWN_SYMBOLS, len(absent))
 
 
 def _report_delivery(read: Increment, set_aside: Mapping[str, str]) -> None:
@@ -126,17 +159,14 @@ def _report_delivery(read: Increment, set_aside: Mapping[str, str]) -> None:
         log.info("ingest: %s", note)
     for name, why in set_aside.items():
         log.warning("ingest: nothing taken of %s: %s", name, why)
-    for kind, delivery in (("stocks", read.stocks), ("indices", read.indices)):
-        for reason, count in delivery.quarantine["reason"].value_counts().items():
-            log.info("ingest: %s: set aside %d bars: %s", kind, count, reason)
     if set_aside:
-        mlflow.log_dict(dict(set_aside), "set_aside.json")
+        mlflow.log_dict(dict(set_aside), Artifacts.SET_ASIDE)
 
 
-def _report_gone(kind: str, part: News) -> None:
+def _report_gone(kind: str, part: Delta) -> None:
     fates = {
-        "no longer in the files, set aside": part.gone,
-        "kept: not in the files, but not all of these can be read": part.kept,
+        "no longer in the files, set aside": part.withdrawn,
+        "kept: not in the files, but not all of these can be read": part.undecided,
     }
     for what, bars in fates.items():
         if len(bars):
@@ -144,28 +174,30 @@ def _report_gone(kind: str, part: News) -> None:
             log.warning(
                 "ingest: %s: %d bars %s, from %s to %s: %d symbols: %s",
                 kind, len(bars), what, f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}",
-                *_data.named(bars.index.unique(SYMBOL)),
+                *listed_names(bars.index.unique(SYMBOL)),
             )  # fmt: skip
 
 
 def _report(read: Increment) -> None:
     """Say what was asked for and did not come; every symbol without an answer is named."""
-    log.info("ingest: asked for %d stocks", read.asked)
-    if read.reread:
+    log.info("ingest: asked for %d stocks", read.requested)
+    if read.readjusted:
         found = "ingest: history re-adjusted by the source, read again as a whole: %d stocks: %s"
-        log.info(found, *_data.named(read.reread))
+        log.info(found, *listed_names(read.readjusted))
     failed = pd.concat([read.stocks.failed, read.indices.failed])
     for reason, symbols in failed.groupby(failed):
-        log.warning("ingest: %s: %d symbols: %s", reason, *_data.named(symbols.index, len(symbols)))
+        log.warning(
+            "ingest: %s: %d symbols: %s", reason, *listed_names(symbols.index, len(symbols))
+        )
     gaps = read.stocks.gaps[~read.stocks.gaps[SYMBOL].isin(failed.index)]
     for reason, rows in gaps.groupby("reason"):
-        log.info("ingest: %s: %d symbols: %s", reason, *_data.named(rows[SYMBOL].unique()))
+        log.info("ingest: %s: %d symbols: %s", reason, *listed_names(rows[SYMBOL].unique()))
     mlflow.log_metrics(
         {
-            "ingest/asked": read.asked,
-            "ingest/readjusted": len(read.reread),
-            "ingest/failed": len(failed),
-            "ingest/delisted": int((gaps["reason"] == DELISTED).sum()),
+            Metrics.INGEST_ASKED: read.requested,
+            Metrics.INGEST_READJUSTED: len(read.readjusted),
+            Metrics.INGEST_FAILED: len(failed),
+            Metrics.INGEST_DELISTED: int((gaps["reason"] == DELISTED).sum()),
         }
     )
 

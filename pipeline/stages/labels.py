@@ -7,43 +7,44 @@ import logging
 import mlflow
 import pandas as pd
 
-from pipeline.io.store import Store
+from pipeline.config.settings import Settings
+from pipeline.contract import Metrics
 from pipeline.market.labels import labels
-from pipeline.settings import Settings
-from pipeline.stages import _data
-from pipeline.stages._recipe import labels_made_by
-from pipeline.stages._runner import command
+from pipeline.recipe.feature_set import labels_made_by
+from pipeline.stages._cli import command
+from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.labels")
 
 
 def run(settings: Settings) -> None:
     """Label a date, a range, or all final bars that changed, or all if the code did."""
-    with _data.open_store(settings) as store, store.writer("labels"):
-        sessions = _data.require_bars(store, "labels")
+    with Workspace.open(settings) as workspace, workspace.store.writer("labels"):
+        store = workspace.store
+        sessions = workspace.require_bars("labels")
         revision = store.revision()
-        wanted = _wanted(settings, store, sessions)
-        if wanted.empty:
+        chosen = _to_label(workspace, sessions)
+        if chosen.empty:
             log.info("labels: up to date")
-            mlflow.log_metric("labels/rows", 0)
+            mlflow.log_metric(Metrics.LABEL_ROWS, 0)
             return
-        symbols = _data.chosen_symbols(settings, store, "labels")
-        bars = store.bar_panel(wanted[0], wanted[-1], symbols)
-        outcomes = labels(bars, store.final_mask(wanted[0], wanted[-1], symbols))
+        symbols = workspace.selection.among(store.symbols("stock"), "labels")
+        bars = store.bar_panel(chosen[0], chosen[-1], symbols)
+        outcomes = labels(bars, store.final_mask(chosen[0], chosen[-1], symbols))
         written = store.write_labels(outcomes)
-        if not _data.is_ranged(settings):
+        if not workspace.selection.is_partial:
             store.mark_built("labels", revision, labels_made_by())
     log.info(
         "labels: %d rows written from %s to %s",
-        written.rows, f"{wanted[0]:%Y-%m-%d}", f"{wanted[-1]:%Y-%m-%d}",
+        written.rows, f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
     )  # fmt: skip
-    mlflow.log_metric("labels/rows", written.rows)
+    mlflow.log_metric(Metrics.LABEL_ROWS, written.rows)
 
 
-def _wanted(settings: Settings, store: Store, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    if _data.is_ranged(settings):
-        return _data.within(sessions, settings, "labels")
-    changes = _data.stale_since(store, "labels", ("bars",), labels_made_by())
+def _to_label(workspace: Workspace, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    if workspace.selection.is_partial:
+        return workspace.selection.within(sessions, "labels")
+    changes = workspace.changes_since("labels", ("bars",), labels_made_by())
     first, last = changes["first_session"].min(), changes["last_session"].max()
     return sessions[(sessions >= first) & (sessions <= last)]
 

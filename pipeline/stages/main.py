@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.settings import Settings
-from pipeline.stages import _data, backtest, retrain, signals
-from pipeline.stages._runner import ask, command, step
+from pipeline.config.settings import Settings
+from pipeline.stages import backtest, retrain, signals
+from pipeline.stages._cli import ask, command, refresh, step
 
 
 def run(settings: Settings) -> None:
@@ -12,7 +12,7 @@ def run(settings: Settings) -> None:
 
     Without a champion there are no signals: an answer, not a failure.
     """
-    _data.refresh(settings)
+    refresh(settings)
     step("retrain", retrain.run, settings.without_refresh())
     step("backtest", backtest.run, settings)
     ask("signals", signals.run, settings)

@@ -7,76 +7,78 @@ import logging
 import mlflow
 import pandas as pd
 
-from pipeline.io.store import Store
+from pipeline.config.settings import Settings
+from pipeline.contract import Metrics, Tags
+from pipeline.io.store.coverage import rebuild_reasons
+from pipeline.io.store.market_index import MarketIndex
 from pipeline.market.regimes import VIX, lookback, moves_of, regimes
-from pipeline.settings import Settings
-from pipeline.stages import _data, _index
-from pipeline.stages._past import reasons
-from pipeline.stages._recipe import regimes_made_by
-from pipeline.stages._runner import command
+from pipeline.recipe.feature_set import RegimeLimits, regimes_made_by
+from pipeline.selection import sessions_before
+from pipeline.stages._cli import command
+from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.regimes")
 
 
 def run(settings: Settings) -> None:
     """Calculate a range, the last `regimes.days`, or everything that changed."""
-    with _data.open_store(settings) as store, store.writer("regimes"):
-        sessions = _data.require_bars(store, "regimes")
+    days = settings.regimes.days
+    with Workspace.open(settings) as workspace, workspace.store.writer("regimes"):
+        store, index = workspace.store, workspace.index
+        limits = workspace.features.limits
+        sessions = workspace.require_bars("regimes")
         revision = store.revision()
-        index = _index.market_index(settings, store)
-        partial = _data.is_ranged(settings) or settings.regimes.days is not None
-        made_by = regimes_made_by(settings, index.symbol)
-        changes = _data.stale_since(store, "regimes", ("bars",), made_by)
-        if not partial and changes.empty:
+        is_partial = workspace.selection.is_partial or days is not None
+        made_by = regimes_made_by(limits, index.symbol)
+        changes = workspace.changes_since("regimes", ("bars",), made_by)
+        if not is_partial and changes.empty:
             log.info("regimes: up to date, from %s", index.symbol)
-            mlflow.log_metric("regimes/rows", 0)
+            mlflow.log_metric(Metrics.REGIME_ROWS, 0)
             return
-        following = _data.next_session(settings, sessions[-1])
-        wanted = _wanted(settings, _data.with_next(sessions, following))
-        if not partial:
-            wanted = wanted[wanted >= changes["first_session"].min()]
-        states = _states(settings, store, index, wanted)
+        chosen = _chosen(workspace, workspace.with_next(sessions), days)
+        if not is_partial:
+            chosen = chosen[chosen >= changes["first_session"].min()]
+        states = _states(workspace, chosen)
         before = store.built("regimes")
         switched = before is not None and before.detail.get("index") != index.symbol
-        why = [] if before is None else reasons(store, before.revision, _made_of(store, index))
-        written = store.write_regimes(states, index.symbol, whole=not partial, switched=switched)
-        if not partial:
+        made_of = _symbols_behind(workspace)
+        why = [] if before is None else rebuild_reasons(store, before.revision, made_of)
+        written = store.write_regimes(states, index.symbol, whole=not is_partial, switched=switched)
+        if not is_partial:
             store.mark_built("regimes", revision, made_by)
-    _report(settings, index, states)
+    _report(limits, index, states)
     for reason in why:
-        log.info("regimes: rebuilt from %s on: %s", f"{wanted[0]:%Y-%m-%d}", reason)
+        log.info("regimes: rebuilt from %s on: %s", f"{chosen[0]:%Y-%m-%d}", reason)
     counts = states["regime"].value_counts()
-    mlflow.set_tag("regimes.index", index.symbol)
-    mlflow.log_metrics(
-        {"regimes/rows": written.rows, **{f"regimes/{n}": int(c) for n, c in counts.items()}}
-    )
+    mlflow.set_tag(Tags.REGIMES_INDEX, index.symbol)
+    by_regime = {f"{Metrics.REGIMES}{name}": int(count) for name, count in counts.items()}
+    mlflow.log_metrics({Metrics.REGIME_ROWS: written.rows, **by_regime})
 
 
-def _wanted(settings: Settings, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    days = settings.regimes.days
+def _chosen(workspace: Workspace, sessions: pd.DatetimeIndex, days: int | None) -> pd.DatetimeIndex:
     if days is not None:
         return sessions[sessions > sessions[-1] - pd.Timedelta(days=days)]
-    return _data.within(sessions, settings, "regimes")
+    return workspace.selection.within(sessions, "regimes")
 
 
-def _states(
-    settings: Settings, store: Store, index: _index.MarketIndex, wanted: pd.DatetimeIndex
-) -> pd.DataFrame:
-    back = lookback(settings.regimes.volatility_window) + 1
+def _states(workspace: Workspace, chosen: pd.DatetimeIndex) -> pd.DataFrame:
+    store, index, limits = workspace.store, workspace.index, workspace.features.limits
+    back = lookback(limits.volatility_window) + 1
     kind = "stock" if index.is_universe else "index"
-    start = _data.sessions_before(store.sessions(kind), wanted[0], back)
+    start = sessions_before(store.sessions(kind), chosen[0], back)
     stocks = store.bar_panel(start=start) if index.is_universe else None
     moves, vix = moves_of(stocks, store.bar_panel(start=start, kind="index"), index.symbol)
-    return regimes(moves, wanted, vix, **settings.regimes.model_dump(exclude={"days"}))
+    return regimes(moves, chosen, vix, **dict(limits))
 
 
-def _made_of(store: Store, index: _index.MarketIndex) -> list[str]:
+def _symbols_behind(workspace: Workspace) -> list[str]:
     """Symbols whose bars decide regimes."""
-    own = store.symbols("stock").index if index.is_universe else [index.symbol]
-    return [*own, VIX]
+    index = workspace.index
+    stocks = workspace.store.symbols("stock").index
+    return [*(stocks if index.is_universe else [index.symbol]), VIX]
 
 
-def _report(settings: Settings, index: _index.MarketIndex, states: pd.DataFrame) -> None:
+def _report(limits: RegimeLimits, index: MarketIndex, states: pd.DataFrame) -> None:
     counts = states["regime"].value_counts()
     log.info("regimes: from %s (%s)", index.symbol, index.why)
     log.info("regimes: %d sessions: %s", len(states), counts.to_dict())
@@ -85,10 +87,8 @@ def _report(settings: Settings, index: _index.MarketIndex, states: pd.DataFrame)
     if "UNKNOWN" in counts:
         log.info(
             "regimes: %d sessions are UNKNOWN: they lack %d sessions of %s before them",
-            counts["UNKNOWN"],
-            lookback(settings.regimes.volatility_window),
-            index.symbol,
-        )
+            counts["UNKNOWN"], lookback(limits.volatility_window), index.symbol,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

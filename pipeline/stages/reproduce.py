@@ -1,182 +1,154 @@
-"""Reproduce: do a finished retrain again from its logged configuration; compare every number."""
+"""Reproduce: a finished retrain again from its logged configuration, every number compared."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from dataclasses import replace
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import mlflow
 import numpy as np
-import pandas as pd
 import yaml
 from mlflow.entities import Run
 from sklearn.pipeline import Pipeline
 
+from pipeline.commands import Command
+from pipeline.config import build
+from pipeline.config.logged import for_reproduction
+from pipeline.config.settings import Settings
+from pipeline.contract import Artifacts, Tables, Tags
 from pipeline.errors import NotReady, Refused
-from pipeline.io import models, process, tracking
-from pipeline.settings import ROOT, Settings
-from pipeline.stages import _data, _evidence, _logged, retrain
-from pipeline.stages._recipe import learned_hashes
-from pipeline.stages._runner import command
-from pipeline.stages._work import Work, prepared
+from pipeline.gates.judge import judge
+from pipeline.io import process
+from pipeline.io.evaluation_journal import EvaluationJournal
+from pipeline.io.tracking import looks, models, runs
+from pipeline.io.tracking.evaluation import recorded_evaluation
+from pipeline.io.tracking.retrain import record_inputs, record_result
+from pipeline.paths import ROOT
+from pipeline.recipe.data import RetrainData, retrain_data
+from pipeline.recipe.fit import refitted, weight_metrics
+from pipeline.report.reproduction import Reproduction, comparison
+from pipeline.stages._cli import command
+from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.reproduce")
 
-NOT_COMPARED = (
-    "time/",  # of another hour
-    "search/seconds",
-    "audit/",  # logged later, by another stage
-    "backtest/equity",  # series of the report, which follow from the compared numbers
-    "backtest/drawdown",
-    "test/rank_ic_by_session",
-)
 ELSEWHERE_TOLERANCE = 1e-6
 """Relative; on another processor, Python or lock file the last bits may differ."""
 
 
 def run(settings: Settings) -> None:
     """Search, evaluate, judge and refit as that run did; nothing is registered."""
-    original = _original(settings)
-    mlflow.set_tags({"reproduces": original.info.run_id, "data_source": settings.data.name})
+    original = _original(settings.reproduce.run_id)
+    mlflow.set_tags({Tags.REPRODUCES: original.info.run_id, Tags.DATA_SOURCE: settings.data.name})
     same = _settings_of(settings, original)
-    differences = _differences(same, original)
-    with _data.open_store(same) as store, tempfile.TemporaryDirectory() as folder:
-        work = prepared(same, store)
-        differences |= _of_data(settings, original, work)
-        work = replace(work, journal=Path(folder))
-        outcome = retrain.evaluated(same, store, work)
-        looks = _evidence.logged_looks(original.info.run_id)
-        retrain.judged(same, store, work, outcome, looks)
-        model = retrain.refitted(same, work, outcome.chosen)
-    table = _compared(original, mlflow.get_run(tracking.current_run_id()))
-    tracking.log_table(table, "comparison")
-    worst = _worst_prediction(original, model)
-    tolerance = ELSEWHERE_TOLERANCE if "environment" in " ".join(differences) else 0.0
-    _conclude(table, worst, tolerance, differences)
+    recipe, workers = build.recipe(same), same.compute.workers
+    differences = _differences(recipe.features, original)
+    with Workspace.open(same) as workspace, tempfile.TemporaryDirectory() as folder:
+        data = retrain_data(recipe, workspace, workspace.store.label_ready_sessions())
+        runs.log_settings(same.parameters)
+        record_inputs(recipe, data, workspace.tags)
+        differences |= _of_data(settings, original, data)
+        journal = EvaluationJournal(Path(folder), runs.current_run_id())
+        outcome = recorded_evaluation(
+            recipe, data, workspace, journal, clock=time.perf_counter, workers=workers
+        )
+        judged = data.judged
+        market = workspace.market(judged.sessions, recipe.rules)
+        earlier = looks.logged_looks(original.info.run_id)
+        result = judge(recipe, outcome, judged, market, same.gates, earlier)
+        record_result(result)
+        model, weights = refitted(recipe, outcome.chosen, data.newest, workers)
+    now = {**data.metrics, **outcome.metrics, **result.metrics, **weight_metrics(weights)}
+    elsewhere = "environment" in " ".join(differences)
+    reproduction = Reproduction(
+        comparison(original.data.metrics, now),
+        _worst_prediction(original, model),
+        ELSEWHERE_TOLERANCE if elsewhere else 0.0,
+        differences,
+    )
+    runs.log_table(reproduction.table, Tables.COMPARISON)
+    mlflow.log_metrics({**weight_metrics(weights), **reproduction.metrics})
+    print(reproduction.printed())
+    if not reproduction.is_equal:
+        raise Refused(
+            "reproduce",
+            f"{len(reproduction.off)} of {len(reproduction.table)} metrics differ, predictions by "
+            f"up to {reproduction.worst_prediction:.3g}",
+            f"every number {reproduction.exactly}"
+            + ("" if differences else ", since nothing else differs"),
+        )
 
 
-def _original(settings: Settings) -> Run:
-    run_id = settings.reproduce.run_id
-    where = "attributes.status = 'FINISHED' and tags.stage = 'retrain'"
-    finished = tracking.runs(where)
-    found = [run for run in finished if run_id in (None, run.info.run_id)]
-    if not found:
+def _original(run_id: str | None) -> Run:
+    finished = runs.search("attributes.status = 'FINISHED' and tags.stage = 'retrain'")
+    chosen = [run for run in finished if run_id in (None, run.info.run_id)]
+    if not chosen:
         raise NotReady(
             "reproduce",
             f"no finished retrain {run_id}" if run_id else "no finished retrain",
             "the run id of one of: " + (", ".join(r.info.run_id for r in finished[:5]) or "none"),
-            "mlflow run . -e retrain",
+            Command("retrain"),
         )
-    return found[0]
+    return chosen[0]
 
 
 def _settings_of(settings: Settings, original: Run) -> Settings:
     """The run's own settings on the store and with the workers of here, its sessions pinned."""
-    content = _logged.configuration(settings, original.info.run_id)
-    content["reproduce"] = settings.reproduce.model_dump(mode="json")
-    content["retrain"]["end"] = original.data.tags[_evidence.LAST_TAG]
-    tags = original.data.tags
-    if tags.get("search.stopped_by") == "time":
-        if content["evaluation"]["name"] != "holdout":
+    tags, logged = original.data.tags, runs.config_of(original.info.run_id)
+    told_trials = None
+    if tags.get(Tags.STOPPED_BY) == "time":
+        if logged["evaluation"]["name"] != "holdout":
             raise Refused(
                 "reproduce",
                 "a time budget ended the searches of this walk-forward",
                 "a walk-forward whose searches were ended by their number of trials",
             )
-        content["hpo"]["told_trials"] = yaml.safe_load(tags["search.told_trials"])
-    return Settings.from_config(content)
+        told_trials = yaml.safe_load(tags[Tags.TOLD_TRIALS])
+    return for_reproduction(settings, logged, tags[Tags.HOLDOUT_END], told_trials)
 
 
-def _differences(same: Settings, original: Run) -> dict[str, str]:
+def _differences(features: Mapping[str, str], original: Run) -> dict[str, str]:
     """What differs in code, versions and definitions, in words."""
-    now = process.git_state(ROOT) | process.environment(ROOT)
     tags = original.data.tags
-    found = {
+    differences = {
         name: f"was {tags.get(name, 'not recorded')}, is {value}"
-        for name, value in now.items()
+        for name, value in (process.git_state(ROOT) | process.environment(ROOT)).items()
         if tags.get(name) != value
     }
-    kept = models.features_of_run(original.info.run_id)
-    current = learned_hashes(same)
+    before = models.features_of_run(original.info.run_id)
     changed = sorted(
-        name for name in kept.keys() | current.keys() if kept.get(name) != current.get(name)
+        name for name in before.keys() | features.keys() if before.get(name) != features.get(name)
     )
     if changed:
-        found["features"] = f"{len(changed)} defined otherwise: {', '.join(changed[:5])}"
-    return found
+        words = f"{len(changed)} defined otherwise: {', '.join(changed[:5])}"
+        differences["features"] = words
+    return differences
 
 
-def _of_data(settings: Settings, original: Run, work: Work) -> dict[str, str]:
-    logged = original.data.tags["data_digest"]
-    if work.digest == logged:
+def _of_data(settings: Settings, original: Run, data: RetrainData) -> dict[str, str]:
+    logged = original.data.tags[Tags.DATA_DIGEST]
+    if data.digest == logged:
         return {}
-    words = f"was {logged}, is {work.digest} ({len(work.dataset.returns):,} rows now)"
+    words = f"was {logged}, is {data.digest} ({len(data.dataset.returns):,} rows now)"
     if settings.reproduce.data == "current":
         return {"data": words}
     raise Refused(
         "reproduce",
         f"the data digest {words}: bars, features or their definitions changed since",
         "the store as it was, or the word to compare with what it holds now",
-        'mlflow run . -e reproduce -P overrides="reproduce.data=current"',
+        Command("reproduce", "reproduce.data=current"),
     )
-
-
-def _compared(original: Run, again: Run) -> pd.DataFrame:
-    """Both values of every metric, and their relative difference."""
-    names = sorted(n for n in original.data.metrics if not n.startswith(NOT_COMPARED))
-    table = pd.DataFrame(
-        {
-            "metric": names,
-            "was": [original.data.metrics[name] for name in names],
-            "is": [again.data.metrics.get(name, np.nan) for name in names],
-        }
-    )
-    distance = (table["was"] - table["is"]).abs() / table["was"].abs().where(table["was"] != 0, 1.0)
-    neither = table["was"].isna() & table["is"].isna()
-    return table.assign(difference=distance.mask(neither, 0.0).fillna(np.inf))
 
 
 def _worst_prediction(original: Run, model: Pipeline) -> float:
     """Largest distance between the refitted model's predictions and the kept ones."""
     run_id = original.info.run_id
-    inputs = models.read_frame(run_id, models.CHECK_INPUTS)
-    expected = models.read_frame(run_id, models.CHECK_PREDICTIONS)["prediction"]
+    inputs = runs.read_frame(run_id, Artifacts.CHECK_INPUTS)
+    expected = runs.read_frame(run_id, Artifacts.CHECK_PREDICTIONS)["prediction"]
     return float(np.abs(model.predict(inputs) - expected.to_numpy()).max())
-
-
-def _conclude(
-    table: pd.DataFrame, worst: float, tolerance: float, differences: dict[str, str]
-) -> None:
-    off = table[table["difference"] > tolerance]
-    equal = off.empty and worst <= tolerance
-    mlflow.log_metrics(
-        {
-            "reproduce/equal": float(equal),
-            "reproduce/metrics": len(table),
-            "reproduce/metrics_off": len(off),
-            "reproduce/largest_difference": float(table["difference"].max()),
-            "reproduce/largest_prediction_difference": worst,
-        }
-    )
-    listed = [f"  {name}: {words}" for name, words in differences.items()]
-    print(
-        "\n".join(["What differs:", *listed] if listed else ["Code, versions and data are equal."])
-    )
-    exact = "exactly" if tolerance == 0.0 else f"within {tolerance:g}"
-    if equal:
-        print(
-            f"Reproduced: {len(table)} metrics and the model's predictions {exact}; the largest "
-            f"differences are {table['difference'].max():.3g} and {worst:.3g}."
-        )
-        return
-    print(off.sort_values("difference", ascending=False).head(20).to_string(index=False))
-    raise Refused(
-        "reproduce",
-        f"{len(off)} of {len(table)} metrics differ, predictions by up to {worst:.3g}",
-        f"every number {exact}" + ("" if listed else ", since nothing else differs"),
-    )
 
 
 if __name__ == "__main__":

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
-
 import mlflow
 
-from pipeline.errors import NotReady
-from pipeline.io import registry
-from pipeline.settings import Settings
-from pipeline.stages._runner import command
+from pipeline.config.settings import Settings
+from pipeline.contract import Tags, Verdicts
+from pipeline.io import process
+from pipeline.io.tracking import champion
+from pipeline.stages._cli import command
 
 
 def run(settings: Settings) -> None:
     """Move the alias to its previous holder, with `promote.reason` if one is given."""
-    current = registry.find(registry.CHAMPION, who="rollback")
-    previous = registry.previous_champion(int(current.version))
-    if previous is None:
-        raise NotReady(
-            "rollback",
-            f"version {current.version} is the first champion",
-            "a champion before it",
-            "mlflow run . -e promote -P overrides=promote.version=N",
-        )
-    registry.find(previous, who="rollback")
-    reason = settings.promote.reason or f"rollback from version {current.version}"
-    registry.move_champion(
-        previous, action="rollback", reason=reason, forced=False, by=getpass.getuser()
-    )
-    mlflow.set_tags({"model_version": str(previous), "verdict": "rolled back"})
-    print(f"champion: version {previous}, before it version {current.version}; {reason}")
+    move = champion.roll_back(settings.promote.reason, process.user())
+    mlflow.set_tags({Tags.MODEL_VERSION: str(move.version), Tags.VERDICT: Verdicts.ROLLED_BACK})
+    before = f", before it version {move.previous}" if move.previous else ""
+    print(f"champion: version {move.version}{before}; {move.reason}")
 
 
 if __name__ == "__main__":

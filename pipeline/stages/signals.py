@@ -2,114 +2,150 @@
 
 from __future__ import annotations
 
-import mlflow
-import numpy as np
-import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
+import re
 
-from pipeline.errors import NotReady
-from pipeline.io import registry, tracking
-from pipeline.schemas import SYMBOL
-from pipeline.settings import Settings
-from pipeline.stages import _data, _freshness, _predictions, _trading
-from pipeline.stages._recipe import rules
-from pipeline.stages._runner import command
+import mlflow
+import pandas as pd
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+
+from pipeline.commands import Command
+from pipeline.config import build
+from pipeline.config.settings import Settings
+from pipeline.contract import Aliases, Metrics, Tables, Tags
+from pipeline.errors import NotReady, Refused
+from pipeline.gates.proven import differing_rules
+from pipeline.io.tracking import champion as champion_moves
+from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking.recipes import recorded_content
+from pipeline.recipe.books import wide
+from pipeline.report.signals import SignalsSummary, described, printed_signals
+from pipeline.schemas import MODEL_NAME, SYMBOL
+from pipeline.serving import freshness, versions
+from pipeline.stages._cli import command
 from pipeline.trading.forecasts import Forecasts
-from pipeline.trading.rules import BPS
+from pipeline.trading.rules import Rules
 from pipeline.trading.strategy import orders
+from pipeline.workspace import Workspace
 
 
 def run(settings: Settings) -> None:
     """Rank, size and store the orders of whoever holds `champion` at this moment."""
-    champion = registry.find(registry.CHAMPION, who="signals")
-    with _data.open_store(settings) as store:
-        asked = _freshness.asked(settings, store)
-        late = _freshness.stale(settings, store, asked.needed)
-        sessions = pd.DatetimeIndex([asked.session])
-        predicted = _predicted(settings, champion, sessions)
-        traded = _trading.market(settings, store, sessions)
-        forecasts = Forecasts(_trading.wide(predicted, traded), traded)
-        listed = orders(forecasts, rules(settings), settings.signals.bankroll)
+    champion_moves.settle("signals")
+    champion = registry.find(Aliases.CHAMPION, who="signals")
+    rules, chosen = build.rules(settings), settings.signals
+    unproven = differing_rules(rules, recorded_content(champion).get("rules"))
+    if unproven and chosen.unproven_rules == "refuse":
+        raise _unproven(champion.version, unproven)
+    with Workspace.open(settings) as workspace:
+        wanted = freshness.signal_session(workspace)
+        late = freshness.stale_symbols(workspace, wanted.needed, chosen.max_stale_fraction)
+        sessions = pd.DatetimeIndex([wanted.session])
+        predicted = versions.predicted_now(workspace, champion, sessions, "signals")
+        if predicted.empty:
+            day = f"{wanted.session:%Y-%m-%d}"
+            raise NotReady(
+                "signals", f"no snapshot for {day}", "features of that session",
+                Command("features", date=day),
+            )  # fmt: skip
+        market = workspace.market(sessions, rules)
+        forecasts = Forecasts(wide(predicted, market), market)
+        listed = orders(forecasts, rules, chosen.bankroll)
         listed = listed.assign(
-            regime=traded.regimes.iloc[0],
+            regime=market.regimes.iloc[0],
             model_version=champion.version,
-            data_age=_freshness.ages(store, late, asked.needed, listed["symbol"]),
+            data_age=freshness.ages(workspace.store, late, wanted.needed, listed["symbol"]),
         )
-        with store.writer("signals"):
-            store.write_signals(listed, asked.session, champion.version)
-    _log(settings, champion, asked, forecasts, listed, late)
-    print(_printed(settings, champion, asked, forecasts, listed, late))
+        with workspace.store.writer("signals"):
+            workspace.store.write_signals(listed, wanted.session, champion.version)
+        symbols = workspace.store.symbols("stock")
+        kept = _kept(workspace, wanted.needed)
+        traded = [name for name in listed["symbol"] if name in predicted.index.get_level_values(1)]
+        if traded:
+            parts = versions.parts_of(workspace, champion, wanted.session, traded)
+            runs.log_table(parts.reset_index(SYMBOL), Tables.CONTRIBUTIONS)
+    summary = SignalsSummary(
+        session=wanted.session,
+        needed=wanted.needed,
+        model_version=champion.version,
+        regime=str(market.regimes.iloc[0]),
+        forecasts=pd.Series(forecasts.predictions[0]),
+        min_edge=rules.min_edge,
+        orders=described(listed, symbols),
+        watched=described(_watched(forecasts, rules, chosen.bankroll, listed), symbols),
+        late=freshness.in_words(late),
+        kept=kept,
+    )
+    candidates = sum(int(forecasts.candidates(side, rules).sum()) for side in rules.signs)
+    _record(summary, late, candidates, settings.data.name)
+    print(printed_signals(summary))
+    if unproven:
+        mlflow.set_tag(Tags.RULES, "unproven")
+        print(f"Unproven: no evidence was measured by these rules. {'; '.join(unproven)}")
 
 
-def _predicted(settings: Settings, champion: ModelVersion, sessions: pd.DatetimeIndex) -> pd.Series:
-    """The champion's forecasts for the session; there have to be some."""
-    predicted = _predictions.predicted_now(settings, champion, sessions, "signals")
-    if predicted.empty:
-        day = f"{sessions[0]:%Y-%m-%d}"
-        command_ = f"mlflow run . -e features -P date={day}"
-        raise NotReady("signals", f"no snapshot for {day}", "features of that session", command_)
-    return predicted
+def _unproven(version: str, differing: list[str]) -> Refused:
+    return Refused(
+        "signals",
+        f"version {version} was evidenced by other rules: {'; '.join(differing)}",
+        "the rules of its recipe, or signals that are said to be unproven",
+        Command("signals", "signals.unproven_rules=say"),
+    )
 
 
-def _log(
-    settings: Settings,
-    champion: ModelVersion,
-    asked: _freshness.Asked,
-    forecasts: Forecasts,
-    listed: pd.DataFrame,
-    late: pd.Series,
-) -> None:
-    tracking.log_table(listed, "signals")
+def _watched(
+    forecasts: Forecasts, rules: Rules, bankroll: float, listed: pd.DataFrame
+) -> pd.DataFrame:
+    """The best forecasts above zero that are no orders, where an order must exceed its cost."""
+    if rules.min_edge_bps is not None:
+        return listed.iloc[:0]
+    best = orders(forecasts, rules.changed(min_edge_bps=0.0, hedge="none"), bankroll)
+    return best[~best["symbol"].isin(listed["symbol"])]
+
+
+def _kept(workspace: Workspace, until: pd.Timestamp) -> tuple[str, ...]:
+    """Where the list is kept, and code that forecasts with the champion without this project."""
+    month = workspace.snapshot_store.folder / f"{until:%Y-%m}.parquet"
+    return (
+        f"Kept: table signals of {workspace.store.path}, and {Tables.SIGNALS}.csv of run "
+        f"{runs.current_run_id()}.",
+        "The champion in your own code:",
+        "  import mlflow, pandas as pd",
+        f'  mlflow.set_tracking_uri("{_without_password(mlflow.get_tracking_uri())}")',
+        f'  model = mlflow.pyfunc.load_model("models:/{MODEL_NAME}@{Aliases.CHAMPION}")',
+        f'  rows = pd.read_parquet("{month}")',
+        '  print(rows[["session", "symbol"]].assign(forecast=model.predict(',
+        "      rows[model.metadata.get_input_schema().input_names()])))",
+    )
+
+
+def _without_password(uri: str) -> str:
+    return re.sub("//[^/@]*@", "//", uri)
+
+
+def _record(summary: SignalsSummary, late: pd.Series, candidates: int, source: str) -> None:
+    runs.log_table(summary.orders, Tables.SIGNALS)
     if len(late):
-        tracking.log_table(late.rename_axis(SYMBOL).reset_index(), "stale_symbols")
+        runs.log_table(late.rename_axis(SYMBOL).reset_index(), Tables.STALE_SYMBOLS)
+    name = f"signals {summary.session:%Y-%m-%d}, version {summary.model_version}"
     mlflow.set_tags(
         {
-            "model_version": champion.version,
-            "session": f"{asked.session:%Y-%m-%d}",
-            "data_until": f"{asked.needed:%Y-%m-%d}",
-            "data_source": settings.data.name,
-            "moved_by_hand": str(registry.moved_by_hand()).lower(),
+            MLFLOW_RUN_NAME: name,
+            Tags.MODEL_VERSION: summary.model_version,
+            "session": f"{summary.session:%Y-%m-%d}",
+            "data_until": f"{summary.needed:%Y-%m-%d}",
+            Tags.DATA_SOURCE: source,
+            "moved_by_hand": str(champion_moves.moved_by_hand()).lower(),
         }
     )
-    forecast = forecasts.predictions[0]
     mlflow.log_metrics(
         {
-            "signals/orders": len(listed),
-            "signals/candidates": sum(
-                int(forecasts.candidates(side, rules(settings)).sum())
-                for side in rules(settings).signs
-            ),
-            "signals/symbols": int(np.isfinite(forecast).sum()),
-            "signals/stale_symbols": len(late),
-            "signals/best_forecast_bps": float(np.nanmax(forecast)) / BPS,
+            Metrics.SIGNAL_ORDERS: len(summary.orders),
+            Metrics.SIGNAL_CANDIDATES: candidates,
+            Metrics.SIGNAL_SYMBOLS: int(summary.forecasts.notna().sum()),
+            Metrics.SIGNAL_STALE_SYMBOLS: len(late),
+            Metrics.SIGNAL_BEST_FORECAST_BPS: summary.best_bps,
         }
     )
-
-
-def _printed(
-    settings: Settings,
-    champion: ModelVersion,
-    asked: _freshness.Asked,
-    forecasts: Forecasts,
-    listed: pd.DataFrame,
-    late: pd.Series,
-) -> str:
-    forecast = forecasts.predictions[0]
-    lines = [
-        f"\nSession {asked.session:%Y-%m-%d}, champion version {champion.version}, regime "
-        f"{forecasts.market.regimes.iloc[0]}, {np.isfinite(forecast).sum()} symbols, bars up to "
-        f"{asked.needed:%Y-%m-%d}"
-    ]
-    if len(late):
-        lines.append(f"Left out, without a bar of that session: {_freshness.named(late)}")
-    if listed.empty:
-        best, edge = np.nanmax(forecast) / BPS, rules(settings).min_edge / BPS
-        needs = f"an order needs more than {edge:.1f} bp"
-        lines.append(f"No trades: the best forecast is {best:.1f} bp, {needs}.")
-    else:
-        shown = listed.drop(columns=["prediction", "regime", "model_version"])
-        lines.append(shown.dropna(axis=1, how="all").round(3).to_string(index=False))
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
 
+from pipeline.commands import Command
+from pipeline.config import build
+from pipeline.config.settings import Settings
+from pipeline.contract import Aliases, Metrics, Tags, Verdicts
 from pipeline.errors import NotReady, TooFewSessions
-from pipeline.io import registry, tracking
-from pipeline.io.store import Store
-from pipeline.settings import Settings
-from pipeline.stages import _build, _data, _index
-from pipeline.stages._recipe import indicators_made_by, labels_made_by, regimes_made_by
-from pipeline.stages._runner import command
-from pipeline.stages.features import missing_sessions
+from pipeline.io.store.coverage import missing_sessions
+from pipeline.io.tracking import champion as champion_moves
+from pipeline.io.tracking import registry
+from pipeline.io.tracking.dead_runs import close_dead_runs
+from pipeline.io.tracking.evidence import newest_walk_forward
+from pipeline.recipe.feature_set import indicators_made_by, labels_made_by, regimes_made_by
+from pipeline.recipe.windows import WindowPlan
+from pipeline.report.next_steps import walk_forward_command
+from pipeline.selection import with_following
+from pipeline.stages._cli import command
+from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.status")
-LEAST_SESSIONS = 60
+MIN_SESSIONS = 60
 """Sessions with bars below which no retrain can be attempted."""
 
 
@@ -39,143 +49,172 @@ class Line:
     name: str
     there: bool
     text: str
-    next: str
+    next: Command | None
     blocks: bool = False
 
 
 def run(settings: Settings) -> None:
     """Print the table and the next command; exit code 1 when not ready to retrain."""
-    killed = tracking.close_dead_runs()
-    lines = list(_lines(settings))
+    killed = close_dead_runs()
+    lines = [*_of_data(settings), *_of_models()]
     missing = [line for line in lines if not line.there]
-    following = missing[0].next if missing else "mlflow run . -e signals"
+    following = next((line.next for line in missing if line.next), Command("signals"))
     ready = not any(line.blocks for line in missing)
     if settings.status.as_json:
-        content = [asdict(line) for line in lines]
-        print(json.dumps({"ready": ready, "next": following, "lines": content}, indent=1))
+        content = [{**vars(line), "next": str(line.next or "")} for line in lines]
+        print(json.dumps({"ready": ready, "next": str(following), "lines": content}, indent=1))
     else:
         print(_printed(lines, killed, following))
-    mlflow.log_metrics({f"status/{line.name}": float(line.there) for line in lines})
+    mlflow.log_metrics({f"{Metrics.STATUS}{line.name}": float(line.there) for line in lines})
     if not ready:
-        mlflow.set_tag("verdict", "not ready")
+        mlflow.set_tag(Tags.VERDICT, Verdicts.NOT_READY)
         raise NotReady("status", "not ready to retrain", missing[0].text, following)
 
 
-def _lines(settings: Settings) -> Iterator[Line]:
+def _of_data(settings: Settings) -> Iterator[Line]:
     if not settings.store.path.exists():
         text = f"there is no store for data={settings.data.name}"
-        yield Line("bars", False, text, "mlflow run . -e ingest", blocks=True)
-    else:
-        with _data.open_store(settings) as store:
-            yield from _of_store(settings, store)
-    yield from _of_models(settings)
+        yield Line("bars", False, text, Command("ingest"), blocks=True)
+        return
+    with Workspace.open(settings) as workspace:
+        yield from _of_store(workspace, build.window_plan(settings))
 
 
-def _of_store(settings: Settings, store: Store) -> Iterator[Line]:
-    sessions = store.sessions()
-    counts = store.counts()
-    bars = store.bar_count()
+def _of_store(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
+    store = workspace.store
+    sessions, counts, bars = store.sessions(), store.counts(), store.bar_count()
     span = f", {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}" if len(sessions) else ""
-    text = f"{bars:,} bars of {len(sessions)} sessions{span}; a retrain needs {LEAST_SESSIONS}"
-    enough = len(sessions) >= LEAST_SESSIONS
-    yield Line("bars", enough, text, "mlflow run . -e ingest", blocks=True)
+    text = f"{bars:,} bars of {len(sessions)} sessions{span}; a retrain needs {MIN_SESSIONS}"
+    yield Line("bars", len(sessions) >= MIN_SESSIONS, text, Command("ingest"), blocks=True)
     if sessions.empty:
         return
-    set_aside, gaps = counts["quarantine"]["rows"], counts["gaps"]["rows"]
-    yield Line("set aside", True, f"{set_aside:,} bars set aside, {gaps:,} gaps recorded", "")
-    yield from _recent(settings, sessions)
-    rows = int(counts["indicators"]["rows"])
-    yield _share(store, "indicators", rows, bars, indicators_made_by())
-    index = _index.market_index(settings, store)
-    known = store.regimes(index.symbol)
-    yield _regimes(settings, store, index, known)
-    wanted = _with_next(settings, sessions, known)
-    missing = missing_sessions(settings, store, wanted)
-    share = 1 - len(missing) / len(wanted)
-    text = f"{settings.features.name}: {share:.0%} of {len(wanted)} sessions, the next included"
-    yield Line("features", missing.empty, text, "mlflow run . -e features")
-    yield _share(store, "labels", int(counts["labels"]["rows"]), bars, labels_made_by())
-    yield _window(settings, store, missing)
+    quarantined, gaps = counts["quarantine"]["rows"], counts["gaps"]["rows"]
+    yield Line("set aside", True, f"{quarantined:,} bars set aside, {gaps:,} gaps recorded", None)
+    built = store.built("ingest")
+    refused = sorted(built.detail.get("set_aside") or ()) if built else []
+    if refused:
+        yield Line("refused", True, f"nothing taken of {', '.join(refused)}: see ingest", None)
+    if workspace.is_live:  # others end where they end
+        newest = workspace.source.last_session()
+        text = f"last session {sessions[-1]:%Y-%m-%d}, the exchange's {newest:%Y-%m-%d}"
+        yield Line("recent", sessions[-1] >= newest, text, Command("ingest"))
+    rows = {name: int(counts[name]["rows"]) for name in ("indicators", "labels")}
+    yield _share(workspace, "indicators", rows["indicators"], bars, indicators_made_by())
+    known = workspace.regimes()
+    yield _regimes(workspace, known)
+    calendar = _with_next(workspace, sessions, known)
+    missing = missing_sessions(
+        store, workspace.snapshot_store, calendar, workspace.features.warm_up
+    )
+    share = 1 - len(missing) / len(calendar)
+    text = f"{workspace.features.name}: {share:.0%} of {len(calendar)} sessions, the next included"
+    yield Line("features", missing.empty, text, Command("features"))
+    yield _share(workspace, "labels", rows["labels"], bars, labels_made_by())
+    yield _window(plan, store.label_ready_sessions(), missing)
+    yield Line("looks", True, _looks(store.looks()), None)
 
 
-def _share(store: Store, name: str, rows: int, bars: int, made_by: dict[str, str]) -> Line:
-    stale = not _data.stale_since(store, name, ("bars",), made_by).empty
+def _share(workspace: Workspace, name: str, rows: int, bars: int, made_by: dict[str, str]) -> Line:
+    stale = not workspace.changes_since(name, ("bars",), made_by).empty
     share = rows / bars if bars else 0.0
     text = f"{rows:,} of {bars:,} bars ({share:.1%})"
     text += ", bars or code changed since" if stale else ""
-    return Line(name, not stale and rows > 0, text, f"mlflow run . -e {name}")
+    return Line(name, not stale and rows > 0, text, Command(name))
 
 
-def _recent(settings: Settings, sessions: pd.DatetimeIndex) -> Iterator[Line]:
-    """Whether a source that goes on has newer sessions; others end where they end."""
-    if settings.data.download is None:
-        return
-    newest = _data.source(settings).last_session()
-    text = f"last session {sessions[-1]:%Y-%m-%d}, the exchange's {newest:%Y-%m-%d}"
-    yield Line("recent", sessions[-1] >= newest, text, "mlflow run . -e ingest")
-
-
-def _regimes(
-    settings: Settings, store: Store, index: _index.MarketIndex, known: pd.DataFrame
-) -> Line:
-    made_by = regimes_made_by(settings, index.symbol)
-    stale = not _data.stale_since(store, "regimes", ("bars",), made_by).empty
+def _regimes(workspace: Workspace, known: pd.DataFrame) -> Line:
+    made_by = regimes_made_by(workspace.features.limits, workspace.index.symbol)
+    stale = not workspace.changes_since("regimes", ("bars",), made_by).empty
     newest = known["regime"].iloc[-1] if len(known) else "none"
-    text = f"{len(known)} sessions from {index.symbol}, next open: {newest}"
-    return Line("regimes", not stale and len(known) > 0, text, "mlflow run . -e regimes")
+    text = f"{len(known)} sessions from {workspace.index.symbol}, next open: {newest}"
+    return Line("regimes", not stale and len(known) > 0, text, Command("regimes"))
 
 
 def _with_next(
-    settings: Settings, sessions: pd.DatetimeIndex, known: pd.DataFrame
+    workspace: Workspace, sessions: pd.DatetimeIndex, known: pd.DataFrame
 ) -> pd.DatetimeIndex:
     # Regimes reach to the next session; asking the calendar for it takes a quarter of a second.
     reaches = len(known) and known.index[-1] > sessions[-1]
-    following = known.index[-1] if reaches else _data.next_session(settings, sessions[-1])
-    return _data.with_next(sessions, following)
+    return with_following(sessions, known.index[-1]) if reaches else workspace.with_next(sessions)
 
 
-def _window(settings: Settings, store: Store, missing: pd.DatetimeIndex) -> Line:
+def _window(plan: WindowPlan, ready: pd.DatetimeIndex, missing: pd.DatetimeIndex) -> Line:
     """Whether the development window holds enough sessions with snapshots and labels."""
-    needed = _build.splitter(settings).needed_sessions
     try:
-        step = _data.holdout_step(settings, store.label_ready_sessions())
+        step = plan.holdout(ready)
     except TooFewSessions as error:
-        return Line("window", False, error.found, "mlflow run . -e labels", blocks=True)
+        return Line("window", False, error.found, Command("labels"), blocks=True)
     whole = step.development.union(step.predicted)
     have = step.development.difference(missing)
     text = (
         f"{len(have)} of {len(step.development)} sessions of development can be learned from, "
-        f"{needed} are needed; {len(whole.difference(missing))} of {len(whole)} with the holdout"
+        f"{plan.min_sessions} are needed; {len(whole.difference(missing))} of {len(whole)} with "
+        "the holdout"
     )
-    help_with = "features" if len(have) < len(step.development) else "ingest"
-    return Line("window", len(have) >= needed, text, f"mlflow run . -e {help_with}", blocks=True)
+    helps = Command("features" if len(have) < len(step.development) else "ingest")
+    return Line("window", len(have) >= plan.min_sessions, text, helps, blocks=True)
 
 
-def _of_models(settings: Settings) -> Iterator[Line]:
-    challenger = registry.holder(registry.CHALLENGER)
+def _looks(kept: list[dict[str, Any]]) -> str:
+    """How often results on this data were looked at, and what that number cannot know."""
+    if not kept:
+        return (
+            "nothing was looked at in this store; other machines' and deleted stores' are unknown"
+        )
+    distinct = len({(row["forecast"], row["strategy"]) for row in kept})
+    first, last = min(row["first"] for row in kept), max(row["last"] for row in kept)
+    return (
+        f"{distinct} different results on sessions {first:%Y-%m-%d} to {last:%Y-%m-%d}; "
+        "those of other machines and deleted stores are unknown"
+    )
+
+
+def _of_models() -> Iterator[Line]:
+    registry.settle_challenger()
+    challenger = registry.holder(Aliases.CHALLENGER)
     text = f"version {challenger.version}" if challenger else "no model is registered"
     if challenger:
         tags = challenger.tags
-        text += f", trained until {tags.get('trained_until')}, gates: {tags.get('verdict')}"
-    yield Line("challenger", challenger is not None, text, "mlflow run . -e retrain")
-    champion = registry.holder(registry.CHAMPION)
+        text += f", trained until {tags.get(Tags.TRAINED_UNTIL)}, gates: {tags.get(Tags.VERDICT)}"
+    yield Line("challenger", challenger is not None, text, Command("retrain"))
+    moves = champion_moves.settle("status")
+    champion = registry.holder(Aliases.CHAMPION)
+    if challenger:
+        yield _evidence(challenger, needed=champion is None)
     text = f"version {champion.version}" if champion else "no version is promoted"
-    if champion and registry.moved_by_hand():
-        text += ", moved by hand on the registry page"
-    elif champion:
-        text += f", {registry.history()[-1].reason}"
-    elif registry.moved_by_hand():
-        text += ", the alias was removed by hand"
+    by_hand = bool(moves) and moves[-1].action == champion_moves.BY_HAND
+    if champion and by_hand:
+        text += f", moved by hand on the registry page, {moves[-1].reason}"
+    elif champion and moves:
+        text += f", {moves[-1].reason}"
+    elif by_hand:
+        text += f", the alias was removed by hand, {moves[-1].reason}"
     if champion:
-        text += f"; trained until {champion.tags.get('trained_until')}"
-    promote = "mlflow run . -e promote" if challenger else "mlflow run . -e retrain"
-    yield Line("champion", champion is not None, text, promote)
+        text += f"; trained until {champion.tags.get(Tags.TRAINED_UNTIL)}"
+    helps = "rollback" if by_hand else "promote" if challenger else "retrain"
+    yield Line("champion", champion is not None, text, Command(helps))
 
 
-def _printed(lines: list[Line], killed: list[str], following: str) -> str:
+def _evidence(challenger: ModelVersion, *, needed: bool) -> Line:
+    """Whether the challenger's recipe has a walk-forward; the first champion waits for it."""
+    recipe, data, universe = (
+        challenger.tags.get(tag, "") for tag in (Tags.RECIPE, Tags.DATA_SOURCE, Tags.UNIVERSE)
+    )
+    walked = newest_walk_forward(recipe, data, universe)
+    helps = walk_forward_command(registry.recipe_overrides(challenger))
+    if walked is None:
+        text = "the challenger's recipe has no walk-forward"
+        return Line("evidence", False, text, helps if needed else None)
+    until = walked.data.tags.get(Tags.HOLDOUT_END)
+    text = f"walk-forward until {until}, gates: {walked.data.tags.get(Tags.VERDICT)}"
+    return Line("evidence", True, text, None)
+
+
+def _printed(lines: list[Line], killed: list[str], following: Command) -> str:
     width = max(len(line.name) for line in lines)
-    marks: Callable[[Line], str] = lambda line: "yes" if line.there else "NO "  # noqa: E731
-    table = [f"{marks(line)}  {line.name:<{width}}  {line.text}" for line in lines]
+    table = [
+        f"{'yes' if line.there else 'NO '}  {line.name:<{width}}  {line.text}" for line in lines
+    ]
     closed = [f"closed {len(killed)} runs of dead processes as KILLED"] if killed else []
     return "\n".join(["", *table, *closed, "", f"Next: {following}"])
 

@@ -6,9 +6,10 @@ import shlex
 import subprocess
 import sys
 
+from pipeline.config.settings import Settings
 from pipeline.errors import PipelineError
-from pipeline.settings import ROOT, Settings
-from pipeline.stages._runner import command
+from pipeline.paths import ROOT
+from pipeline.stages._cli import command
 
 
 def run(settings: Settings) -> None:

@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 
+from pipeline.config.settings import Settings
 from pipeline.errors import NotReady
-from pipeline.io import tracking
-from pipeline.settings import ROOT, Settings
-from pipeline.stages._runner import command
+from pipeline.io.tracking import experiment, views
+from pipeline.paths import ROOT
+from pipeline.secrets import masked
+from pipeline.stages._cli import command
 
 
 def run(settings: Settings) -> None:
@@ -17,21 +19,37 @@ def run(settings: Settings) -> None:
 
     MLflow's defaults start 15 processes and take 1.85 GB (measured with MLflow 3.17).
     """
-    uri = tracking.tracking_uri(settings.tracking.uri)
+    uri = experiment.tracking_uri(settings.tracking.uri)
     if uri.startswith("http"):
-        raise NotReady("ui", f"{uri} is a server with a UI of its own", "a browser", f"open {uri}")
-    tracking.prepare(uri, settings.tracking.experiment_name)
+        raise NotReady(
+            "ui", f"{uri} is a server with a UI of its own", "a browser", f"open {masked(uri)}"
+        )
+    experiment.prepare(uri, settings.tracking.experiment_name)
     address = f"http://{settings.ui.host}:{settings.ui.port}"
-    print(f"MLflow UI: {address}/#/experiments/0   (Ctrl+C ends it)", flush=True)
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    experiment_id = os.environ[experiment.EXPERIMENT_ID]
+    views.refresh(experiment_id)
+    print(f"Leaderboard: {leaderboard(address, experiment_id)}   (Ctrl+C ends it)", flush=True)
+    environment = os.environ | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_BACKEND_STORE_URI": uri,  # not an argument: it may hold a password
+    }
     # Each argument apart and no shell: a host name is never read as a command.
     server = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
-    server += ["--backend-store-uri", uri, "--default-artifact-root", str(ROOT / "mlruns")]
+    server += ["--default-artifact-root", str(ROOT / "mlruns")]
     server += ["--host", settings.ui.host, "--port", str(settings.ui.port)]
     try:
         subprocess.call(server, env=environment, cwd=ROOT)
     except KeyboardInterrupt:
         print("MLflow UI closed")
+
+
+def leaderboard(address: str, experiment_id: str) -> str:
+    """Where the view of retrains opens.
+
+    >>> leaderboard("http://127.0.0.1:5000", "0")
+    'http://127.0.0.1:5000/#/experiments/0/runs?viewStateShareKey=retrains'
+    """
+    return f"{address}/#/experiments/{experiment_id}/runs?viewStateShareKey={views.RETRAINS.key}"
 
 
 if __name__ == "__main__":

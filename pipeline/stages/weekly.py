@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.settings import Settings
+from pipeline.config.settings import Settings
 from pipeline.stages import promote, retrain
-from pipeline.stages._runner import ask, command, step
+from pipeline.stages._cli import ask, command, step
 
 
 def run(settings: Settings) -> None:

@@ -9,20 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 
+from pipeline.stats.returns import annualized_return, sharpe, total_return
 from pipeline.trading.backtest import backtests
 from pipeline.trading.market import Market
-from pipeline.trading.performance import (
-    annualized_return,
-    break_even_bps,
-    charged_bps,
-    positions,
-    sharpe,
-    total_return,
-)
+from pipeline.trading.performance import break_even_bps, charged_bps, positions
 from pipeline.trading.rules import Rules
 
 LEFT = 0.5
@@ -31,8 +24,7 @@ LEFT = 0.5
 
 def size_aware(rules: Rules, impact: float, participation: float) -> Rules:
     """The rules, with this impact and participation cap where they have none of their own."""
-    return replace(
-        rules,
+    return rules.changed(
         impact=rules.impact or impact,
         max_participation=rules.max_participation or participation,
     )

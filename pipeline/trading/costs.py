@@ -38,7 +38,7 @@ def round_trip_before_size(
     return cost + rules.borrow_fee if side < 0.0 else cost
 
 
-def impact_rate(volatility: Values, dollar_volume: Values, rules: Rules) -> Values:
+def impact_rate(volatility: Values, mean_dollar_volume: Values, rules: Rules) -> Values:
     """Square-root impact of a notional of 1: coefficient x volatility / root of dollar volume.
 
     An order of a tenth of the day's dollar volume thus costs 0.32 x coefficient x the volatility
@@ -47,8 +47,8 @@ def impact_rate(volatility: Values, dollar_volume: Values, rules: Rules) -> Valu
     Sources: Torre (1997), BARRA Market Impact Model Handbook (the root); Almgren, Thum, Hauptmann
     and Li (2005), "Direct Estimation of Equity Market Impact", Risk 18 (a power of 0.6).
     """
-    known = dollar_volume > 0.0
-    root = np.sqrt(dollar_volume, out=np.ones_like(dollar_volume), where=known)
+    known = mean_dollar_volume > 0.0
+    root = np.sqrt(mean_dollar_volume, out=np.ones_like(mean_dollar_volume), where=known)
     return np.where(known, rules.impact * volatility / root, np.nan)
 
 

@@ -59,7 +59,7 @@ def previous_close(bars: BarPanel) -> pd.DataFrame:
     return bars.close.shift()
 
 
-def dollar_volume(bars: BarPanel) -> pd.DataFrame:
+def mean_dollar_volume(bars: BarPanel) -> pd.DataFrame:
     """Mean of close x volume over the 20 sessions before each one, in currency a session."""
     traded = _array(bars.close) * _array(bars.volume)
     return _known_next(trailing_mean(traded, MONTH, LEAST_OF_MONTH), bars)
@@ -99,7 +99,7 @@ def spread(bars: BarPanel) -> pd.DataFrame:
     return _known_next(2.0 * np.sqrt(np.maximum(mean, 0.0)), bars)
 
 
-def true_range(bars: BarPanel) -> pd.DataFrame:
+def average_true_range(bars: BarPanel) -> pd.DataFrame:
     """Mean true range of the last 14 sessions (10 known ones at least), in currency per share.
 
     The plain mean instead of Wilder's recursive one, which depends on where a history starts.

@@ -6,6 +6,8 @@ regime up to the close of t-1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -19,15 +21,22 @@ from pipeline.trading.ranking import Mask, Places, Selection
 from pipeline.trading.rules import Rules
 from pipeline.trading.slots import HEDGE
 
-COST_RULES = (
-    "commission_bps", "slippage_bps", "commission_per_share", "commission_maximum",
-    "spread_fraction", "borrow_bps_a_year",
-)  # fmt: skip
-SELECTION_RULES = (
-    *COST_RULES, "sides", "rank_by", "min_edge_bps", "min_dollar_volume", "max_positions",
-    "max_sector_positions",
-)  # fmt: skip
-"""What decides which positions are taken, beside the regimes' caps and what must be known."""
+Key = tuple[tuple[str, object], ...]
+
+SIZING_RULES = frozenset({
+    "max_position_fraction", "whole_shares", "hedge", "hedge_symbol", "hedge_bps", "limit_bps",
+    "commission_minimum",
+})  # fmt: skip
+"""Rules that size, hedge, fill or charge positions which are taken already.
+
+All others, and so a rule that is added later, decide which positions are taken.
+"""
+
+ADMISSION_RULES = frozenset({
+    "min_edge_bps", "min_dollar_volume", "max_positions", "max_sector_positions",
+    "regime_positions", "weights", "max_participation", "stop_atr", "target_atr", "impact",
+})  # fmt: skip
+"""Rules that decide which and how many of the ranked are taken, but not how they rank."""
 
 
 class Forecasts:
@@ -83,8 +92,7 @@ class Forecasts:
 
     def selection(self, rules: Rules) -> Selection:
         """The positions taken in each session, best first."""
-        key = (_of(rules, SELECTION_RULES), tuple(sorted(rules.regime_positions.items())),
-               rules.needs_volatility, rules.needs_liquidity, rules.has_exits)  # fmt: skip
+        key = selection_key(rules)
         if key not in self._selections:
             sides = [self._side(side, rules) for side in rules.signs]
             self._selections[key] = ranking.merged(sides)
@@ -103,7 +111,7 @@ class Forecasts:
         return side, row, column, score[row, column]
 
     def _ranking(self, side: float, rules: Rules) -> tuple[Values, Places]:
-        key = (side, rules.rank_by, rules.rank_by == "net_edge" and _of(rules, COST_RULES))
+        key = side, ranking_key(rules)
         if key not in self._rankings:
             by_risk = rules.rank_by == "edge_over_volatility"
             score = ranking.scores(
@@ -119,15 +127,15 @@ class Forecasts:
         """True where a position may be taken: edge above the hurdle, liquid, everything known."""
         allowed = side * self.predictions > ranking.hurdle(self._round_trip(side, rules), rules)
         if rules.min_dollar_volume > 0.0:
-            allowed &= ranking.is_liquid(self.known("dollar_volume"), rules)
+            allowed &= ranking.is_liquid(self.known("mean_dollar_volume"), rules)
         if rules.needs_volatility:
             allowed &= self.known("volatility") > 0.0
         if rules.needs_liquidity:
-            allowed &= self.known("dollar_volume") > 0.0
+            allowed &= self.known("mean_dollar_volume") > 0.0
         if rules.spread_fraction > 0.0:
             allowed &= ~np.isnan(self.known("spread"))
         if rules.has_exits:
-            allowed &= self.known("true_range") > 0.0
+            allowed &= self.known("average_true_range") > 0.0
         return allowed
 
     def _round_trip(self, side: float, rules: Rules) -> Values | float:
@@ -143,8 +151,24 @@ class Forecasts:
         return np.where(codes < 0, len(names), codes)
 
 
-def _of(rules: Rules, names: tuple[str, ...]) -> tuple[object, ...]:
-    return tuple(getattr(rules, name) for name in names)
+def selection_key(rules: Rules) -> Key:
+    """What decides which positions are taken: all rules but those that size or charge them."""
+    return _key(rules, without=SIZING_RULES)
+
+
+def ranking_key(rules: Rules) -> Key:
+    """What decides how forecasts rank; costs do where the best are measured after costs alone."""
+    if rules.rank_by != "net_edge":
+        return (("rank_by", rules.rank_by),)
+    return _key(rules, without=SIZING_RULES | ADMISSION_RULES)
+
+
+def _key(rules: Rules, without: frozenset[str]) -> Key:
+    return tuple(
+        (name, tuple(sorted(value.items())) if isinstance(value, Mapping) else value)
+        for name, value in vars(rules).items()
+        if name not in without
+    )
 
 
 def _check(predictions: pd.DataFrame, market: Market) -> None:

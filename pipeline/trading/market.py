@@ -13,10 +13,10 @@ from pipeline.trading import estimates, hedging
 
 FORMULAS: dict[str, Callable[[BarPanel], pd.DataFrame]] = {
     "previous_close": estimates.previous_close,
-    "dollar_volume": estimates.dollar_volume,
+    "mean_dollar_volume": estimates.mean_dollar_volume,
     "volatility": estimates.volatility,
     "spread": estimates.spread,
-    "true_range": estimates.true_range,
+    "average_true_range": estimates.average_true_range,
 }
 
 
@@ -75,7 +75,7 @@ class Market:
     regimes
         Regime known at the open, by session.
     known
-        What is known before the open by name: ``previous_close``, ``dollar_volume``, ...
+        What is known before the open by name: ``previous_close``, ``mean_dollar_volume``, ...
     sectors
         Sector by symbol as of the day its table was made, for all sessions alike.
     previous_session
@@ -134,9 +134,9 @@ class Market:
         return self.known["previous_close"]
 
     @property
-    def dollar_volume(self) -> pd.DataFrame:
+    def mean_dollar_volume(self) -> pd.DataFrame:
         """Mean close x volume of the 20 sessions before t."""
-        return self.known["dollar_volume"]
+        return self.known["mean_dollar_volume"]
 
     def at(self, sessions: pd.DatetimeIndex) -> Market:
         """The market of some of the sessions."""

@@ -1,68 +1,15 @@
-"""How good a backtest was: plain functions on net returns per session.
-
-Returns are simple returns per session; all sessions count, the first one and those without
-trades included. A year has 252 sessions.
-"""
+"""How good a backtest was: measures of its ledger, and the metrics of the run contract."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import pandas as pd
 
-from pipeline.schemas import SESSIONS_A_YEAR
+from pipeline.stats.returns import annualized_return, max_drawdown, sharpe, total_return
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.ledger import COSTS, POSITION
 from pipeline.trading.rules import BPS
-
-
-def sharpe(returns: pd.Series) -> float:
-    """Annualised Sharpe ratio against a zero rate: mean over standard deviation (ddof 1).
-
-    NaN where it is undefined: fewer than two returns, or no variance, as without trades.
-    Source: Sharpe (1994), "The Sharpe Ratio", Journal of Portfolio Management 21.
-
-    >>> round(sharpe(pd.Series([0.01, 0.00, 0.02])), 4)
-    15.8745
-    """
-    values = returns.to_numpy(dtype="float64")
-    if len(values) < 2 or np.ptp(values) == 0.0:
-        return math.nan
-    return float(values.mean() / values.std(ddof=1) * math.sqrt(SESSIONS_A_YEAR))
-
-
-def total_return(returns: pd.Series) -> float:
-    """Compounded return over all sessions.
-
-    >>> round(total_return(pd.Series([0.10, -0.10])), 4)
-    -0.01
-    """
-    return float(np.prod(1.0 + returns.to_numpy(dtype="float64"))) - 1.0
-
-
-def annualized_return(returns: pd.Series) -> float:
-    """Compounded return a year, by the number of sessions; NaN without sessions."""
-    if returns.empty:
-        return math.nan
-    return float((1.0 + total_return(returns)) ** (SESSIONS_A_YEAR / len(returns)) - 1.0)
-
-
-def drawdowns(returns: pd.Series) -> pd.Series:
-    """Loss from the highest equity so far, as a positive fraction, after each session.
-
-    The bankroll is the first peak, so a loss on the first session counts.
-
-    >>> drawdowns(pd.Series([-0.1, 0.2, -0.25])).round(4).tolist()
-    [0.1, 0.0, 0.25]
-    """
-    equity = (1.0 + returns).cumprod()
-    return (1.0 - equity / equity.cummax().clip(lower=1.0)).rename("drawdown")
-
-
-def max_drawdown(returns: pd.Series) -> float:
-    """Largest drawdown, a positive fraction; 0 where equity never fell."""
-    return float(drawdowns(returns).max()) if len(returns) else math.nan
 
 
 def filled_trades(ledger: pd.DataFrame) -> pd.DataFrame:

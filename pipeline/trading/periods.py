@@ -10,16 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.schemas import SESSION, SESSIONS_A_YEAR
+from pipeline.stats.returns import max_drawdown, session_sharpe, sharpe, total_return
 from pipeline.trading.backtest import Backtest
-from pipeline.trading.performance import (
-    max_drawdown,
-    positions,
-    sharpe,
-    total_return,
-    turnover,
-    win_rate,
-)
-from pipeline.trading.significance import session_sharpe
+from pipeline.trading.performance import positions, turnover, win_rate
 
 NORMAL_95 = 1.96
 """Standard errors on either side of a 95 % interval, by the normal distribution."""

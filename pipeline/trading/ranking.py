@@ -47,9 +47,9 @@ def hurdle(round_trip: Values | float, rules: Rules) -> Values | float:
     return round_trip if rules.min_edge_bps is None else rules.min_edge
 
 
-def is_liquid(dollar_volume: Values, rules: Rules) -> Mask:
+def is_liquid(mean_dollar_volume: Values, rules: Rules) -> Mask:
     """Whether enough is traded; an unknown liquidity counts as none."""
-    return (dollar_volume >= rules.min_dollar_volume) | (rules.min_dollar_volume <= 0.0)
+    return (mean_dollar_volume >= rules.min_dollar_volume) | (rules.min_dollar_volume <= 0.0)
 
 
 def scores(

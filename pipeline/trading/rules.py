@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
-from pipeline.errors import InvalidSettings
+from pydantic import Field, field_validator, model_validator
+
 from pipeline.schemas import Regime
+from pipeline.values import Bps, Count, Fraction, NotNegative, Positive, Value
 
 BPS = 1e-4
 DAYS_OF_A_BORROW_YEAR = 360
 """Fees for borrowed shares are quoted a year of 360 days, as brokers count them."""
 
-LONG_SHORT = "long_short"
-CHOICES = {
-    "sides": ("long", LONG_SHORT),
-    "rank_by": ("edge", "net_edge", "edge_over_volatility"),
-    "weights": ("equal", "edge", "volatility"),
-    "hedge": ("none", "dollar", "beta"),
-}
+LONG_SHORT: Literal["long_short"] = "long_short"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rules:
+class Rules(Value):
     """The rules of a strategy that buys (or sells short) at the open and is flat at the close.
 
     A *side* of a cost is one of the two fills of a trade. ``None`` switches a rule off where
@@ -84,40 +79,56 @@ class Rules:
 
     Raises
     ------
-    InvalidSettings
-        Naming every value that is out of bounds.
+    pydantic.ValidationError
+        Naming every value that is out of bounds, and every rule that two of them break.
     """
 
-    sides: str
-    rank_by: str
+    sides: Literal["long", "long_short"]
+    rank_by: Literal["edge", "net_edge", "edge_over_volatility"]
     min_edge_bps: float | None
-    min_dollar_volume: float
-    max_positions: int
-    max_sector_positions: int | None
-    regime_positions: Mapping[str, int]
-    weights: str
-    max_position_fraction: float
-    max_participation: float | None
+    min_dollar_volume: NotNegative
+    max_positions: Count
+    max_sector_positions: Count | None
+    regime_positions: Mapping[str, Annotated[int, Field(ge=0)]]
+    weights: Literal["equal", "edge", "volatility"]
+    max_position_fraction: Fraction
+    max_participation: Fraction | None
     whole_shares: bool
-    hedge: str
+    hedge: Literal["none", "dollar", "beta"]
     hedge_symbol: str | None
-    hedge_bps: float
-    limit_bps: float | None
-    stop_atr: float | None
-    target_atr: float | None
-    commission_bps: float
-    commission_per_share: float
-    commission_minimum: float
-    commission_maximum: float | None
-    slippage_bps: float
-    spread_fraction: float
-    impact: float
-    borrow_bps_a_year: float
+    hedge_bps: Bps
+    limit_bps: Annotated[float, Field(gt=-10_000)] | None
+    stop_atr: Positive | None
+    target_atr: Positive | None
+    commission_bps: Bps
+    commission_per_share: NotNegative
+    commission_minimum: NotNegative
+    commission_maximum: Fraction | None
+    slippage_bps: Bps
+    spread_fraction: Annotated[float, Field(ge=0, le=1)]
+    impact: NotNegative
+    borrow_bps_a_year: NotNegative
 
-    def __post_init__(self) -> None:
-        faults = [*_choice_faults(self), *_bound_faults(self), *_regime_faults(self)]
+    @field_validator("regime_positions")
+    @classmethod
+    def _regimes_are_known(cls, positions: Mapping[str, int]) -> Mapping[str, int]:
+        unknown = [repr(name) for name in positions if name not in Regime.__members__]
+        if unknown:
+            named = f"regime_positions names {', '.join(unknown)}"
+            raise ValueError(f"{named}, not one of {', '.join(Regime)}")
+        return positions
+
+    @model_validator(mode="after")
+    def _both_sides_can_trade(self) -> Self:
+        faults = []
+        if self.is_long_short and self.max_positions < len(self.signs):
+            faults.append("sides=long_short needs max_positions of 2 or more")
+        if self.is_long_short and (self.min_edge_bps or 0.0) < 0.0:
+            # Below 0 a symbol could be bought and sold short in the same session.
+            faults.append("sides=long_short needs min_edge_bps of 0 or more, or null")
         if faults:
-            raise InvalidSettings("strategy", "; ".join(faults), "rules within these bounds")
+            raise ValueError("; ".join(faults))
+        return self
 
     @property
     def side_cost(self) -> float:
@@ -162,8 +173,17 @@ class Rules:
     @property
     def has_size_costs(self) -> bool:
         """Whether the size of an order decides if it is worth its cost."""
-        by_size = self.commission_minimum > 0.0 or self.impact > 0.0
-        return by_size and self.min_edge_bps is None
+        return self.charges_by_size and self.min_edge_bps is None
+
+    @property
+    def depend_on_bankroll(self) -> bool:
+        """Whether more money buys more than the same parts of it."""
+        return self.whole_shares or self.charges_by_size or self.needs_liquidity
+
+    @property
+    def charges_by_size(self) -> bool:
+        """Whether a large order costs another part of its value than a small one."""
+        return self.commission_minimum > 0.0 or self.impact > 0.0
 
     @property
     def needs_liquidity(self) -> bool:
@@ -175,49 +195,3 @@ class Rules:
         """Whether a rule asks for volatility."""
         ranked = self.rank_by == "edge_over_volatility"
         return ranked or self.weights == "volatility" or self.impact > 0.0
-
-
-def _choice_faults(rules: Rules) -> Iterator[str]:
-    for name, allowed in CHOICES.items():
-        if getattr(rules, name) not in allowed:
-            yield f"{name} must be one of {', '.join(allowed)}"
-
-
-def _bound_faults(rules: Rules) -> Iterator[str]:
-    not_negative = (
-        "min_dollar_volume", "commission_bps", "commission_per_share", "commission_minimum",
-        "slippage_bps", "impact", "borrow_bps_a_year", "hedge_bps",
-    )  # fmt: skip
-    for name in not_negative:
-        if not getattr(rules, name) >= 0.0:
-            yield f"{name} must not be negative"
-    for name in ("stop_atr", "target_atr"):
-        if (distance := getattr(rules, name)) is not None and not distance > 0.0:
-            yield f"{name} must be above 0, or null"
-    bounds = {
-        "max_positions must be at least 1": rules.max_positions >= 1,
-        "max_positions must be at least 2 for long_short": not rules.is_long_short
-        or rules.max_positions >= 2,
-        "min_edge_bps must not be negative for long_short": not rules.is_long_short
-        or (rules.min_edge_bps or 0.0) >= 0.0,
-        "max_sector_positions must be at least 1, or null": rules.max_sector_positions is None
-        or rules.max_sector_positions >= 1,
-        "max_position_fraction must be in (0, 1]": 0.0 < rules.max_position_fraction <= 1.0,
-        "max_participation must be in (0, 1], or null": rules.max_participation is None
-        or 0.0 < rules.max_participation <= 1.0,
-        "commission_maximum must be in (0, 1], or null": rules.commission_maximum is None
-        or 0.0 < rules.commission_maximum <= 1.0,
-        "limit_bps must be above -10000, or null": rules.limit_bps is None
-        or rules.limit_bps * BPS > -1.0,
-        "spread_fraction must be in [0, 1]": 0.0 <= rules.spread_fraction <= 1.0,
-        "costs per side must stay below 10000 bps": rules.side_cost < 1.0,
-    }
-    yield from (message for message, holds in bounds.items() if not holds)
-
-
-def _regime_faults(rules: Rules) -> Iterator[str]:
-    for regime, positions in rules.regime_positions.items():
-        if regime not in Regime.__members__:
-            yield f"regime_positions names {regime!r}, not one of {', '.join(Regime)}"
-        elif positions < 0:
-            yield f"regime_positions.{regime} must not be negative"

@@ -59,11 +59,11 @@ def weights(side: Values, edge: Values, volatility: Values | None, rules: Rules)
     return np.abs(side) * position_weight(rules)
 
 
-def most_shares(reference: Values, dollar_volume: Values | None, rules: Rules) -> Values:
+def most_shares(reference: Values, mean_dollar_volume: Values | None, rules: Rules) -> Values:
     """The participation cap in shares: none where price or liquidity are unknown."""
     cap = np.full_like(reference, np.inf)
-    if rules.max_participation is not None and dollar_volume is not None:
-        cap = np.nan_to_num(rules.max_participation * dollar_volume) / reference
+    if rules.max_participation is not None and mean_dollar_volume is not None:
+        cap = np.nan_to_num(rules.max_participation * mean_dollar_volume) / reference
     return np.where(reference > 0.0, cap, 0.0)
 
 

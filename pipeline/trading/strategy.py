@@ -129,7 +129,7 @@ class _Plan:
         return np.broadcast_to(np.asarray(value), self.side.shape)
 
     def _liquidity(self) -> Values | None:
-        return self._known("dollar_volume") if self.rules.needs_liquidity else None
+        return self._known("mean_dollar_volume") if self.rules.needs_liquidity else None
 
     def _weights(self, prediction: Values) -> Values:
         volatility = self._known("volatility") if self.rules.weights == "volatility" else None
@@ -153,7 +153,9 @@ class _Plan:
     def _level(self, reference: Values, ranges: float | None, direction: float) -> Values:
         if ranges is None:
             return self._filled(np.nan)
-        return stops.level(reference, self.side, direction * ranges * self._known("true_range"))
+        return stops.level(
+            reference, self.side, direction * ranges * self._known("average_true_range")
+        )
 
     def _costs(self) -> Costs:
         rules = self.rules
@@ -163,7 +165,7 @@ class _Plan:
         impact = self._filled(0.0)
         if rules.impact > 0.0:
             impact = costs.impact_rate(
-                self._known("volatility"), self._known("dollar_volume"), rules
+                self._known("volatility"), self._known("mean_dollar_volume"), rules
             )
         return Costs(
             commission=self._filled(rules.commission_bps * BPS),

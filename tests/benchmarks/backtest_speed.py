@@ -85,11 +85,10 @@ def case(source: str, sessions: int, symbols: int) -> tuple[pd.DataFrame, Callab
 
 def rules(preset: str = "top_n", **changes: Any) -> Any:
     """The rules of a file in conf/strategy."""
-    from pipeline.stages._recipe import rules
-    from pipeline.stages._runner import check, compose
+    from pipeline.config import build
+    from pipeline.config.compose import check, compose
 
-    chosen = rules(check(compose([f"strategy={preset}"])))
-    return type(chosen)(**{**vars(chosen), **changes})
+    return build.rules(check(compose([f"strategy={preset}"]))).changed(**changes)
 
 
 def job(name: str, forecasts: pd.DataFrame, market: Callable[[], Any]) -> Callable[[], Any]:

@@ -36,6 +36,7 @@ from pipeline.market.regimes import index_moves, regimes
 from pipeline.market.series import intraday
 from pipeline.market.windows import Array
 from pipeline.schemas import BAR_FIELDS, BarPanel
+from tests.market.conftest import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("SHARED", ROOT.parent / "shared"))
@@ -94,7 +95,7 @@ def made(name: str, earlier: int, sessions: int, symbols: int) -> Callable[[], p
     """Makes snapshots of the last `sessions`, with `earlier` ones loaded for their look-back."""
     inputs = resized(real_inputs(), earlier + sessions, symbols)
     asked = inputs.bars.sessions[-sessions:]
-    return lambda: snapshots(FEATURE_SETS[name], inputs, asked).rows
+    return lambda: snapshots(FEATURE_SETS[name], inputs, asked, **ROWS).rows
 
 
 def cost(name: str, *size: int) -> None:
@@ -143,7 +144,7 @@ def speed(name: str) -> None:
         "earlier sessions symbols      rows     user      CPU ns/value"
         "   system   faults  peak MB x result"
     )
-    needed = warm_up(FEATURE_SETS[name]) + 1
+    needed = warm_up(FEATURE_SETS[name], ROWS["min_history"]) + 1
     sizes = [(0, *size) for size in product(SESSIONS, SYMBOLS)]
     for size in sizes + [(needed, YEAR, symbols) for symbols in SYMBOLS]:
         print(f"{size[0]:7d} {size[1]:8d} {size[2]:7d} ", end="", flush=True)

@@ -36,19 +36,23 @@ from sklearn.ensemble import (
 )
 from sklearn.pipeline import make_pipeline
 
-from pipeline.io import models, tracking
-from pipeline.io.files import replaced
+from pipeline.config import build
+from pipeline.config.compose import check, compose
+from pipeline.contract import Artifacts
+from pipeline.io.files import write_atomically
+from pipeline.io.tracking import experiment, runs
+from pipeline.learning.baselines import baselines
 from pipeline.learning.dataset import Dataset, model_inputs
-from pipeline.learning.evaluation import baselines, by_group
-from pipeline.learning.folds import capped
+from pipeline.learning.metrics import by_group, rank_ic
 from pipeline.learning.models import preparation
-from pipeline.learning.scores import rank_ic
-from pipeline.learning.targets import Target
+from pipeline.learning.search.folds import capped
+from pipeline.recipe.books import books
+from pipeline.recipe.fit import Parameters, fitted
+from pipeline.recipe.recipe import Recipe
 from pipeline.schemas import SESSION
-from pipeline.settings import Settings
-from pipeline.stages import _build, _data, _evaluation, _trading
-from pipeline.stages._runner import check, compose
-from pipeline.trading.performance import summary
+from pipeline.trading.market import Market
+from pipeline.trading.performance import equal_weight_benchmark, summary
+from pipeline.workspace import Workspace
 
 ROWS = 20_000
 QLIB_ROWS = 300_000
@@ -61,19 +65,20 @@ QLIB = {
 
 def main(run_id: str, overrides: list[str]) -> None:
     settings = check(compose(overrides))
-    tracking.prepare(tracking.tracking_uri(), settings.tracking.experiment_name)
-    kept = settings.store.path.parent / "rivals" / run_id
-    kept.mkdir(parents=True, exist_ok=True)
-    with _data.open_store(settings) as store:
-        dataset = _data.dataset(settings, store, store.label_ready_sessions())
-        for step in _data.walk_forward_steps(settings, dataset.sessions):
+    experiment.prepare(experiment.tracking_uri(), settings.tracking.experiment_name)
+    recipe = build.recipe(settings)
+    with Workspace.open(settings) as workspace:
+        kept = workspace.folder / "rivals" / run_id
+        kept.mkdir(parents=True, exist_ok=True)
+        dataset = workspace.dataset(workspace.store.label_ready_sessions(), recipe.columns)
+        for step in recipe.windows.walk_forward(dataset.sessions):
             path = kept / f"{step.predicted[0]:%Y-%m-%d}.parquet"
             if not path.exists():
                 began = time.perf_counter()
-                part = rivals(settings, dataset.at(step.development), dataset.at(step.predicted))
-                replaced(path, part.to_parquet)
+                part = rivals(recipe, dataset.at(step.development), dataset.at(step.predicted))
+                write_atomically(path, part.to_parquet)
                 print(f"refit of {path.stem}: {time.perf_counter() - began:.0f} s", flush=True)
-        own = models.read_frame(run_id, models.PREDICTIONS).dropna()
+        own = runs.read_frame(run_id, Artifacts.PREDICTIONS).dropna()
         parts = [pd.read_parquet(path) for path in sorted(kept.glob("*.parquet"))]
         forecasts = pd.concat(parts).reindex(own.index)
         forecasts.insert(0, "own", own["prediction"])
@@ -81,20 +86,19 @@ def main(run_id: str, overrides: list[str]) -> None:
         print(f"\nrank IC x 1000\n{skill(returns, forecasts, 'rank_ic', 1e3)}")
         print(f"\nR2 x 10,000\n{skill(returns, forecasts, 'r2', 1e4)}")
         days = pd.DatetimeIndex(own.index.get_level_values(SESSION).unique())
-        traded = _trading.market(settings, store, days)
-        print(f"\nbacktest\n{backtests(settings, forecasts, traded)}")
+        market = workspace.market(days, recipe.rules)
+        print(f"\nbacktest\n{backtests(recipe, forecasts, market)}")
 
 
-def rivals(settings: Settings, development: Dataset, predicted: Dataset) -> pd.DataFrame:
+def rivals(recipe: Recipe, development: Dataset, predicted: Dataset) -> pd.DataFrame:
     """Forecasts of every rival for the predicted rows."""
-    target = Target(**settings.model.target.model_dump())
     few = capped(development, ROWS)
-    found = baselines(development, predicted.features, target)[["zero", "ridge"]]
-    learners = fixed(settings)
-    shrunk = dict.fromkeys(learners, settings.model.least_slope / len(learners))
+    found = baselines(development, predicted.features, recipe.target)[["zero", "ridge"]]
+    learners = fixed(recipe)
+    shrunk = dict.fromkeys(learners, recipe.min_slope / len(learners))
     many = capped(development, QLIB_ROWS)
     for name, rows in ((f"own, {ROWS:,} rows", few), (f"own, {QLIB_ROWS:,} rows", many)):
-        own = _evaluation.fitted(settings, learners, rows, shrunk)
+        own = fitted(recipe, learners, rows, shrunk)
         found[name] = own.predict(model_inputs(predicted.features))
     reference = VotingRegressor(
         [
@@ -117,9 +121,9 @@ def rivals(settings: Settings, development: Dataset, predicted: Dataset) -> pd.D
     return found
 
 
-def fixed(settings: Settings) -> _evaluation.Parameters:
+def fixed(recipe: Recipe) -> Parameters:
     """The model's initial parameters."""
-    return {learner.name: learner.initial for learner in _build.learners(settings)}
+    return {learner.name: learner.initial for learner in recipe.learners}
 
 
 def skill(returns: pd.Series, forecasts: pd.DataFrame, metric: str, scale: float) -> str:
@@ -137,15 +141,13 @@ def skill(returns: pd.Series, forecasts: pd.DataFrame, metric: str, scale: float
     return pd.DataFrame(rows).T.round(1).to_string()
 
 
-def backtests(settings: Settings, forecasts: pd.DataFrame, traded: _trading.Market) -> str:
+def backtests(recipe: Recipe, forecasts: pd.DataFrame, market: Market) -> str:
     """Trades, Sharpe before and after costs, and return a year of each, by the same strategy."""
     shown = ["trades", "gross_sharpe", "sharpe", "annualized_return", "break_even_bps"]
+    benchmark = equal_weight_benchmark(market.open, market.close)
     rows = {}
     for name, values in forecasts.items():
-        found = summary(
-            _trading.books(settings, values.rename(_evaluation.PREDICTION), traded),
-            _trading.benchmark(traded),
-        )
+        found = summary(books(recipe.rules, recipe.bankroll, values, market), benchmark)
         rows[name] = [found.get(f"backtest/{key}", np.nan) for key in shown]
     return pd.DataFrame.from_dict(rows, orient="index", columns=shown).round(3).to_string()
 

@@ -34,10 +34,12 @@ from sklearn.ensemble import (
 )
 from sklearn.pipeline import make_pipeline
 
+from pipeline.config import build
+from pipeline.config.compose import check, compose
+from pipeline.learning.metrics import mae, r2, rank_ic
 from pipeline.learning.models import preparation
-from pipeline.learning.scores import mae, r2, rank_ic
-from pipeline.stages import _data
-from pipeline.stages._runner import check, compose
+from pipeline.stages._cli import DATA_STAGES
+from pipeline.workspace import Workspace
 
 REFERENCE_CPU_SECONDS = (511, 528)
 SYMBOLS = (
@@ -46,7 +48,7 @@ SYMBOLS = (
 )
 ROWS = [
     "features=classic", "retrain.window_days=96", "universe.name=some",
-    "features.session_wide_from_sessions=1",  # the reference learns from these too
+    "features.min_window_for_session_features=1",  # the reference learns from these too
 ]  # fmt: skip
 OURS = {
     "classic": ["experiment=classic"],
@@ -65,7 +67,7 @@ def main(names: list[str]) -> None:
         listed.write_text("\n".join(["symbol", *SYMBOLS.split()]) + "\n")
         common = [*ROWS, f"universe.path={listed}", f"store.path={folder}/store.db"]
         uri = f"sqlite:///{folder}/mlflow.db"
-        for stage in _data.DATA_STAGES:
+        for stage in DATA_STAGES:
             _command(stage, common, uri)
         lines = [("scikit-learn's defaults", *_defaults(common))]
         for name in names:
@@ -94,9 +96,11 @@ def _command(stage: str, overrides: list[str], uri: str) -> float:
 def _defaults(overrides: list[str]) -> tuple[float, float, float, float]:
     """CPU seconds, MAE, R2 and rank IC of the reference's ensemble without search."""
     settings = check(compose([*overrides, "model=classic_ensemble"]))
-    with _data.open_store(settings) as store:
-        step = _data.holdout_step(settings, store.label_ready_sessions())
-        dataset = _data.dataset(settings, store, step.development.union(step.predicted))
+    recipe = build.recipe(settings)
+    with Workspace.open(settings) as workspace:
+        step = recipe.windows.holdout(workspace.store.label_ready_sessions())
+        sessions = step.development.union(step.predicted)
+        dataset = workspace.dataset(sessions, recipe.columns)
     learned, unseen = dataset.at(step.development), dataset.at(step.predicted)
     print(f"{len(learned.returns):,} rows x {learned.features.shape[1]} features")
     ensemble = VotingRegressor(

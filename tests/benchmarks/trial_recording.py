@@ -16,11 +16,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.stages import _search, _trial_runs, retrain
-from pipeline.stages._runner import command
+from pipeline.io.tracking import evaluation
+from pipeline.io.tracking import trials as trial_runs
+from pipeline.recipe import search
+from pipeline.stages import retrain
+from pipeline.stages._cli import command
 
-spent = {"cpu": 0.0, "wall": 0.0, "waited": 0.0, "trials": 0.0}
-log, recorded, studies = _trial_runs._log, _trial_runs.recorded, _search._all_studies
+spent = dict.fromkeys(("cpu", "wall", "waited", "trials", "search_cpu", "search_wall"), 0.0)
+log, recorded, studies = trial_runs._log, trial_runs.recorded, search._all_studies
 
 
 def timed_log(*arguments: Any) -> None:
@@ -43,24 +46,30 @@ def timed_recorded(*arguments: Any) -> Iterator[Any]:
         yield timed
         began = time.perf_counter()
     spent["waited"] += time.perf_counter() - began
+    report()
 
 
 def timed_studies(*arguments: Any) -> Any:
     cpu, wall = time.process_time(), time.perf_counter()
     found = studies(*arguments)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    spent["search_cpu"] += time.process_time() - cpu
+    spent["search_wall"] += time.perf_counter() - wall
+    return found
+
+
+def report() -> None:
+    cpu, wall = spent["search_cpu"], spent["search_wall"]
     print(
         f"\n{spent['trials']:.0f} trials: search {cpu:.1f} s CPU, {wall:.1f} s wall; "
         f"recording {spent['cpu']:.2f} s CPU = {spent['cpu'] / cpu:.2%}, "
         f"waited {spent['waited']:.2f} s = {spent['waited'] / wall:.2%} of the wall time "
         f"({spent['wall']:.1f} s beside the fits)\n"
     )
-    return found
 
 
 if __name__ == "__main__":
-    _trial_runs._log, _trial_runs.recorded = timed_log, timed_recorded
-    _search._all_studies = timed_studies
+    trial_runs._log, evaluation.recorded = timed_log, timed_recorded
+    search._all_studies = timed_studies
     with tempfile.TemporaryDirectory() as folder:
         own = ["hpo.n_trials=100", f"store.path={folder}/store.db"]
         sys.argv[1:] = [*own, f"tracking.uri=sqlite:///{folder}/mlflow.db", *sys.argv[1:]]

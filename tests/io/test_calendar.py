@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import exchange_calendars
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -54,8 +56,54 @@ def test_years_before_the_first_usual_one_and_one_calendar_for_all_others():
     assert calendar._calendar.cache_info().misses <= before + 2  # two decades
 
 
-def test_an_unknown_exchange_and_years_it_does_not_have_are_refused_by_name():
-    with pytest.raises(InvalidSettings, match="exchange_calendar='NOWHERE'"):
-        calendar.timezone("NOWHERE")
-    with pytest.raises(InvalidData, match="XHKG, 1950"):
-        calendar.sessions("XHKG", day("1950-01-02"), day("1950-02-01"))
+def test_an_unknown_exchange_is_refused_with_similar_names():
+    with pytest.raises(InvalidSettings, match="exchange_calendar='XNYX'") as caught:
+        calendar.timezone("XNYX")
+    assert "XNYS" in caught.value.needed
+
+
+def test_years_a_calendar_does_not_have_hold_no_session_and_are_said():
+    whole = Calendar("XSAU", day("2015-01-01"), day("2021-01-10"))
+    assert whole.begins == day("2021-01-01")
+    assert whole.sessions[0] == day("2021-01-03"), "a Sunday"
+    assert calendar.sessions("XHKG", day("1950-01-02"), day("1950-02-01")).empty
+
+
+def test_a_session_beyond_the_published_holidays_is_asked_for_in_vain_and_in_words():
+    with pytest.raises(InvalidData, match="holidays are published until 2026-12-31"):
+        calendar.next_session("XSES", day("2026-12-31"))
+
+
+def test_sessions_a_year_are_those_of_the_exchange():
+    names = ("XNYS", "24/7", "XSAU", "XTKS")
+    assert [calendar.sessions_a_year(name) for name in names] == [252, 365, 249, 244]
+
+
+REPAIRED = {
+    # exchange: sessions and days without one that pandas 3.1 gets wrong without the repair
+    "ASEX": (["2024-05-02"], ["2024-05-03", "2024-05-06"]),  # Orthodox Easter
+    "XBEL": (["2024-04-30"], ["2024-05-03", "2024-05-06"]),
+    "XBSE": (["2024-05-02"], ["2024-05-03", "2024-05-06"]),
+    "XCYS": (["2024-05-02"], ["2024-05-03", "2024-05-06"]),
+    "XTAE": (["2024-03-31", "2024-04-21"], ["2024-04-22", "2024-04-23", "2024-10-03"]),  # Sundays
+    "XBOM": (["2024-01-20", "2025-02-01"], ["2024-01-22"]),  # working Saturdays
+    "XMOS": (["2018-04-28", "2018-06-09"], ["2018-05-01", "2018-06-12"]),
+}
+
+
+@pytest.mark.parametrize("name", REPAIRED)
+def test_holidays_and_working_saturdays_that_a_newer_pandas_loses_are_there(name):
+    sessions, holidays = ([day(text) for text in texts] for texts in REPAIRED[name])
+    year = sessions[0].year
+    known = calendar.sessions(name, pd.Timestamp(year, 1, 1), pd.Timestamp(year + 1, 12, 31))
+    assert known.isin(sessions).sum() == len(sessions)
+    assert not known.isin(holidays).any()
+
+
+@pytest.mark.parametrize("name", exchange_calendars.get_calendar_names(include_aliases=False))
+def test_every_calendar_works_with_its_clock_and_next_session(name):
+    known = Calendar(name, day("2023-01-01"), day("2024-12-31"))
+    assert 440 < len(known.sessions) < 732
+    assert known.closed_by(day("2024-07-01")) < np.datetime64("2024-07-02")
+    assert calendar.next_session(name, known.sessions[-2]) == known.sessions[-1]
+    assert calendar.timezone(name)

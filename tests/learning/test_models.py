@@ -1,60 +1,26 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 
-from pipeline.errors import InvalidSettings
 from pipeline.learning.dataset import Dataset
-from pipeline.learning.models import Learner, assemble, fit, predictions
-from pipeline.learning.targets import Target
+from pipeline.learning.models import assemble, fit, predictions
+from tests.learning import made
 
-TREES = Learner("trees", ExtraTreesRegressor, {"n_estimators": 5, "max_depth": 3})
-RIDGE = Learner("ridge", Ridge, {"alpha": 1.0}, scale=True)
-RAW = Target(winsorise=0.0, relative="none")
+TREES = made.learner(made.TREES, "trees", initial={"n_estimators": 5, "max_depth": 3})
+RIDGE = made.learner(name="ridge", initial={"alpha": 1.0}, scale=True)
+RAW = made.target(winsorise=0.0, relative="none")
 
 
 def model(dataset: Dataset, trees: float, ridge: float) -> Pipeline:
-    members = {learner.name: learner.estimator(seed=1) for learner in (TREES, RIDGE)}
+    members = {learner.name: learner.unfitted(seed=1) for learner in (TREES, RIDGE)}
     columns = {"numeric": dataset.numeric, "categorical": dataset.categorical}
     return assemble(members, {"trees": trees, "ridge": ridge}, **columns)
-
-
-def test_a_trial_overrides_initial_parameters_and_gets_the_seed():
-    estimator = TREES.estimator({"max_depth": 2}, seed=7)
-
-    assert estimator.get_params()["n_estimators"] == 5
-    assert estimator.get_params()["max_depth"] == 2
-    assert estimator.get_params()["random_state"] == 7
-
-
-def test_fixed_parameters_of_the_builder_stay():
-    learner = Learner("trees", partial(ExtraTreesRegressor, bootstrap=True), {"n_estimators": 5})
-
-    assert learner.estimator().get_params()["bootstrap"] is True
-
-
-def test_a_scaled_learner_does_not_care_about_units(make_dataset):
-    x = make_dataset().features[["signal", "noise"]].to_numpy()
-    y = make_dataset().returns.to_numpy()
-
-    plain = RIDGE.estimator().fit(x, y).predict(x)
-    scaled = RIDGE.estimator().fit(x * [100, 0.01], y).predict(x * [100, 0.01])
-
-    np.testing.assert_allclose(scaled, plain, atol=1e-6)
-
-
-def test_a_searched_parameter_needs_an_initial_value():
-    with pytest.raises(InvalidSettings, match="alpha"):
-        Learner("ridge", Ridge, {}, {"alpha": {"type": "float", "low": 1, "high": 2}})
 
 
 @pytest.mark.parametrize(("trees", "ridge"), [(0.0, 0.0), (0.5, 0.5), (0.1, 0.3), (0.9, 0.8)])
@@ -78,14 +44,14 @@ def test_a_weight_that_is_negative_or_no_number_is_refused(make_dataset, weight)
 
 def test_a_learner_of_recent_sessions_is_fitted_on_those_and_the_others_on_all(make_dataset):
     dataset = make_dataset(sessions=20)
-    recent = replace(RIDGE, recent_sessions=5)
+    recent = RIDGE.changed(recent_sessions=5)
 
     both = fit(model(dataset, 1.0, 1.0), dataset, RAW, [TREES, recent])
     whole = fit(model(dataset, 1.0, 1.0), dataset, RAW)
 
     prepared = both["preparation"].transform(dataset.features)
     own = dataset.ages < 5
-    ridge = RIDGE.estimator(seed=1).fit(prepared[own], dataset.returns[own])
+    ridge = RIDGE.unfitted(seed=1).fit(prepared[own], dataset.returns[own])
     by_trees, by_ridge, _ = both["ensemble"].transform(prepared).T
     np.testing.assert_allclose(by_ridge, ridge.predict(prepared), atol=1e-12)
     np.testing.assert_array_equal(by_trees, whole["ensemble"].transform(prepared)[:, 0])
@@ -93,7 +59,7 @@ def test_a_learner_of_recent_sessions_is_fitted_on_those_and_the_others_on_all(m
 
 def test_a_model_of_recent_sessions_is_loaded_as_it_was(make_dataset):
     dataset = make_dataset(sessions=20)
-    fitted = fit(model(dataset, 0.5, 0.5), dataset, RAW, [replace(RIDGE, recent_sessions=5)])
+    fitted = fit(model(dataset, 0.5, 0.5), dataset, RAW, [RIDGE.changed(recent_sessions=5)])
 
     again = pickle.loads(pickle.dumps(fitted))
 
@@ -103,7 +69,7 @@ def test_a_model_of_recent_sessions_is_loaded_as_it_was(make_dataset):
 
 
 def test_the_model_holds_third_party_classes_only(make_dataset):
-    pipeline = fit(model(make_dataset(), 0.25, 0.25), make_dataset(), Target())
+    pipeline = fit(model(make_dataset(), 0.25, 0.25), make_dataset(), made.target())
     known = {kind for _, kind in all_estimators()}
 
     parts = [pipeline["preparation"], pipeline["ensemble"], *pipeline["ensemble"].estimators_]
@@ -153,7 +119,7 @@ def test_the_same_seed_fits_the_same_model(make_dataset):
     dataset = make_dataset()
 
     first, second = (
-        predictions(fit(model(dataset, 0.25, 0.25), dataset, Target()), dataset.features)
+        predictions(fit(model(dataset, 0.25, 0.25), dataset, made.target()), dataset.features)
         for _ in range(2)
     )
 

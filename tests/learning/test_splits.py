@@ -3,25 +3,17 @@ from __future__ import annotations
 from math import comb
 
 import numpy as np
-import pandas as pd
 import pytest
 import skfolio.model_selection as skfolio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 from sklearn.dummy import DummyRegressor
 from sklearn.model_selection import cross_val_score
 
 from pipeline.errors import TooFewSessions
-from pipeline.learning.splits import (
-    CombinatorialBySession,
-    Splitter,
-    WalkForward,
-    holdout_step,
-    refit_window,
-    walk_forward_steps,
-)
-
-DAYS = pd.date_range("2024-01-01", "2024-03-31")  # every day: calendar counts are exact
+from pipeline.learning.splits import AnySplitter, CombinatorialBySession, Splitter, WalkForward
+from tests.learning import made
 
 
 @st.composite
@@ -167,7 +159,7 @@ def assert_same_rows(ours, theirs) -> None:
 
 
 def test_purge_and_embargo_of_a_combinatorial_fold_by_hand():
-    splitter = CombinatorialBySession(4, 2, embargo_sessions=1, label_sessions=2)
+    splitter = made.combinatorial(groups=4, label_sessions=2)
 
     folds = [(a.tolist(), b.tolist()) for a, b in splitter.cut(16)]
 
@@ -179,7 +171,9 @@ def test_purge_and_embargo_of_a_combinatorial_fold_by_hand():
 def test_a_rolling_training_part_keeps_its_length():
     groups = np.arange(10)
 
-    folds = WalkForward(3, 2, 1, train_sessions=3).split(groups, groups=groups)
+    folds = made.walk_forward(folds=3, fold_sessions=2, train_sessions=3).split(
+        groups, groups=groups
+    )
 
     assert [train.tolist() for train, _ in folds] == [[0, 1, 2], [2, 3, 4], [4, 5, 6]]
 
@@ -187,7 +181,9 @@ def test_a_rolling_training_part_keeps_its_length():
 def test_the_training_part_expands():
     groups = np.arange(10)
 
-    sizes = [len(train) for train, _ in WalkForward(3, 2, 1, 3).split(groups, groups=groups)]
+    splitter = made.walk_forward(folds=3, fold_sessions=2, min_train_sessions=3)
+
+    sizes = [len(train) for train, _ in splitter.split(groups, groups=groups)]
 
     assert sizes == [3, 5, 7]
 
@@ -196,7 +192,7 @@ def test_too_few_sessions_names_both_numbers():
     groups = np.arange(55)
 
     with pytest.raises(TooFewSessions, match="55 sessions") as caught:
-        list(WalkForward(4, 10, 1, 15).split(groups, groups=groups))
+        list(made.walk_forward(folds=4, fold_sessions=10).split(groups, groups=groups))
 
     assert "56: 15 to train on" in caught.value.needed
 
@@ -205,14 +201,14 @@ def test_too_few_sessions_for_the_groups_names_both_numbers():
     groups = np.arange(29)
 
     with pytest.raises(TooFewSessions, match="29 sessions") as caught:
-        list(CombinatorialBySession(6, 2, min_group_sessions=5).split(groups, groups=groups))
+        list(made.combinatorial(groups=6).split(groups, groups=groups))
 
     assert "30: 6 groups of 5" in caught.value.needed
 
 
 def test_rows_without_their_session_cannot_be_split():
     with pytest.raises(ValueError, match="groups"):
-        next(WalkForward().split(np.zeros(100)))
+        next(made.walk_forward(folds=4, fold_sessions=10).split(np.zeros(100)))
 
 
 def test_scikit_learn_accepts_the_splitter():
@@ -222,7 +218,7 @@ def test_scikit_learn_accepts_the_splitter():
         np.zeros((16, 1)),
         np.arange(16.0),
         groups=groups,
-        cv=WalkForward(3, 1, 1, 2),
+        cv=made.walk_forward(folds=3, fold_sessions=1, min_train_sessions=2),
         scoring="neg_mean_absolute_error",
     )
 
@@ -230,86 +226,57 @@ def test_scikit_learn_accepts_the_splitter():
     assert list(scores) == [-7.0, -8.0, -9.0]
 
 
-def test_windows_are_half_open_calendar_spans_with_an_embargo_between():
-    step = holdout_step(DAYS, window_days=20, holdout_days=10, embargo_sessions=1)
-
-    assert list(step.predicted) == list(pd.date_range("2024-03-22", "2024-03-31"))
-    assert list(step.development) == list(pd.date_range("2024-03-02", "2024-03-20"))
-
-
-def test_given_dates_are_the_first_and_the_last_day_used():
-    step = holdout_step(DAYS, window_days=1, holdout_days=5, start="2024-02-01", end="2024-02-20")
-
-    assert step.development[0] == pd.Timestamp("2024-02-01")
-    assert step.development[-1] == pd.Timestamp("2024-02-14")
-    assert list(step.predicted) == list(pd.date_range("2024-02-16", "2024-02-20"))
-
-
-@given(st.integers(5, 60), st.integers(1, 20), st.integers(0, 3), st.data())
-@settings(max_examples=50, deadline=None)
-def test_no_session_is_both_learned_from_and_held_out(window, holdout, embargo, data):
-    sessions = DAYS[sorted(data.draw(st.sets(st.integers(0, 90), min_size=80)))]
-
-    step = holdout_step(
-        sessions, window_days=window + 10, holdout_days=holdout + 8, embargo_sessions=embargo
-    )
-
-    between = sessions[(sessions > step.development[-1]) & (sessions < step.predicted[0])]
-    assert len(between) == embargo
-    assert step.predicted[-1] == sessions[-1]
+def drawn(splitter: Splitter, sessions: int) -> list[str]:
+    """Each fold as the docstrings draw it, up to the last session that it uses."""
+    lines = []
+    for train, validated in splitter.cut(sessions):
+        first = 0 if isinstance(splitter, CombinatorialBySession) else train[0]
+        marks = ["-" if session < first else "." for session in range(sessions)]
+        for place in train:
+            marks[place] = "*"
+        for place in validated:
+            marks[place] = "v"
+        lines.append(" ".join(marks[: max(*train, *validated) + 1]))
+    return lines
 
 
-def test_an_empty_development_is_refused_with_numbers():
-    with pytest.raises(TooFewSessions, match="0 development and 10 holdout"):
-        holdout_step(DAYS[-10:], window_days=20, holdout_days=10)
+@pytest.mark.parametrize(
+    "splitter",
+    [
+        made.walk_forward(folds=3, fold_sessions=2, min_train_sessions=5),
+        made.walk_forward(folds=3, fold_sessions=2, train_sessions=3),
+        made.combinatorial(groups=3, min_group_sessions=4),
+    ],
+)
+def test_the_folds_that_a_docstring_draws_are_those_that_are_cut(splitter):
+    picture = [line.strip() for line in type(splitter).__doc__.splitlines()]
+    for fold in drawn(splitter, 12):
+        assert any(line.startswith(f"{fold}  ") or line.endswith(fold) for line in picture), fold
 
 
-def test_the_refit_window_reaches_the_newest_label():
-    window = refit_window(DAYS, 20)
-
-    assert list(window) == list(pd.date_range("2024-03-12", "2024-03-31"))
-
-
-def test_a_rolling_schedule_predicts_each_session_once_from_earlier_ones():
-    steps = walk_forward_steps(DAYS, window_days=30, refit_every=7, search_every=14)
-
-    predicted = [day for step in steps for day in step.predicted]
-    assert predicted == list(DAYS[31:])  # 31 sessions lie in the first full window and its edge
-    assert [step.search for step in steps[:5]] == [True, False, True, False, True]
-    for step in steps:
-        assert step.predicted[0] - step.development[-1] == pd.Timedelta(days=2)  # embargo of one
-        assert len(step.development) == 29
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"test_groups": 6}, "test_groups must be less than groups, which is 6"),
+        ({"groups": 12, "test_groups": 6}, "924 folds; at most 100"),
+        ({"groups": 2}, "groups"),
+        ({"label_sessions": 0}, "label_sessions"),
+        ({"embargo_sessions": -1}, "embargo_sessions"),
+    ],
+)
+def test_a_combination_that_cannot_be_cut_is_refused(changes, fault):
+    with pytest.raises(ValidationError, match=fault):
+        made.combinatorial(**{"groups": 6} | changes)
 
 
-def test_a_rolling_schedule_starts_where_it_is_told():
-    steps = walk_forward_steps(
-        DAYS, window_days=30, refit_every=50, search_every=50, start="2024-03-01"
-    )
-
-    assert [step.predicted[0] for step in steps] == [pd.Timestamp("2024-03-01")]
-    assert steps[0].search
-
-
-def test_a_step_needs_enough_sessions_in_its_window():
-    gappy = DAYS[[*range(0, 20, 4), *range(20, 91)]]
-
-    steps = walk_forward_steps(
-        gappy, window_days=20, refit_every=5, search_every=5, least_sessions=12
-    )
-
-    assert len(steps[0].development) == 12
-    assert steps[0].predicted[0] > DAYS[21]
-
-
-def test_an_expanding_window_always_begins_with_the_first_session():
-    steps = walk_forward_steps(
-        DAYS, window_days=30, refit_every=20, search_every=40, expanding=True
-    )
-
-    assert {step.development[0] for step in steps} == {DAYS[0]}
-    assert [len(step.development) for step in steps] == [30, 50, 70]
-
-
-def test_a_history_shorter_than_the_window_has_no_schedule():
-    with pytest.raises(TooFewSessions, match="20 sessions"):
-        walk_forward_steps(DAYS[:20], window_days=30, refit_every=7, search_every=14)
+def test_a_splitter_is_chosen_by_its_class_path_and_written_with_it():
+    adapter = TypeAdapter(AnySplitter)
+    for splitter in (made.walk_forward(folds=2, fold_sessions=1), made.combinatorial(groups=3)):
+        content = splitter.model_dump(by_alias=True)
+        path = f"pipeline.learning.splits.{type(splitter).__name__}"
+        assert content["_target_"] == path
+        assert adapter.validate_python(content) == splitter
+    with pytest.raises(
+        ValidationError, match=r"'pipeline\.learning\.splits\.CombinatorialBySession'"
+    ):
+        adapter.validate_python({"_target_": "os.system"})

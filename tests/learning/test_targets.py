@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.learning.dataset import Dataset
-from pipeline.learning.targets import Target, market_relative, session_ranks
+from pipeline.learning.targets import market_relative, session_ranks
+from tests.learning import made
 from tests.learning.rows import by_session
 
 
@@ -26,18 +27,18 @@ def test_relative_returns_lose_the_mean_of_their_own_session():
 def test_winsorising_clips_at_pooled_quantiles_after_the_market_is_taken_out():
     returns = by_session([1.0, 2.0, 3.0, 4.0, 10.0], [101.0, 102.0, 103.0, 104.0, 110.0])
 
-    treated = Target(winsorise=0.25).treated(of(returns))
+    treated = made.target(winsorise=0.25).treated(of(returns))
 
     # relative values -3 -2 -1 0 6, twice: quartiles -2 and 0
     assert list(treated) == [-2, -2, -1, 0, 0] * 2
-    assert list(Target(0.25).scored(returns)) == [-3, -2, -1, 0, 6] * 2
+    assert list(made.target(winsorise=0.25).scored(returns)) == [-3, -2, -1, 0, 6] * 2
 
 
 def test_sector_relative_returns_lose_the_mean_of_their_sector():
     returns = by_session([1.0, 3.0, 10.0], [0.0, 2.0, 7.0])
     dataset = of(returns, sector=["A", "A", "B"] * 2)
 
-    treated = Target(winsorise=0.0, relative="sector").treated(dataset)
+    treated = made.target(winsorise=0.0, relative="sector").treated(dataset)
 
     np.testing.assert_allclose(treated, [-1, 1, 0] * 2, atol=1e-12)
 
@@ -48,7 +49,7 @@ def test_what_a_beta_explains_of_a_session_is_taken_out():
     beta = [-1.0, 0.0, 1.0, 2.0]
     dataset = of(returns, beta=beta * 2)
 
-    treated = Target(winsorise=0.0, against=("beta",)).treated(dataset).to_numpy()
+    treated = made.target(winsorise=0.0, neutralise=("beta",)).treated(dataset).to_numpy()
 
     assert abs(treated[:4] @ beta) < 1e-12
     assert abs(treated[:4].sum()) < 1e-12
@@ -59,7 +60,9 @@ def test_what_a_beta_explains_of_a_session_is_taken_out():
 def test_an_unknown_beta_counts_as_the_mean_of_its_session():
     returns = by_session([1.0, 2.0, 3.0])
 
-    treated = Target(winsorise=0.0, against=("beta",)).treated(of(returns, beta=[0, np.nan, 2]))
+    treated = made.target(winsorise=0.0, neutralise=("beta",)).treated(
+        of(returns, beta=[0, np.nan, 2])
+    )
 
     np.testing.assert_allclose(treated, 0, atol=1e-12)
 
@@ -72,13 +75,13 @@ def test_ranks_are_centred_and_ties_share_their_place():
 
 def test_the_unit_of_a_rank_is_a_return():
     returns = by_session([-0.03, -0.01, 0.01, 0.03])
-    target = Target(ranked=True)
+    target = made.target(ranked=True)
 
     treated = target.treated(of(returns))
 
     np.testing.assert_allclose(treated, [-0.375, -0.125, 0.125, 0.375])
     assert target.unit(of(returns)) == pytest.approx(0.02 / 0.25)
-    assert Target().unit(of(returns)) == 1.0
+    assert made.target().unit(of(returns)) == 1.0
 
 
 @given(st.integers(1, 4), st.integers(0, 1000))
@@ -87,7 +90,7 @@ def test_ranked_targets_of_a_session_do_not_depend_on_other_sessions(kept, seed)
     random = np.random.default_rng(seed)
     returns = by_session(*random.normal(size=(5, 12)).tolist())
     dataset = of(returns, beta=random.normal(size=60), sector=list("ABC") * 20)
-    target = Target(relative="sector", against=("beta",), ranked=True)
+    target = made.target(relative="sector", neutralise=("beta",), ranked=True)
 
     together = target.treated(dataset).iloc[: 12 * kept]
     alone = target.treated(dataset.rows(np.arange(12 * kept)))
@@ -97,7 +100,7 @@ def test_ranked_targets_of_a_session_do_not_depend_on_other_sessions(kept, seed)
 
 def test_what_no_column_is_there_for_stays_in_the_target():
     returns = by_session([0.03, -0.01, 0.02], [0.01, 0.0, -0.02])
-    target = Target(winsorise=0.0, against=("beta",))
+    target = made.target(winsorise=0.0, neutralise=("beta",))
 
     assert target.missing(["other"]) == ["beta"]
     pd.testing.assert_series_equal(
@@ -109,7 +112,7 @@ def test_what_no_column_is_there_for_stays_in_the_target():
 @settings(max_examples=25, deadline=None)
 def test_what_a_row_is_scored_on_does_not_depend_on_other_sessions(winsorise, kept, seed):
     returns = by_session(*np.random.default_rng(seed).normal(size=(5, 6)).tolist())
-    target = Target(winsorise)
+    target = made.target(winsorise=winsorise)
 
     together = target.scored(returns).iloc[: 6 * kept]
     alone = target.scored(returns.iloc[: 6 * kept])

@@ -43,8 +43,8 @@ def test_the_slope_is_a_regression_through_the_origin_clipped(returns, forecast,
 def test_a_forecast_without_skill_keeps_the_least():
     returns, forecast = pd.Series([-0.01, 0.02]), pd.Series([0.02, -0.02])
 
-    assert calibration_slope(returns, forecast, least=0.02) == 0.02
-    assert calibration_slope(-returns, forecast, least=0.02) == pytest.approx(0.75)
+    assert calibration_slope(returns, forecast, min_slope=0.02) == 0.02
+    assert calibration_slope(-returns, forecast, min_slope=0.02) == pytest.approx(0.75)
 
 
 def test_equal_shares_sum_to_the_slope_of_the_mean():
@@ -52,7 +52,7 @@ def test_equal_shares_sum_to_the_slope_of_the_mean():
     members = pd.DataFrame({"a": [0.03, -0.03], "b": [0.01, -0.01]}, returns.index)
 
     assert equal(returns, members) == {"a": pytest.approx(0.25), "b": pytest.approx(0.25)}
-    assert equal(returns, members, least=1.0) == {"a": 0.5, "b": 0.5}
+    assert equal(returns, members, min_sum=1.0) == {"a": 0.5, "b": 0.5}
 
 
 @pytest.mark.parametrize(("slope", "least"), [(0.4, 0.0), (0.01, 0.02), (-3.0, 0.1), (1.0, 0.0)])
@@ -97,7 +97,7 @@ def test_much_evidence_finds_the_learner_that_knows_and_drops_the_one_that_errs(
 def test_little_evidence_leaves_equal_weights():
     returns, members = learners_that_know(0.0, 0.0, 0.0, noise=1000.0, rows=300)
 
-    weights = list(stacked(returns, members, least=0.3).values())
+    weights = list(stacked(returns, members, min_sum=0.3).values())
 
     np.testing.assert_allclose(weights, np.mean(weights), rtol=0, atol=0.05)
     assert sum(weights) >= 0.3 - 1e-12

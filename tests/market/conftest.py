@@ -10,14 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.market.features import FeatureInputs
+from pipeline.market.features import FeatureInputs, Snapshots
+from pipeline.market.features import snapshots as market_snapshots
 from pipeline.market.indicators import indicators
 from pipeline.market.regimes import index_moves, regimes, universe_moves
 from pipeline.schemas import BAR_FIELDS, BarPanel
 
 SHARED = Path(os.environ.get("SHARED", Path(__file__).resolve().parents[3] / "shared"))
 
+ROWS = {"min_history": 40, "min_price": 0.0, "min_dollar_volume": 0.0}
+"""The rows that every feature set of conf/features has."""
+
 MakeBars = Callable[..., BarPanel]
+
+
+def snapshots(features, inputs, sessions, **changes) -> Snapshots:
+    """Snapshots of `ROWS`, but for the changes."""
+    return market_snapshots(features, inputs, sessions, **ROWS | changes)
 
 
 @pytest.fixture(scope="session")

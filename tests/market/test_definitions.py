@@ -4,13 +4,14 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.market import fingerprints
-from pipeline.market.definitions import Calculation, Definitions, Feature, Known
-from pipeline.market.features import known_before
+from pipeline.market.definitions import Calculation, Definitions, Feature, Known, kept
+from pipeline.market.features import FEATURE_SETS, known_before
 from pipeline.market.features_classic import classic
 from pipeline.market.windows import Array
 
@@ -204,3 +205,66 @@ def test_a_feature_says_which_stored_results_it_reads() -> None:
     assert reads["vix_level"] == {"regimes"}
     assert reads["relative_market_5"] == {"market_return"}
     assert reads["return_5"] == set()
+
+
+HELPERS = {
+    "a helper": "def rsi(values):\n    return values.indicators['made']\n",
+    "a kept series": "@kept\ndef rsi(known):\n    return known.indicators['made']\n",
+    "a second name": "def rsi(known):\n    k = known\n    return k.indicators['made']\n",
+    "a nested function": "def rsi(known):\n    return (lambda k: k.indicators['made'])(known)\n",
+    "a result": "def rsi(known):\n    return same(known).indicators['made']\n",
+}
+
+
+@pytest.mark.parametrize("helper", HELPERS.values(), ids=HELPERS)
+def test_what_a_helper_reads_under_any_name_is_read_by_the_feature(
+    load: Load, monkeypatch: pytest.MonkeyPatch, helper: str
+) -> None:
+    maker = load(READER).rule
+    monkeypatch.setitem(fingerprints.MAKERS, "indicators", (maker,))
+    imports = "from pipeline.market.definitions import kept\n"
+    same = "def same(values):\n    return values\n"
+    feature = (
+        f'{imports}{same}{helper}\ndef gain(known, n):\n    """gain"""\n    return rsi(known)\n'
+    )
+
+    (read,) = gain(load(feature), 1)
+
+    assert read.reads == {"indicators"}
+
+
+def test_a_feature_calls_what_is_known_by_that_name(load: Load) -> None:
+    with pytest.raises(ValueError, match=r"gain_\{n\}: the first argument of gain is k; call it"):
+        gain(load(ORIGINAL.replace("gain(known, n)", "gain(k, n)").replace("(known)", "(k)")), 1)
+
+
+def test_a_shared_series_calls_what_is_known_by_that_name() -> None:
+    with pytest.raises(ValueError, match="series rsi: the first argument of rsi is k; call it"):
+
+        @kept
+        def rsi(k: Known) -> Array:
+            return k.indicators["rsi_14"]
+
+
+class Recording(Known):
+    """Notes which ready-made results are read from it, however that is written."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in fingerprints.MAKERS:
+            super().__getattribute__("kept").setdefault("read", set()).add(name)
+        return super().__getattribute__(name)
+
+
+def test_every_feature_of_the_sets_reads_no_stored_result_that_its_hash_does_not_cover(
+    make_bars, make_inputs
+) -> None:
+    bars = make_bars(0, sessions=60, symbols=4)
+    known = known_before(make_inputs(bars), bars.sessions)
+    unnoticed = {}
+    for feature in {feature.name: feature for s in FEATURE_SETS.values() for feature in s}.values():
+        recording = Recording(**vars(known) | {"kept": {}})
+        feature(recording)
+        missing = recording.kept.get("read", set()) - feature.reads
+        unnoticed |= {feature.name: missing} if missing else {}
+
+    assert unnoticed == {}

@@ -18,12 +18,12 @@ from pipeline.market.features import (
     catalogue,
     feature_set_hash,
     known_before,
-    snapshots,
     warm_up,
 )
 from pipeline.market.indicators import indicators
 from pipeline.market.regimes import index_moves, regimes, universe_moves
 from pipeline.schemas import ROW, BarPanel, Regime
+from tests.market.conftest import snapshots
 
 CLASSIC = FEATURE_SETS["classic"]
 BY_NAME = {feature.name: feature for feature in CLASSIC}
@@ -212,7 +212,7 @@ def test_a_snapshot_made_the_evening_before_equals_the_later_one(
 def test_more_history_than_the_warm_up_changes_no_bit(make_bars, make_inputs, seed) -> None:
     bars = make_bars(seed, sessions=150, missing=0.05)
     inputs, asked = make_inputs(bars), bars.sessions[-20:]
-    part = bars.sessions[-20 - warm_up(CLASSIC) :]
+    part = bars.sessions[-20 - warm_up(CLASSIC, 40) :]
     shorter = replace(
         inputs,
         bars=bars.loc(part),

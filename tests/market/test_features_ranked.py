@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.market.features import FEATURE_SETS, FeatureInputs, known_before, snapshots
+from pipeline.market.features import FEATURE_SETS, FeatureInputs, known_before
 from pipeline.market.features_ranked import RANKED_TWICE
 from pipeline.market.features_residual import definitions as residual
 from pipeline.schemas import BarPanel
+from tests.market.conftest import snapshots
 
 RANKED = FEATURE_SETS["ranked"]
 EXTENDED = FEATURE_SETS["extended"]

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.market.regimes import (
-    LOOKBACK,
     STALE_AFTER,
     TREND_WINDOW,
     index_moves,
@@ -22,6 +21,8 @@ from pipeline.market.regimes import (
     volatility_percentile,
 )
 from pipeline.schemas import BarPanel
+
+LOOKBACK = lookback(252)
 
 LIMITS = {
     "high_volatility_percentile": 85.0,

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.market.features import FEATURE_SETS, FeatureInputs, known_before, snapshots
+from pipeline.market.features import FEATURE_SETS, FeatureInputs, known_before
 from pipeline.market.selection import selection
 from pipeline.schemas import BarPanel
+from tests.market.conftest import ROWS, snapshots
 
 LIMITS = {"min_history": 10, "min_price": 40.0, "min_dollar_volume": 1.5e6}
 ONE = FEATURE_SETS["classic"][:1]
@@ -45,7 +46,8 @@ def test_the_least_itself_is_enough(make_bars, make_inputs, volume, kept) -> Non
     bars.close.iloc[:], bars.volume.iloc[:] = 10.0, volume
     known = known_before(make_inputs(bars), bars.sessions)
 
-    rows, _ = selection(known, np.arange(49) == 48, min_price=10.0, min_dollar_volume=500.0)
+    limits = ROWS | {"min_price": 10.0, "min_dollar_volume": 500.0}
+    rows, _ = selection(known, np.arange(49) == 48, **limits)
 
     assert rows.sum() == kept
 

@@ -1,4 +1,4 @@
-"""How often what `trading.significance` promises holds, counted in thousands of seeded worlds.
+"""How often what `pipeline.stats` promises holds, counted in thousands of seeded worlds.
 
 `pytest -m soak tests/soak/test_coverage.py -s` prints the figures that docstrings cite.
 """
@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.learning.evaluation import spa_pvalue
-from pipeline.learning.scores import newey_west_t
 from pipeline.schemas import SESSIONS_A_YEAR
-from pipeline.trading import significance
+from pipeline.stats import inference, overfitting
+from pipeline.stats.inference import newey_west_t
+from pipeline.stats.returns import session_sharpe
 from tests.soak.worlds import WORLDS, World, autocorrelated, trading_rarely
+from tests.stats.series import spa
 
 pytestmark = pytest.mark.soak
 
@@ -33,7 +34,7 @@ def misses(world: World, sessions: int, annual_sharpe: float) -> tuple[float, fl
     drawn = world(np.random.default_rng(sessions), (SEEDS, sessions), truth)
     bounds = np.array(
         [
-            significance.sharpe_interval(pd.Series(row), seed=seed, replications=REPLICATIONS)
+            inference.sharpe_interval(pd.Series(row), seed=seed, replications=REPLICATIONS)
             for seed, row in enumerate(drawn)
         ]
     )
@@ -68,8 +69,8 @@ def passes(values: np.ndarray, looks: int, seed: int) -> bool:
     """The two gates on luck: deflated Sharpe above 0.95, and the lower bound above 0."""
     returns = pd.Series(values)
     return bool(
-        significance.deflated_sharpe_by_looks(returns, looks) > 0.95
-        and significance.sharpe_interval(returns, seed=seed, replications=REPLICATIONS)[0] > 0.0
+        overfitting.deflated_sharpe_by_looks(returns, looks) > 0.95
+        and inference.sharpe_interval(returns, seed=seed, replications=REPLICATIONS)[0] > 0.0
     )
 
 
@@ -79,7 +80,7 @@ def test_noise_passes_the_gates_in_at_most_five_percent_however_often_it_is_look
     sessions: int, world: World
 ) -> None:
     looks = world(np.random.default_rng(1), (SEEDS * 10, sessions), 0.0)
-    by_sharpe = significance.session_sharpe(looks.T).reshape(SEEDS, 10)
+    by_sharpe = session_sharpe(looks.T).reshape(SEEDS, 10)
     tenfold = looks.reshape(SEEDS, 10, sessions)
     best = tenfold[np.arange(SEEDS), np.nanargmax(by_sharpe, axis=1)]
 
@@ -107,7 +108,7 @@ def test_a_paired_test_finds_a_difference_between_equals_in_five_percent(
     differences = world(np.random.default_rng(2), (SEEDS, sessions), 0.0)
     rejected = np.mean(
         [
-            significance.paired_test(
+            inference.paired_test(
                 pd.Series(row), pd.Series(0.0 * row), seed=seed, replications=REPLICATIONS
             )
             <= 0.05
@@ -123,9 +124,9 @@ def test_the_best_of_many_noise_trials_is_seen_through(trials: int) -> None:
     random = np.random.default_rng(3)
     seen = []
     for returns in random.normal(size=(1000, trials, 40)):
-        sharpes = significance.session_sharpe(returns.T)
+        sharpes = session_sharpe(returns.T)
         best = pd.Series(returns[int(np.argmax(sharpes))])
-        seen.append(significance.deflated_sharpe(best, sharpes))
+        seen.append(overfitting.deflated_sharpe(best, sharpes))
     print(
         f"\n{trials:3} trials of noise: deflated Sharpe of the best above 0.95 in "
         f"{np.mean(np.array(seen) > 0.95):.1%}, its median {np.median(seen):.2f}"
@@ -153,6 +154,6 @@ def test_a_forecast_as_good_as_its_rival_is_found_better_in_five_percent(session
         returns, noise = random.standard_t(4, size=(2, len(rows)))
         rivals = pd.DataFrame({"zero": -0.1 * noise, "mean": -0.1 * noise}, index=rows)
         forecast = pd.Series(0.1 * noise, rows)
-        found.append(spa_pvalue(pd.Series(returns, rows), forecast, rivals, seed=seed) <= 0.05)
+        found.append(spa(pd.Series(returns, rows), forecast, rivals, seed=seed) <= 0.05)
     print(f"\n{sessions:5} sessions: an equal found better {np.mean(found):.1%}")
     assert np.mean(found) <= 0.05 + ALLOWED

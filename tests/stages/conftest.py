@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+
+from pipeline.io.tracking import experiment
+from tests.stages.stocked import filled
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,6 +100,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("finished"))
     made.mlflow_run("main", "experiment=quick")
     return made
+
+
+@pytest.fixture(scope="module")
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One MLflow store for stages that a module calls itself; its address is taken back."""
+    with pytest.MonkeyPatch.context() as patched:
+        uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+        patched.setenv("MLFLOW_TRACKING_URI", uri)
+        patched.setenv("MLFLOW_EXPERIMENT_ID", "0")
+        before = mlflow.get_tracking_uri()
+        experiment.prepare(uri, "daytrade")
+        yield
+        mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory, mlflow_store: None) -> Path:
+    """A folder with a store that every data stage has filled."""
+    return filled(tmp_path_factory.mktemp("stocked"))
 
 
 @pytest.fixture

@@ -8,116 +8,47 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import exchange_calendars
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import load_text
-from mlflow.entities import Run
 
+from pipeline.audit import folds as audit_folds
+from pipeline.config.settings import Settings
+from pipeline.contract import Aliases, Artifacts
 from pipeline.errors import NotReady, Refused
-from pipeline.io import models, registry, tracking
-from pipeline.io.providers import Delivery
-from pipeline.learning import audit_folds
-from pipeline.learning.folds import prepared_folds
+from pipeline.io.tracking import registry, runs
 from pipeline.learning.models import preparation
+from pipeline.learning.search.folds import prepared_folds
 from pipeline.learning.splits import WalkForward
 from pipeline.market.features import FEATURE_SETS
 from pipeline.market.regimes import regimes as regimes_of
 from pipeline.market.regimes import universe_moves
-from pipeline.schemas import BAR_FIELDS, LABELS, ROW, TARGET, UNIVERSE_INDEX
-from pipeline.settings import Settings
+from pipeline.schemas import LABELS, TARGET, UNIVERSE_INDEX
+from pipeline.serving.auditing import checks_of_version
 from pipeline.stages import (
-    _audit,
-    _data,
     audit,
     features,
-    indicators,
-    labels,
-    promote,
-    regimes,
     retrain,
 )
-from pipeline.stages._runner import check, compose, step
-from tests.planted import BY_LOOKBACK, BY_NAME, LOOK_AHEAD
+from pipeline.stages._cli import step
+from pipeline.workspace import Workspace
+from tests.audit.planted import BY_LOOKBACK, BY_NAME, LOOK_AHEAD
+from tests.stages.stocked import SYMBOLS, asked_to_promote, bars, configured, newest
+from tests.workspaces import delivery
 
-SESSIONS = 260
-SYMBOLS = [f"S{k:02d}" for k in range(60)]
-QUICK = ["data.market_index=null", "regimes.volatility_window=20", "model=ridge", "hpo=none",
-         "audit.permutations=2", "retrain.refresh=false"]  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One MLflow store for the module; its address is taken back afterwards."""
-    with pytest.MonkeyPatch.context() as patched:
-        uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
-        patched.setenv("MLFLOW_TRACKING_URI", uri)
-        patched.setenv("MLFLOW_EXPERIMENT_ID", "0")
-        before = mlflow.get_tracking_uri()
-        tracking.prepare(uri, "daytrade")
-        yield
-        mlflow.set_tracking_uri(before)
-
-
-def bars() -> pd.DataFrame:
-    """A random walk, long, one bar in a hundred missing."""
-    rng = np.random.default_rng(11)
-    calendar = exchange_calendars.get_calendar("XNYS", start="2015-01-02", end="2016-12-30")
-    sessions = calendar.sessions[:SESSIONS].as_unit("us")
-    index = pd.MultiIndex.from_product([sessions, SYMBOLS], names=ROW)
-    shape = (SESSIONS, len(SYMBOLS))
-    overnight, intraday = rng.normal(0, 0.01, shape), rng.normal(0, 0.02, shape)
-    close = 50 * np.exp((overnight + intraday).cumsum(axis=0))
-    opened = close / np.exp(intraday)
-    made = {
-        "open": opened,
-        "high": np.maximum(opened, close) * 1.01,
-        "low": np.minimum(opened, close) * 0.99,
-        "close": close,
-        "volume": rng.integers(100_000, 900_000, shape).astype(float),
-    }
-    rows = pd.DataFrame({name: values.ravel() for name, values in made.items()}, index)
-    return rows.assign(final=True)[rng.random(len(rows)) > 0.01]
-
-
-def configured(folder: Path, *overrides: str) -> Settings:
-    return check(
-        compose([f"store.path={folder / 'sample.db'}", "features=classic", *QUICK, *overrides])
-    )
-
-
-@pytest.fixture(scope="module")
-def stocked(tmp_path_factory: pytest.TempPathFactory, runs: None) -> Path:
-    """A folder with a store that every data stage has filled."""
-    folder = tmp_path_factory.mktemp("stocked")
-    chosen = configured(folder)
-    nothing = pd.DataFrame(columns=["session", "symbol", "reason", *BAR_FIELDS])
-    names = pd.Index(SYMBOLS, name="symbol")
-    sectors = [f"sector {k % 5}" for k in range(len(SYMBOLS))]
-    listed = pd.DataFrame({"exchange": "X", "sector": sectors, "name": names}, index=names)
-    with _data.open_store(chosen, create=True) as store:
-        store.write_symbols(listed.assign(kind="stock"))
-        store.write_bars(Delivery(bars(), nothing, nothing[["session", "symbol", "reason"]]))
-    for stage in (indicators, regimes, features, labels):
-        step(stage.__name__.rpartition(".")[2], stage.run, chosen)
-    return folder
+pytestmark = pytest.mark.usefixtures("mlflow_store")
 
 
 @pytest.fixture
 def own(stocked: Path, tmp_path: Path) -> Path:
     """The same, to be changed."""
     return Path(shutil.copytree(stocked, tmp_path / "own"))
-
-
-def newest(stage: str) -> Run:
-    return tracking.runs(f"tags.stage = '{stage}'", newest=1)[0]
 
 
 def table() -> pd.DataFrame:
@@ -182,7 +113,8 @@ def test_every_leaking_feature_is_named_with_symbol_session_and_both_values(
     first = truncated.iloc[0]
     for part in ("column", "symbol", "session", "stored", "recomputed"):
         assert first[part] in said
-    stored = _data.snapshot_store(chosen).read(pd.DatetimeIndex([first["session"]]))
+    with Workspace.open(chosen) as workspace:
+        stored = workspace.snapshot_store.read(pd.DatetimeIndex([first["session"]]))
     value = stored.loc[(first["session"], first["symbol"]), first["column"]]
     assert first["stored"] == str(np.float32(value))
     run = newest("audit")
@@ -194,7 +126,8 @@ def test_every_leaking_feature_is_named_with_symbol_session_and_both_values(
 def test_leaking_regimes_indicators_and_labels_are_named(own: Path) -> None:
     """Regimes by the close of t, a percentile among all history, RSI and label of another day."""
     chosen = configured(own)
-    with _data.open_store(chosen) as store, store.writer("test"):
+    with Workspace.open(chosen) as workspace, workspace.store.writer("test"):
+        store = workspace.store
         panel = store.bar_panel()
         moves = universe_moves(panel).set_axis(panel.sessions[:-1])
         limits = chosen.regimes.model_dump(exclude={"days"})
@@ -256,10 +189,9 @@ def test_folds_cut_by_rows_and_an_imputer_fitted_before_the_split_are_named(
 
 def test_results_that_are_older_than_the_bars_are_not_audited(own: Path) -> None:
     chosen = configured(own)
-    with _data.open_store(chosen) as store, store.writer("test"):
-        nothing = pd.DataFrame(columns=["session", "symbol", "reason", *BAR_FIELDS])
-        changed = bars().iloc[[4000]].assign(close=1.0, low=0.5)
-        store.write_bars(Delivery(changed, nothing, nothing[["session", "symbol", "reason"]]))
+    with Workspace.open(chosen) as workspace, workspace.store.writer("test"):
+        store = workspace.store
+        store.write_bars(delivery(bars().iloc[[4000]].assign(close=1.0, low=0.5)))
 
     with pytest.raises(NotReady, match="bars changed since indicators were made"):
         step("audit", audit.run, chosen)
@@ -276,16 +208,8 @@ def test_too_short_a_holdout_is_not_enough_evidence_and_no_pass(stocked: Path) -
 
 def challenger() -> tuple[str, dict[str, float], dict[str, str]]:
     """Run, its metrics, and the tags of the version."""
-    version = registry.find(registry.CHALLENGER, who="test")
+    version = registry.find(Aliases.CHALLENGER, who="test")
     return version.run_id, mlflow.get_run(version.run_id).data.metrics, version.tags
-
-
-def asked_to_promote(settings: Settings) -> pd.DataFrame:
-    """The gates' answers, by gate, after a promotion that is refused."""
-    with pytest.raises(Refused):
-        step("promote", promote.run, settings)
-    content = json.loads(load_text(f"{newest('promote').info.artifact_uri}/gates.json"))
-    return pd.DataFrame(content["data"], columns=content["columns"]).set_index("gate")
 
 
 def test_a_result_too_good_to_be_true_is_audited_before_it_is_promoted(stocked: Path) -> None:
@@ -310,19 +234,19 @@ def test_a_result_too_good_to_be_true_is_audited_before_it_is_promoted(stocked: 
 
 def looked_at(check: str) -> list[str]:
     """First leak that a check of the challenger lists."""
-    version = registry.find(registry.CHALLENGER, who="test")
-    return list(_audit.of_model(version)[check]().listed.iloc[0])
+    version = registry.find(Aliases.CHALLENGER, who="test")
+    return list(checks_of_version(version)[check]().listed.iloc[0])
 
 
 def test_predictions_of_sessions_that_were_trained_on_are_named(stocked: Path) -> None:
     step("retrain", retrain.run, configured(stocked))
     run_id, _, _ = challenger()
-    stored = models.read_frame(run_id, models.PREDICTIONS)
+    stored = runs.read_frame(run_id, Artifacts.PREDICTIONS)
     trained = f"{mlflow.get_run(run_id).data.tags['window.end']}"
     first = stored.index[0]
     moved = stored.rename(index={first[0]: pd.Timestamp(trained)}, level="session")
     with mlflow.start_run(run_id=run_id):
-        models.log_frame(moved, models.PREDICTIONS)
+        runs.log_frame(moved, Artifacts.PREDICTIONS)
 
     assert looked_at("out_of_sample") == [
         "prediction", first[1], trained, f"predicted {trained}", f"trained until {trained}",
@@ -332,11 +256,11 @@ def test_predictions_of_sessions_that_were_trained_on_are_named(stocked: Path) -
 def test_a_model_that_no_longer_predicts_the_same_is_named(stocked: Path) -> None:
     step("retrain", retrain.run, configured(stocked))
     run_id, _, _ = challenger()
-    kept = models.read_frame(run_id, models.CHECK_PREDICTIONS)
+    kept = runs.read_frame(run_id, Artifacts.CHECK_PREDICTIONS)
     due = kept.loc[3, "prediction"]
     kept.loc[3, "prediction"] += 1e-4
     with mlflow.start_run(run_id=run_id):
-        models.log_frame(kept, models.CHECK_PREDICTIONS)
+        runs.log_frame(kept, Artifacts.CHECK_PREDICTIONS)
 
     assert looked_at("served") == [
         "prediction", kept.loc[3, "symbol"], f"{kept.loc[3, 'session']:%Y-%m-%d}",
@@ -360,4 +284,4 @@ def test_a_leaking_model_is_not_promoted_however_good_it_looks(
     assert (metrics["audit/passed"], tags["audit"]) == (0.0, "failed")
     assert gates.loc["no_leak_suspected", "answer"] == "fail"
     assert "leak_return_of_t" in set(leaks("truncation")["column"])
-    assert registry.holder(registry.CHAMPION) is None
+    assert registry.holder(Aliases.CHAMPION) is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.io.store import Store
+from pipeline.io.store.store import Store
 from tests.stages.conftest import Project
 
 pytestmark = pytest.mark.xdist_group("finished")
@@ -36,22 +36,22 @@ def failed(project: Project, stage: str) -> str:
 def test_every_fault_of_a_configuration_is_listed_at_once(project: Project) -> None:
     done = project.python(
         "labels", "seed=-1", "nothing.here=2", "model=nix", "start_date=2010-03-02",
-        "end_date=2010-03-01", "gates.beats_zero.operator=about", code=2,
+        "end_date=2010-03-01", "gates.beats_zero.operator=about", code=1,
     )  # fmt: skip
     for fault in ("seed", "nothing.here", "model/nix", "lies after", "beats_zero.operator"):
         assert fault in done.stderr
     assert "Traceback" not in done.stderr
-    assert failed(project, "labels") == "invalid settings"
+    assert not (project.folder / "mlflow.db").exists()  # no run is left behind
 
 
 def test_mlflow_marks_a_refused_configuration_on_its_own_run(project: Project) -> None:
     project.mlflow_run("labels", "hpo.n_trials=0", code=1)
-    assert failed(project, "labels") == "invalid settings"
-    assert len(project.runs("labels")) == 1
+    assert failed(project, "refused settings") == "invalid settings"
+    assert not project.runs("labels")
 
 
 def test_an_unknown_symbol_is_named(project: Project) -> None:
-    done = project.python("ingest", "symbols=[AAPL,NIXX]", code=2)
+    done = project.python("ingest", "symbols=[AAPL,NIXX]", code=1)
     assert "unknown symbol 'NIXX'" in done.stderr
     assert not (project.folder / "sample.db").exists()
 
@@ -83,20 +83,20 @@ def test_a_store_of_an_older_schema_is_not_touched(stocked: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "override", "wanted"),
+    ("stage", "override", "found", "following"),
     [
-        ("signals", "seed=1", "mlflow run . -e retrain"),
-        ("promote", "seed=1", "mlflow run . -e retrain"),
-        ("backtest", "backtest.model=99", "mlflow run . -e retrain"),
-        ("rollback", "seed=1", "mlflow run . -e retrain"),
+        ("signals", "seed=1", "no model", "retrain"),
+        ("promote", "seed=1", "no model", "retrain"),
+        ("backtest", "backtest.model=99", "no model", "retrain"),
+        ("rollback", "seed=1", "no champion", "promote promote.version=N"),
     ],
 )
 def test_a_missing_model_names_the_next_command(
-    stocked: Project, stage: str, override: str, wanted: str
+    stocked: Project, stage: str, override: str, found: str, following: str
 ) -> None:
     done = stocked.python(stage, override, code=1)
-    assert "no model" in done.stderr
-    assert wanted in done.stderr
+    assert found in done.stderr
+    assert f"next:   python -m pipeline.stages.{following}" in done.stderr
     assert failed(stocked, stage) == "not ready"
 
 

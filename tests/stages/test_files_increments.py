@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.io import calendar
-from pipeline.io.store import Store
+from pipeline.io.store.store import Store
 from tests.stages.conftest import Project
 
 SESSIONS = calendar.sessions("XNYS", pd.Timestamp("2021-01-04"), pd.Timestamp("2021-06-30"))

@@ -6,25 +6,28 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import exchange_calendars
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.io import tracking
-from pipeline.io.providers import Delivery
-from pipeline.io.store import Store
+from pipeline.config import build
+from pipeline.config.compose import check, compose
+from pipeline.config.settings import Settings
+from pipeline.io.tracking import runs
 from pipeline.market import fingerprints
 from pipeline.market.features import FEATURE_SETS
 from pipeline.market.indicators import indicators as calculated
 from pipeline.market.labels import labels as outcomes
-from pipeline.schemas import BAR_FIELDS, ROW, BarPanel
-from pipeline.settings import Settings
-from pipeline.stages import _data, _recipe, features, indicators, labels, regimes
-from pipeline.stages._recipe import feature_hashes, feature_version
-from pipeline.stages._runner import check, compose, step
+from pipeline.recipe import feature_set as recipe_features
+from pipeline.schemas import ROW, BarPanel
+from pipeline.stages import features, indicators, labels, regimes
+from pipeline.stages._cli import step
+from pipeline.workspace import Workspace
+from tests.workspaces import delivery
+
+pytestmark = pytest.mark.usefixtures("mlflow_store")
 
 SESSIONS = 130
 SYMBOLS = tuple("ABCDEFGHIJKL")
@@ -34,19 +37,6 @@ STAGES = {
     "features": features.run,
     "labels": labels.run,
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def runs(tmp_path_factory: pytest.TempPathFactory):
-    """One MLflow store for the module; its address is taken back afterwards."""
-    with pytest.MonkeyPatch.context() as patched:
-        uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
-        patched.setenv("MLFLOW_TRACKING_URI", uri)
-        patched.setenv("MLFLOW_EXPERIMENT_ID", "0")
-        before = mlflow.get_tracking_uri()
-        tracking.prepare(uri, "daytrade")
-        yield
-        mlflow.set_tracking_uri(before)
 
 
 def history(seed: int) -> pd.DataFrame:
@@ -80,25 +70,24 @@ def configured(folder: Path, *overrides: str) -> Settings:
 def brought_up_to_date(folder: Path, steps: Sequence[pd.DataFrame]) -> None:
     """Write each part of a history, and run every stage after each."""
     chosen = configured(folder)
-    nothing = pd.DataFrame(columns=["session", "symbol", "reason", *BAR_FIELDS])
     for bars in steps:
-        with _data.open_store(chosen, create=True) as store:
+        with Workspace.open(chosen, create=True) as workspace:
+            store = workspace.store
             names = pd.Index(sorted(bars.index.unique("symbol")), name="symbol")
             listed = pd.DataFrame(index=names, columns=["exchange", "sector", "name"], dtype="str")
             store.write_symbols(listed.assign(sector="all", kind="stock"))
-            store.write_bars(Delivery(bars, nothing, nothing[["session", "symbol", "reason"]]))
+            store.write_bars(delivery(bars))
         for name, run in STAGES.items():
             step(name, run, chosen)
 
 
 def results(folder: Path) -> dict[str, pd.DataFrame]:
     chosen = configured(folder)
-    store = Store.open(folder / "sample.db")
-    found = dict(store.indicator_panel())
-    found["regimes"] = store.regimes("UNIVERSE")
-    found["labels"] = store.labels()
-    found["snapshots"] = _data.snapshot_store(chosen).read()
-    store.close()
+    with Workspace.open(chosen) as workspace:
+        found = dict(workspace.store.indicator_panel())
+        found["regimes"] = workspace.store.regimes("UNIVERSE")
+        found["labels"] = workspace.store.labels()
+        found["snapshots"] = workspace.snapshot_store.read()
     return found
 
 
@@ -136,7 +125,7 @@ def test_a_second_run_computes_nothing(tmp_path: Path) -> None:
     before = results(tmp_path)
     brought_up_to_date(tmp_path, [history(1)])
     for name in STAGES:
-        newest = tracking.runs(f"tags.stage = '{name}'", newest=1)[0]
+        newest = runs.search(f"tags.stage = '{name}'", newest=1)[0]
         assert newest.data.metrics[f"{name}/rows"] == 0
     for name, frame in results(tmp_path).items():
         pd.testing.assert_frame_equal(before[name], frame, check_exact=True)
@@ -175,8 +164,8 @@ def test_changed_code_behind_indicators_rebuilds_them_and_the_features_that_read
 ) -> None:
     brought_up_to_date(tmp_path, [history(1)])
     chosen = configured(tmp_path)
-    before, version = results(tmp_path), feature_version(chosen)
-    hashes = feature_hashes(chosen)
+    before, version = results(tmp_path), build.feature_set(chosen).version
+    hashes = build.feature_set(chosen).hashes
 
     change_code()
     brought_up_to_date(tmp_path, [history(1)])
@@ -184,8 +173,8 @@ def test_changed_code_behind_indicators_rebuilds_them_and_the_features_that_read
     after = results(tmp_path)
     pd.testing.assert_frame_equal(after["rsi_14"], before["rsi_14"] / 2)
     pd.testing.assert_frame_equal(after["macd"], before["macd"], check_exact=True)
-    assert feature_version(chosen) != version
-    changed = {n for n, h in feature_hashes(chosen).items() if h != hashes[n]}
+    assert build.feature_set(chosen).version != version
+    changed = {n for n, h in build.feature_set(chosen).hashes.items() if h != hashes[n]}
     assert {"rsi", "macd", "atr"} <= changed
     assert "return_5" not in changed
     rsi = [(rows["snapshots"]["rsi"] + 1) for rows in (before, after)]
@@ -202,15 +191,16 @@ def test_changed_code_of_labels_makes_all_of_them_anew(
 ) -> None:
     brought_up_to_date(tmp_path, [history(1)])
     chosen = configured(tmp_path)
-    with _data.open_store(chosen) as store:
-        before = store.labels()
+    with Workspace.open(chosen) as workspace:
+        before = workspace.store.labels()
 
-    for module in (labels, _recipe):
+    for module in (labels, recipe_features):
         monkeypatch.setattr(module, "labels", other_labels)
     step("labels", labels.run, chosen)
 
-    with _data.open_store(chosen) as store:
-        pd.testing.assert_frame_equal(store.labels(), 2 * before, check_exact=True)
+    with Workspace.open(chosen) as workspace:
+        after = workspace.store.labels()
+    pd.testing.assert_frame_equal(after, 2 * before, check_exact=True)
 
 
 def test_other_limits_of_regimes_rebuild_them(tmp_path: Path) -> None:
@@ -218,6 +208,6 @@ def test_other_limits_of_regimes_rebuild_them(tmp_path: Path) -> None:
     chosen = configured(tmp_path, "regimes.trending_strength=0")
     step("regimes", regimes.run, chosen)
 
-    with _data.open_store(chosen) as store:
-        assert not store.regimes("UNIVERSE")["regime"].eq("RANGING").any()
-    assert feature_version(chosen) != feature_version(configured(tmp_path))
+    with Workspace.open(chosen) as workspace:
+        assert not workspace.store.regimes("UNIVERSE")["regime"].eq("RANGING").any()
+    assert build.feature_set(chosen).version != build.feature_set(configured(tmp_path)).version

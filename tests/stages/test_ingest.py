@@ -8,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.config import build
+from pipeline.config.compose import check, compose
+from pipeline.config.settings import Settings
+from pipeline.errors import PipelineError
 from pipeline.io import calendar
-from pipeline.io.providers.yahoo import Yahoo
-from pipeline.settings import Settings
-from pipeline.stages import _data, ingest
-from pipeline.stages._runner import check, compose
-from tests.io.yahoo_answers import Listing, Servers, bars
+from pipeline.io.sources.yahoo.source import Yahoo
+from pipeline.stages import ingest
+from tests.io.sources.yahoo_answers import Listing, Servers, bars
 
 SESSIONS = calendar.sessions("XNYS", pd.Timestamp("2024-05-01"), pd.Timestamp("2024-06-05"))
 
@@ -49,13 +51,13 @@ def live(
 
     def source(settings: Settings) -> Yahoo:
         return Yahoo(
-            universe=settings.universe.path,
-            download=settings.data.download,
+            settings.data,
+            build.universe(settings),
             now=lambda: pd.Timestamp("2024-06-05 22:00", tz="UTC"),
             session=servers,
         )
 
-    monkeypatch.setattr(_data, "source", source)
+    monkeypatch.setattr(build, "source", source)
     return checked
 
 
@@ -93,21 +95,12 @@ def test_a_failure_and_a_re_adjustment_are_said(live, metrics, servers, caplog) 
     assert metrics["ingest/failed"] == 1
 
 
-def test_symbols_given_by_name_may_be_written_with_a_point(live) -> None:
-    named = live.model_copy(update={"symbols": ("brk.b",)})
-    assert _data.named_symbols(named) == ["BRK-B"]
-    assert _data.unknown_symbols(named) == []
-
-
-def test_a_universe_of_which_the_source_has_a_part_is_no_fault_but_one_without_any_is(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "mine.csv"
-    file.write_text("symbol\nAAPL\nNIXX\n")
-    settings = check(compose([f"universe.path={file}"]))
-    assert _data.unknown_symbols(settings) == []
-    file.write_text("symbol\nNIXX\n")
-    assert "none of its 1 symbols" in _data.unknown_symbols(settings)[0]
+@pytest.mark.parametrize("source", ["files", "yfinance"])
+def test_a_source_that_cannot_be_opened_leaves_no_store(tmp_path: Path, source: str) -> None:
+    where = tmp_path / "prices.db"
+    with pytest.raises(PipelineError):
+        ingest.run(check(compose([f"data={source}", f"store.path={where}"])))
+    assert not where.exists()
 
 
 def test_a_part_of_the_sample_in_the_store_is_not_taken_for_all_of_it(tmp_path, metrics) -> None:

@@ -171,7 +171,7 @@ def test_an_audit_finds_no_leak_in_the_sample_and_its_challenger(finished: Proje
 def test_signals_need_a_champion_and_name_the_promote_command(finished: Project) -> None:
     done = finished.python("signals", code=1)
     assert "no model 'champion'" in done.stderr
-    assert "mlflow run . -e promote" in done.stderr
+    assert "python -m pipeline.stages.promote" in done.stderr
 
 
 def test_a_promotion_without_evidence_is_refused_with_every_gate(finished: Project) -> None:
@@ -184,7 +184,7 @@ def test_a_promotion_without_evidence_is_refused_with_every_gate(finished: Proje
 
 
 def test_force_needs_a_reason_and_records_it(finished: Project) -> None:
-    finished.python("promote", "promote.force=true", code=2)
+    finished.python("promote", "promote.force=true", code=1)
     finished.mlflow_run("promote", "promote.force=true promote.reason=\"'to try, it = 1'\"")
     version = finished.client.get_model_version_by_alias("intraday_return", "champion")
     assert version.tags["champion.reason"] == "to try, it = 1"
@@ -198,7 +198,7 @@ def test_signals_list_trades_or_say_why_there_are_none(finished: Project) -> Non
     assert "Session 2010-08-23, champion version" in said
     assert run.data.metrics["signals/symbols"] > 400
     orders = load_dict(f"{run.info.artifact_uri}/signals.json")
-    assert orders["columns"][:3] == ["rank", "symbol", "side"]
+    assert orders["columns"][:3] == ["rank", "symbol", "name"]
     assert len(orders["data"]) == run.data.metrics["signals/orders"]
 
 
@@ -231,7 +231,7 @@ def test_status_as_json_is_ready_and_names_one_next_command(finished: Project) -
     status = json.loads(said[said.index("{") :])
     lines = {line["name"]: line for line in status["lines"]}
     assert status["ready"] is True
-    assert status["next"].startswith("mlflow run . -e ")
+    assert status["next"].startswith("python -m pipeline.stages.")
     assert lines["features"]["there"]
     assert "100%" in lines["features"]["text"]
 

@@ -8,8 +8,8 @@ import io
 import pandas as pd
 from mlflow.artifacts import load_text
 
-from pipeline.io.store import Store
-from pipeline.io.tables import SIGNAL_FLOATS
+from pipeline.io.store.store import Store
+from pipeline.io.store.tables import SIGNAL_FLOATS
 from tests.stages.conftest import Project
 
 TRAINED_UNTIL = "2010-07-30"

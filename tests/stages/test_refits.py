@@ -13,8 +13,8 @@ import pytest
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 
-from pipeline.io.providers import Delivery
-from pipeline.io.store import Store
+from pipeline.io.sources.protocol import Delivery
+from pipeline.io.store.store import Store
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION
 from tests.stages.conftest import Project
 

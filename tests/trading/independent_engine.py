@@ -26,10 +26,10 @@ class Day:
     close: Number
     volume: Number
     previous_close: Number
-    dollar_volume: Number
+    mean_dollar_volume: Number
     volatility: Number
     spread: Number
-    true_range: Number
+    average_true_range: Number
     beta: float
     sector: str
 
@@ -140,7 +140,7 @@ class Engine:
         if day.prediction is None:
             return False
         if rules["min_dollar_volume"] > 0 and (
-            day.dollar_volume is None or day.dollar_volume < rules["min_dollar_volume"]
+            day.mean_dollar_volume is None or day.mean_dollar_volume < rules["min_dollar_volume"]
         ):
             return False
         by_risk = (
@@ -151,12 +151,12 @@ class Engine:
         if by_risk and not positive(day.volatility):
             return False
         by_size = rules["impact"] > 0 or rules["max_participation"] is not None
-        if by_size and not positive(day.dollar_volume):
+        if by_size and not positive(day.mean_dollar_volume):
             return False
         if rules["spread_fraction"] > 0 and day.spread is None:
             return False
         waits = rules["stop_atr"] is not None or rules["target_atr"] is not None
-        if waits and not positive(day.true_range):
+        if waits and not positive(day.average_true_range):
             return False
         least = rules["min_edge_bps"]
         if least is not None:
@@ -236,7 +236,9 @@ class Engine:
             assert order.price
             shares = equity * order.weight / order.price
             if rules["max_participation"] is not None:
-                most = rules["max_participation"] * (order.day.dollar_volume or 0.0) / order.price
+                most = (
+                    rules["max_participation"] * (order.day.mean_dollar_volume or 0.0) / order.price
+                )
                 shares = min(shares, most)
             if rules["whole_shares"]:
                 shares = float(math.floor(shares))
@@ -278,9 +280,9 @@ class Engine:
         if order.is_hedge or self.rules["impact"] == 0 or not order.shares:
             return 0.0
         assert order.price
-        assert order.day.dollar_volume
+        assert order.day.mean_dollar_volume
         assert order.day.volatility
-        participation = order.shares * order.price / order.day.dollar_volume
+        participation = order.shares * order.price / order.day.mean_dollar_volume
         return self.rules["impact"] * order.day.volatility * math.sqrt(participation)
 
     # what becomes of it
@@ -340,14 +342,14 @@ class Engine:
         if order.is_hedge or not waits:
             return day.close, "close"
         assert order.price
-        assert day.true_range
+        assert day.average_true_range
         assert day.high
         assert day.low
         stop = target = None
         if rules["stop_atr"] is not None:
-            stop = order.price - order.side * rules["stop_atr"] * day.true_range
+            stop = order.price - order.side * rules["stop_atr"] * day.average_true_range
         if rules["target_atr"] is not None:
-            target = order.price + order.side * rules["target_atr"] * day.true_range
+            target = order.price + order.side * rules["target_atr"] * day.average_true_range
         worst = day.low if order.side > 0 else day.high
         best = day.high if order.side > 0 else day.low
         if stop is not None and order.side * (day.open - stop) <= 0:

@@ -12,7 +12,14 @@ from pipeline.schemas import BarPanel
 from pipeline.trading.market import Market
 
 PRICES = ("open", "high", "low", "close", "volume")
-KNOWN = ("previous_close", "dollar_volume", "volatility", "spread", "true_range", "beta")
+KNOWN = (
+    "previous_close",
+    "mean_dollar_volume",
+    "volatility",
+    "spread",
+    "average_true_range",
+    "beta",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def one_session(**rows: list[float]) -> Case:
     count = len(rows["previous_close"])
     given = {
         "predictions": [0.05 - 0.01 * place for place in range(count)],
-        "dollar_volume": [1e9] * count,
+        "mean_dollar_volume": [1e9] * count,
         **rows,
     }
     session = pd.DatetimeIndex(["2024-01-02"], name="session").as_unit("us")
@@ -109,10 +116,10 @@ def random_case(seed: int, sessions: int = 8, symbols: int = 5) -> Case:
     frames = {name: pd.DataFrame(v, days, names).where(has_bar) for name, v in bars.items()}
     frames |= {
         "previous_close": frame(previous),
-        "dollar_volume": frame(rng.uniform(0.0, 2e6, shape)),
+        "mean_dollar_volume": frame(rng.uniform(0.0, 2e6, shape)),
         "volatility": frame(rng.uniform(0.005, 0.05, shape)),
         "spread": frame(np.maximum(rng.normal(0.001, 0.002, shape), 0.0)),
-        "true_range": frame(previous * rng.uniform(0.01, 0.08, shape)),
+        "average_true_range": frame(previous * rng.uniform(0.01, 0.08, shape)),
         "beta": pd.DataFrame(rng.normal(1.0, 0.5, shape), days, names),
     }
     predictions = frame(rng.normal(0.0, 0.01, shape).round(3), missing=0.1)

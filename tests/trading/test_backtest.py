@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InvalidData
+from pipeline.stats.returns import max_drawdown, sharpe
 from pipeline.trading.backtest import backtest, backtests
 from pipeline.trading.forecasts import Forecasts
 from pipeline.trading.ledger import COSTS, LEDGER_DTYPES
 from pipeline.trading.market import Market
-from pipeline.trading.performance import max_drawdown, sharpe, win_rate
+from pipeline.trading.performance import win_rate
 from pipeline.trading.strategy import orders
 from tests.trading.markets import (
     PRICES,
@@ -90,7 +91,11 @@ def test_commission_by_the_share_has_a_minimum_on_each_side(rules):
 def test_impact_is_measured_by_what_is_ordered(rules):
     # An order of 1000 where 100,000 are traded: a tenth of a volatility of 2 %, on 1100 and 1000.
     case = one_session(
-        previous_close=[10.0], open=[11.0], close=[10.0], volatility=[0.02], dollar_volume=[1e5]
+        previous_close=[10.0],
+        open=[11.0],
+        close=[10.0],
+        volatility=[0.02],
+        mean_dollar_volume=[1e5],
     )
     ledger = backtest(*case.both, rules(impact=1.0), 2000.0).ledger
     assert ledger["impact"].tolist() == pytest.approx([0.002 * 1100 + 0.002 * 1000])
@@ -147,7 +152,7 @@ def test_entry_costs_are_paid_from_the_same_cash(rules):
 )
 def test_every_order_without_a_fill_has_its_reason(rules, bar, reason):
     usual = {"predictions": 0.05, "previous_close": 10.0, "open": 10.0, "high": 10.0, "low": 10.0}
-    usual |= {"close": 10.0, "volume": 1e6, "true_range": 1.0}
+    usual |= {"close": 10.0, "volume": 1e6, "average_true_range": 1.0}
     case = one_session(**{name: [value] for name, value in (usual | bar).items()})
     waiting = rules(
         whole_shares=True, limit_bps=100.0, stop_atr=1.0, min_edge_bps=None, commission_minimum=1.0
@@ -165,7 +170,12 @@ def test_unfilled_order_leaves_its_cash_to_the_next_rank(rules):
 
 def test_a_stop_fills_at_its_price_and_costs_are_of_what_was_paid(rules):
     case = one_session(
-        previous_close=[10.0], open=[10.0], high=[12.0], low=[8.0], close=[11.0], true_range=[1.0]
+        previous_close=[10.0],
+        open=[10.0],
+        high=[12.0],
+        low=[8.0],
+        close=[11.0],
+        average_true_range=[1.0],
     )
     stopped = rules(max_positions=1, stop_atr=1.0, target_atr=1.0, commission_bps=100.0)
     trade = backtest(*case.both, stopped, 1010.0).ledger.iloc[0]

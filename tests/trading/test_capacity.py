@@ -49,7 +49,7 @@ def test_one_trade_by_hand_at_two_bankrolls(rules):
     # moves the price by 0.02 x 0.1 on either side, one of 5e4 (the cap) by 0.02 x sqrt(0.05).
     case = one_session(
         previous_close=[100.0], open=[100.0], close=[101.0],
-        dollar_volume=[1e6], volatility=[0.02],
+        mean_dollar_volume=[1e6], volatility=[0.02],
     )  # fmt: skip
     chosen = size_aware(rules(max_positions=1), 1.0, 0.05)
     found = capacity_curve(*case.both, chosen, [1e6, 1e4])

@@ -50,9 +50,13 @@ def test_impact_grows_with_the_root_of_participation(rules, notional, expected):
     assert (rate * math.sqrt(notional)).item() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("volatility", "dollar_volume"), [(NAN, 1e6), (0.02, NAN), (0.02, 0.0)])
-def test_impact_of_the_unknown_is_unknown(rules, volatility, dollar_volume):
-    rate = costs.impact_rate(np.array([volatility]), np.array([dollar_volume]), rules(impact=1.0))
+@pytest.mark.parametrize(
+    ("volatility", "mean_dollar_volume"), [(NAN, 1e6), (0.02, NAN), (0.02, 0.0)]
+)
+def test_impact_of_the_unknown_is_unknown(rules, volatility, mean_dollar_volume):
+    rate = costs.impact_rate(
+        np.array([volatility]), np.array([mean_dollar_volume]), rules(impact=1.0)
+    )
     assert np.isnan(rate).all()
 
 

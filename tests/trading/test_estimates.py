@@ -42,11 +42,13 @@ def test_trailing_mean_is_that_of_the_known_values(values, sessions, least):
     np.testing.assert_allclose(found, expected)
 
 
-def test_dollar_volume_is_the_mean_of_the_20_sessions_before():
+def test_mean_dollar_volume_is_the_mean_of_the_20_sessions_before():
     bars = panel(close=[2.0] * 20 + [1000.0], volume=[10.0] * 10 + [30.0] * 11)
-    assert estimates.dollar_volume(bars)["A"].iloc[20] == 40.0
-    assert np.isnan(estimates.dollar_volume(bars)["A"].iloc[14])
-    assert estimates.dollar_volume(bars)["A"].iloc[15] == pytest.approx((10 * 20 + 5 * 60) / 15)
+    assert estimates.mean_dollar_volume(bars)["A"].iloc[20] == 40.0
+    assert np.isnan(estimates.mean_dollar_volume(bars)["A"].iloc[14])
+    assert estimates.mean_dollar_volume(bars)["A"].iloc[15] == pytest.approx(
+        (10 * 20 + 5 * 60) / 15
+    )
 
 
 def test_volatility_is_the_deviation_of_open_to_close_returns():
@@ -73,10 +75,10 @@ def test_spread_is_nothing_where_closes_lie_between_the_middles():
     assert estimates.spread(falling)["A"].iloc[21] == 0.0
 
 
-def test_true_range_reaches_to_the_close_before():
+def test_average_true_range_reaches_to_the_close_before():
     bars = panel(close=[10.0] * 16, high=[12.0] * 15 + [99.0], low=[11.0] * 15 + [98.0])
-    assert estimates.true_range(bars)["A"].iloc[15] == 2.0
-    assert np.isnan(estimates.true_range(bars)["A"].iloc[10])
+    assert estimates.average_true_range(bars)["A"].iloc[15] == 2.0
+    assert np.isnan(estimates.average_true_range(bars)["A"].iloc[10])
 
 
 def test_beta_is_the_slope_on_what_the_hedge_earned():

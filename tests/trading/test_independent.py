@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -88,7 +87,7 @@ def hedges(case: Case) -> list[dict[str, Any]]:
 
 def assert_equal_books(case: Case, rules: Rules, bankroll: float) -> Backtest:
     """Equity and every row of the ledger, both to 1e-9."""
-    plain = Engine(asdict(rules), units=100)
+    plain = Engine(rules.model_dump(), units=100)
     curve, trades = plain.run(days(case), list(case.market.regimes), hedges(case), bankroll)
     result = backtest(*case.both, rules, bankroll)
     np.testing.assert_allclose(result.equity, curve, rtol=0.0, atol=1e-9)

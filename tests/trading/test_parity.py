@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.io.providers import provider
+from pipeline.config.build import rules
+from pipeline.config.compose import check, compose
+from pipeline.io.sources.sample import Sample
 from pipeline.schemas import BAR_FIELDS, SYMBOL, BarPanel
-from pipeline.stages._recipe import rules
-from pipeline.stages._runner import check, compose
 from pipeline.trading.backtest import backtest
 from pipeline.trading.forecasts import Forecasts
 from pipeline.trading.market import Market
@@ -30,7 +30,7 @@ def panel(bars: pd.DataFrame) -> BarPanel:
 @lru_cache
 def sample() -> tuple[BarPanel, BarPanel, pd.Series]:
     """Bars of the embedded stocks and of the index, and sectors."""
-    source = provider("sample")
+    source = Sample()
     index = source.index_bars().bars
     of_index = index[index.index.get_level_values(SYMBOL) == "^IXIC"]
     return panel(source.bars().bars), panel(of_index), source.symbols()["sector"]

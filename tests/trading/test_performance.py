@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pipeline.stats.returns import sharpe
 from pipeline.trading import performance
 from pipeline.trading.backtest import Backtest, backtest
 from pipeline.trading.market import Market
@@ -38,43 +39,6 @@ def result(rules) -> Backtest:
     )
 
 
-@pytest.mark.parametrize(
-    ("returns", "expected"),
-    [
-        ([0.01, 0.00, 0.02], math.sqrt(252)),
-        ([0.01, -0.01], 0.0),
-        ([0.0, 0.0, 0.0], math.nan),  # no trades
-        ([0.001] * 7, math.nan),  # no variance
-        ([0.01], math.nan),
-        ([], math.nan),
-    ],
-)
-def test_sharpe_is_annualised_and_undefined_without_variance(returns, expected):
-    ratio = performance.sharpe(pd.Series(returns, dtype="float64"))
-    assert ratio == pytest.approx(expected, nan_ok=True)
-
-
-def test_drawdown_counts_a_loss_on_the_first_session():
-    assert performance.max_drawdown(pd.Series([-0.2, 0.1])) == pytest.approx(0.2)
-    assert performance.max_drawdown(pd.Series([0.1, 0.1])) == 0.0
-    assert performance.max_drawdown(pd.Series([0.5, -0.5, 0.2, -0.5])) == pytest.approx(0.7)
-
-
-def test_returns_are_compounded_and_annualised_by_sessions():
-    returns = pd.Series([0.10, -0.10] * 63)
-    assert performance.total_return(returns) == pytest.approx(0.99**63 - 1.0)
-    assert performance.annualized_return(returns) == pytest.approx(0.99**126 - 1.0)
-    assert performance.annualized_return(pd.Series([-1.0, 0.1])) == -1.0
-
-
-@given(st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=30))
-def test_drawdown_stays_between_nothing_and_everything(returns):
-    losses = performance.drawdowns(pd.Series(returns))
-    assert losses.between(0.0, 1.0).all()
-    end = 1.0 + performance.total_return(pd.Series(returns))
-    assert 1.0 - losses.iloc[-1] <= end + 1e-12
-
-
 def test_summary_of_two_sessions_by_hand(result):
     # Day 1: 400 each = 40 shares; +40 and -16 gross, costs 1 % of 840 + 784 = 16.24.
     # Day 2: 40 % of 1007.76 are 40.3104 shares at 10, booked as 403.10 and costs of 4.03 a side.
@@ -83,7 +47,7 @@ def test_summary_of_two_sessions_by_hand(result):
     metrics = performance.summary(result, benchmark)
     assert metrics == pytest.approx(
         {
-            "backtest/sharpe": performance.sharpe(pd.Series([first, second])),
+            "backtest/sharpe": sharpe(pd.Series([first, second])),
             "backtest/max_drawdown": -second,
             "backtest/annualized_return": ((1 + first) * (1 + second)) ** 126 - 1,
             "backtest/total_return": (1 + first) * (1 + second) - 1,
@@ -93,9 +57,9 @@ def test_summary_of_two_sessions_by_hand(result):
             "backtest/turnover": (1.624 + 0.8) / 2,
             "backtest/cost_share": (16.24 + 8.06) / 24.0,
             "backtest/exposure": (0.8 + 403.10 / 1007.76) / 2,
-            "backtest/gross_sharpe": performance.sharpe(pd.Series([0.024, 0.0])),
+            "backtest/gross_sharpe": sharpe(pd.Series([0.024, 0.0])),
             "backtest/sessions": 2.0,
-            "benchmark/sharpe": performance.sharpe(benchmark),
+            "benchmark/sharpe": sharpe(benchmark),
             "benchmark/total_return": 0.03,
         }
     )
@@ -171,7 +135,7 @@ def test_at_the_break_even_cost_the_same_trades_earn_nothing(rules, seed, sides)
     same = {"sides": sides, "max_positions": 4, "max_participation": 0.01}
     free = backtest(*case.both, rules(**same), bankroll=1e8)
     least = performance.break_even_bps(free.ledger)
-    assume(0.0 < least < 5_000.0)
+    assume(0.0 < least < 2_000.0)
     charged = backtest(*case.both, rules(**same, slippage_bps=least / 2.0), bankroll=1e8)
     assert charged.ledger["shares_filled"].tolist() == free.ledger["shares_filled"].tolist()
     left = charged.equity.iloc[-1] - 1e8

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.stats.returns import sharpe, total_return
 from pipeline.trading.backtest import Backtest
-from pipeline.trading.performance import sharpe, total_return
 from pipeline.trading.periods import (
     monthly_returns,
     rolling_sharpe,

@@ -24,11 +24,11 @@ def test_hurdle_is_the_fixed_edge_or_else_the_round_trip(rules, min_edge_bps, ro
 
 
 @pytest.mark.parametrize(
-    ("minimum", "dollar_volume", "liquid"),
+    ("minimum", "mean_dollar_volume", "liquid"),
     [(1e6, 1e6, True), (1e6, 9e5, False), (1e6, NAN, False), (0.0, NAN, True)],
 )
-def test_symbol_must_be_liquid_enough(rules, minimum, dollar_volume, liquid):
-    found = ranking.is_liquid(row(dollar_volume), rules(min_dollar_volume=minimum))
+def test_symbol_must_be_liquid_enough(rules, minimum, mean_dollar_volume, liquid):
+    found = ranking.is_liquid(row(mean_dollar_volume), rules(min_dollar_volume=minimum))
     assert found.item() == liquid
 
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-
-from pipeline.errors import InvalidSettings
+from pydantic import ValidationError
 
 
 def test_round_trip_counts_both_costs_on_both_sides(rules):
@@ -40,12 +39,10 @@ def test_impossible_rules_are_all_named(rules):
         "borrow_bps_a_year": -1.0,
         "regime_positions": {"SIDEWAYS": 1, "HIGH_VOL": -1},
     }
-    with pytest.raises(InvalidSettings) as refused:
+    with pytest.raises(ValidationError) as refused:
         rules(**wrong)
     for name in (
-        *(set(wrong) - {"regime_positions", "slippage_bps"}),
-        "costs per side",
-        "SIDEWAYS",
+        *(set(wrong) - {"regime_positions"}),
         "regime_positions.HIGH_VOL",
     ):
         assert name in str(refused.value), name
@@ -54,14 +51,27 @@ def test_impossible_rules_are_all_named(rules):
 @pytest.mark.parametrize("positions", [1, 2])
 def test_each_side_needs_a_slot(rules, positions):
     if positions == 1:
-        with pytest.raises(InvalidSettings, match="at least 2 for long_short"):
+        with pytest.raises(ValidationError, match="needs max_positions of 2 or more"):
             rules(sides="long_short", max_positions=positions)
     else:
         assert rules(sides="long_short", max_positions=positions).signs == (1.0, -1.0)
 
 
+def test_a_regime_nobody_knows_is_named(rules):
+    with pytest.raises(ValidationError, match="regime_positions names 'SIDEWAYS', not one of BULL"):
+        rules(regime_positions={"SIDEWAYS": 1})
+
+
+def test_changed_rules_are_checked_again(rules):
+    assert rules().changed(impact=1.0) == rules(impact=1.0)
+    with pytest.raises(ValidationError, match="impact"):
+        rules().changed(impact=-1.0)
+    with pytest.raises(ValidationError, match="fee"):
+        rules().changed(fee=1.0)
+
+
 def test_no_symbol_can_be_on_both_sides(rules):
-    with pytest.raises(InvalidSettings, match="must not be negative for long_short"):
+    with pytest.raises(ValidationError, match="needs min_edge_bps of 0 or more"):
         rules(sides="long_short", min_edge_bps=-1.0)
 
 

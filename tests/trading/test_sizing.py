@@ -70,7 +70,7 @@ def test_scaled_weights_share_the_parts_of_the_slots_taken(
 
 
 @pytest.mark.parametrize(
-    ("cap", "reference", "dollar_volume", "most"),
+    ("cap", "reference", "mean_dollar_volume", "most"),
     [
         (0.01, 20.0, 1e6, 500.0),
         (0.01, NAN, 1e6, 0.0),
@@ -79,9 +79,11 @@ def test_scaled_weights_share_the_parts_of_the_slots_taken(
         (None, NAN, 1e6, 0.0),
     ],
 )
-def test_an_order_asks_for_a_part_of_what_is_traded(rules, cap, reference, dollar_volume, most):
+def test_an_order_asks_for_a_part_of_what_is_traded(
+    rules, cap, reference, mean_dollar_volume, most
+):
     found = sizing.most_shares(
-        np.array([reference]), np.array([dollar_volume]), rules(max_participation=cap)
+        np.array([reference]), np.array([mean_dollar_volume]), rules(max_participation=cap)
     )
     assert found.item() == most
 

@@ -57,16 +57,16 @@ def test_each_symbol_must_earn_its_own_costs(rules, spread, symbols):
     [
         ({"rank_by": "edge_over_volatility"}, "volatility"),
         ({"weights": "volatility"}, "volatility"),
-        ({"impact": 1.0}, "dollar_volume"),
-        ({"max_participation": 0.1}, "dollar_volume"),
-        ({"stop_atr": 1.0}, "true_range"),
-        ({"target_atr": 1.0}, "true_range"),
+        ({"impact": 1.0}, "mean_dollar_volume"),
+        ({"max_participation": 0.1}, "mean_dollar_volume"),
+        ({"stop_atr": 1.0}, "average_true_range"),
+        ({"target_atr": 1.0}, "average_true_range"),
         ({"spread_fraction": 0.5}, "spread"),
     ],
 )
 def test_a_symbol_is_left_out_where_a_rule_does_not_know_what_it_needs(rules, changes, unknown):
-    known = {name: [0.01, 0.01] for name in ("volatility", "true_range", "spread")}
-    known |= {"dollar_volume": [1e9, 1e9], unknown: [NAN, 0.01]}
+    known = {name: [0.01, 0.01] for name in ("volatility", "average_true_range", "spread")}
+    known |= {"mean_dollar_volume": [1e9, 1e9], unknown: [NAN, 0.01]}
     found = orders(priced(predictions=[0.05, 0.04], **known), rules(**changes))
     assert found["symbol"].tolist() == ["B"]
 
@@ -114,7 +114,7 @@ def test_orders_are_ranked_and_sized_on_the_previous_close(rules):
     case = priced(
         predictions=[0.01, -0.05, 0.02],
         previous_close=[30.0, 1.0, 40.0],
-        true_range=[1.0, 1.0, 2.0],
+        average_true_range=[1.0, 1.0, 2.0],
     )
     chosen = rules(
         whole_shares=True, limit_bps=100.0, stop_atr=1.0, target_atr=2.0, commission_bps=5.0

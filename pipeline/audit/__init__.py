@@ -1,0 +1,1 @@
+"""Checks for leaks: what is stored, learned and served must follow from what was known before."""

@@ -1,0 +1,274 @@
+"""Sections of the configuration; what a room declares itself stands there.
+
+No defaults live here: every value comes from ``conf/``, where it is described.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from pipeline.io.sources.settings import Data, Symbols
+from pipeline.learning.learner import Learner
+from pipeline.learning.search.plan import ObjectiveName
+from pipeline.learning.targets import Target
+from pipeline.paths import ProjectPath
+from pipeline.recipe.feature_set import RegimeLimits, RowSelection
+from pipeline.recipe.windows import DateRange, RetrainWindow
+from pipeline.secrets import holds_secret
+from pipeline.trading.rules import Rules
+from pipeline.values import Count, Fraction, Positive, Value
+
+Section = Value
+
+
+class Universe(Section):
+    """Which symbols are traded."""
+
+    name: str
+    path: ProjectPath | None
+
+
+class StoreSettings(Section):
+    """Where bars, results and snapshots are kept."""
+
+    path: ProjectPath
+    snapshots: ProjectPath | None
+    lock_timeout_seconds: Annotated[float, Field(ge=0)]
+
+    @property
+    def snapshot_root(self) -> Path:
+        """Folder of all snapshots."""
+        return self.snapshots or self.path.parent / "snapshots"
+
+
+class Features(RowSelection):
+    """The feature set, its rows, and what the stage does with them."""
+
+    name: str
+    list: bool
+    overwrite: bool
+    min_window_for_session_features: Count
+
+    @property
+    def rows(self) -> RowSelection:
+        """The selection of rows alone."""
+        return RowSelection(**{name: getattr(self, name) for name in RowSelection.model_fields})
+
+
+def _named(learners: object) -> object:
+    """Each learner knows the name it has among the others."""
+    if not isinstance(learners, Mapping):
+        return learners
+    return {
+        name: {**learner, "name": name} if isinstance(learner, Mapping) else learner
+        for name, learner in learners.items()
+    }
+
+
+class Model(Section):
+    """The learners, what they forecast and how they are weighed."""
+
+    name: str
+    target: Target
+    weights: Literal["stacked", "equal"]
+    objective: ObjectiveName
+    min_slope: Annotated[float, Field(ge=0, le=1)]
+    learners: Annotated[Mapping[str, Learner], BeforeValidator(_named)]
+
+
+class Compute(Section):
+    """What the machine may use; decides no number."""
+
+    workers: Count
+
+
+class Strategy(Rules):
+    """The rules of a strategy and the name they go by."""
+
+    name: str
+
+    @property
+    def rules(self) -> Rules:
+        """The rules without their name."""
+        return Rules(**self.model_dump(exclude={"name"}))
+
+
+def _by_dotted_key(value: object) -> object:
+    """``{a: {b: [1]}}``, as overrides of single keys leave it, as ``{"a.b": [1]}``."""
+    if not isinstance(value, Mapping):
+        return {} if value is None else value
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        nested = _by_dotted_key(inner) if isinstance(inner, Mapping) else None
+        parts = nested if isinstance(nested, Mapping) else {"": inner}
+        found |= {f"{key}.{name}".removesuffix("."): part for name, part in parts.items()}
+    return found
+
+
+SweptValues = Annotated[tuple[Any, ...], Field(min_length=1)]
+
+
+class Backtest(DateRange):
+    """Which model is traded on which sessions, and by how much money."""
+
+    model: Annotated[str, Field(coerce_numbers_to_str=True)]
+    refit: Literal["walk_forward"] | None
+    bankroll: Positive
+    max_positions: Count
+    capacity: tuple[Positive, ...]
+    capacity_impact: Positive
+    capacity_participation: Fraction
+    sweep: Annotated[Mapping[str, SweptValues | None], BeforeValidator(_by_dotted_key)]
+
+    @property
+    def grid(self) -> dict[str, tuple[Any, ...]]:
+        """Values of each key that is swept."""
+        return {key: values for key, values in self.sweep.items() if values is not None}
+
+
+def room_for_both_sides(strategy: Strategy, backtest: Backtest) -> None:
+    """`backtest.max_positions` decides, so it must suit the strategy's sides as well."""
+    if backtest.max_positions < len(strategy.signs):
+        raise ValueError("strategy.sides=long_short needs backtest.max_positions of 2 or more")
+
+
+class Traded(Section):
+    """What a sweep may change."""
+
+    strategy: Strategy
+    backtest: Backtest
+
+    @property
+    def rules(self) -> Rules:
+        """The strategy's rules, with the backtest's number of positions."""
+        return self.strategy.rules.changed(max_positions=self.backtest.max_positions)
+
+    @model_validator(mode="after")
+    def _both_sides_have_a_slot(self) -> Traded:
+        room_for_both_sides(self.strategy, self.backtest)
+        return self
+
+
+class Tracking(Section):
+    """Where runs are kept."""
+
+    uri: str | None
+    experiment_name: Annotated[str, Field(min_length=1)]
+
+    @field_validator("uri")
+    @classmethod
+    def _holds_no_password(cls, uri: str | None) -> str | None:
+        if uri is not None and holds_secret(uri):
+            raise ValueError(
+                "an address with a password is seen in the list of processes: export it as "
+                "MLFLOW_TRACKING_URI, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            )
+        return uri
+
+
+class Indicators(Section):
+    """What the stage of indicators does."""
+
+    force: bool
+
+
+class Regimes(RegimeLimits):
+    """How regimes are told, and which of them are calculated."""
+
+    days: Count | None
+
+    @property
+    def limits(self) -> RegimeLimits:
+        """The limits alone."""
+        return RegimeLimits(**self.model_dump(exclude={"days"}))
+
+
+class Retrain(RetrainWindow):
+    """The windows of a retrain, and whether the data stages run before it."""
+
+    refresh: bool
+
+    @property
+    def window(self) -> RetrainWindow:
+        """The windows alone."""
+        return RetrainWindow(**self.model_dump(exclude={"refresh"}))
+
+
+class Promote(Section):
+    """Which version is promoted, and why."""
+
+    version: Count | None
+    force: bool
+    reason: str | None
+    history: bool
+
+    @model_validator(mode="after")
+    def _force_has_a_reason(self) -> Promote:
+        if self.force and not (self.reason or "").strip():
+            raise ValueError('promote.force=true needs promote.reason="..."')
+        return self
+
+
+class Reproduce(Section):
+    """Which retrain is done again."""
+
+    run_id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None
+    data: Literal["logged", "current"]
+
+
+class Audit(DateRange):
+    """What is audited, and what is too good to be true."""
+
+    model: Annotated[str, Field(coerce_numbers_to_str=True)] | None
+    sessions: Count
+    window_days: Count
+    holdout_days: Count
+    permutations: Count
+    max_rows: Count
+    suspicious_ic: Annotated[float, Field(gt=0, lt=1)]
+    suspicious_t: Annotated[float, Field(gt=0)]
+
+
+class Signals(Section):
+    """What a session's orders are sized by."""
+
+    bankroll: Annotated[float, Field(gt=0)]
+    max_stale_fraction: Annotated[float, Field(ge=0, lt=1)]
+    unproven_rules: Literal["refuse", "say"]
+
+
+class Status(Section):
+    """How the status is printed."""
+
+    as_json: bool = Field(alias="json")
+
+
+class Ui(Section):
+    """Where the MLflow UI listens."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class Test(Section):
+    """What pytest is called with."""
+
+    arguments: str
+
+
+class Named(Section):
+    """What names symbols: enough to ask the source whether it knows them."""
+
+    data: Data
+    universe: Universe
+    store: StoreSettings
+    symbols: Symbols
+
+    @property
+    def names_universe(self) -> bool:
+        """Whether the symbols given are the whole universe: Yahoo has no other list of them."""
+        return bool(self.data.name == "yfinance" and not self.universe.path and self.symbols)

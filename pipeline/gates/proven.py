@@ -1,0 +1,29 @@
+"""Whether what is traded is what was evidenced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from pipeline.trading.rules import Rules
+
+
+def differing_rules(rules: Rules, evidenced: Mapping[str, Any] | None) -> list[str]:
+    """Rules that differ from those of a recipe, in words; empty where none does.
+
+    Parameters
+    ----------
+    evidenced
+        As the recipe's run recorded them; None: it recorded none, so none is proven. A rule that
+        an older release did not know is not compared.
+    """
+    if evidenced is None:
+        return ["its recipe recorded no rules"]
+    now = to_jsonable_python(rules)
+    return [
+        f"{name} is {now[name]}, its evidence has {value}"
+        for name, value in evidenced.items()
+        if name in now and now[name] != value
+    ]

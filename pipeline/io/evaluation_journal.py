@@ -1,0 +1,64 @@
+"""What is kept of an evaluation under way, so that a killed one goes on where it was."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.errors import Damaged
+from pipeline.io import journal
+from pipeline.io.files import set_aside
+from pipeline.io.parquet import read_parquet, write_parquet
+from pipeline.learning.windows import Step
+
+log = logging.getLogger("pipeline.retrain")
+
+
+@dataclass(frozen=True)
+class EvaluationJournal:
+    """A folder with a journal of each search and a file of each step; see ``recipe.evaluate``.
+
+    Attributes
+    ----------
+    folder
+        Named by recipe and data, so that others never go on with it.
+    run_id
+        Of the run that writes.
+    """
+
+    folder: Path
+    run_id: str
+
+    @property
+    def steps_done(self) -> int:
+        """Steps whose predictions are kept."""
+        return len(list(self.folder.glob("step-*.parquet")))
+
+    def search(self, step: Step) -> AbstractContextManager[journal.Journal]:
+        """The studies of the search at a step, for one process at a time."""
+        return journal.opened(self.folder / f"search-{step.predicted[0]:%Y-%m-%d}", self.run_id)
+
+    def step(self, step: Step, predict: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """What a step predicted: stored before, or predicted now and stored.
+
+        A damaged file is set aside, said, and predicted again.
+        """
+        path = self.folder / f"step-{step.predicted[0]:%Y-%m-%d}.parquet"
+        needed = "its step, predicted again"
+        if path.exists():
+            try:
+                return read_parquet(path, needed=needed)
+            except Damaged as error:
+                log.warning("retrain: %s; kept as %s", error.found, set_aside(path).name)
+        write_parquet(path, predict())
+        return read_parquet(path, needed=needed)
+
+    def remove(self) -> None:
+        """Forget all of it: what it was kept for has ended."""
+        shutil.rmtree(self.folder, ignore_errors=True)

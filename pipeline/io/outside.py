@@ -1,0 +1,111 @@
+"""Faults of the machine, kind by kind, in words: disks, files, memory, network, SQLite."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+
+from pipeline.commands import Command
+from pipeline.errors import Damaged, Next, NotReady, PipelineError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+TOO_MANY = (errno.EMFILE, errno.ENFILE)
+
+IN_SQLITE = (
+    ("disk is full", "the disk is full", "free space on it; nothing of this step was written"),
+    ("readonly database", "a database may not be written to", "the right to write to it"),
+    ("unable to open", "a database cannot be opened", "a folder that this user may write to"),
+    ("disk i/o error", "the disk does not read or write", "a disk with room that works"),
+    ("database is locked", "another process is writing", "that process to end"),
+)
+"""Parts of SQLite's messages, what they say of the machine, and what helps."""
+
+
+class Broken(PipelineError):
+    """The machine does not do what is needed."""
+
+    verdict = "outside fault"
+
+
+def explained(who: str, error: BaseException) -> PipelineError | None:
+    """The fault of the machine behind an error, in words; None where it is none of these.
+
+    Parameters
+    ----------
+    who
+        The stage that was run.
+    """
+    for cause in chain(error):
+        known = _explained(who, cause)
+        if known is not None:
+            return known
+    return None
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from, the first cause last."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        original = getattr(following, "orig", None)  # SQLAlchemy's
+        nested = original if isinstance(original, BaseException) else None
+        following = nested or following.__cause__ or following.__context__
+
+
+def _explained(who: str, error: BaseException) -> PipelineError | None:
+    if isinstance(error, PipelineError):
+        return error
+    if isinstance(error, MemoryError):
+        return _memory(who, "the memory is used up")
+    if isinstance(error, sqlite3.DatabaseError):
+        return _of_sqlite(who, error)
+    if isinstance(error, OSError):
+        return _of_system(who, error)
+    return None
+
+
+def _memory(who: str, found: str) -> PipelineError:
+    return Broken(
+        who, found, "more memory, or less work at once", Command(who, "compute.workers=1")
+    )
+
+
+def _of_system(who: str, error: OSError) -> PipelineError | None:
+    where = f": {error.filename}" if error.filename else ""
+    again: Next = Command(who)
+    if error.errno in FULL:
+        needed = "free space on it; the same command goes on"
+        return Broken(who, f"the disk is full{where}", needed, again)
+    if error.errno in FORBIDDEN:
+        found = f"this user may not read or write here{where}"
+        return Broken(who, found, "the right to, on a disk that is not read-only", again)
+    if error.errno in TOO_MANY:
+        needed = "a higher limit (`ulimit -n 4096` in this shell), or less work at once"
+        return Broken(who, f"too many open files{where}", needed, Command(who, "compute.workers=1"))
+    if error.errno == errno.ENOMEM:
+        return _memory(who, "the system gives no more memory")
+    if error.errno == errno.EIO:
+        return Broken(who, f"the disk does not read or write{where}", "a disk that works", again)
+    if isinstance(error, ConnectionError | TimeoutError):
+        return NotReady(who, f"no answer from the network: {error}", "a connection", again)
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return NotReady(
+            who, f"there is no file{where}", "the file put back, or made again", Command("status")
+        )
+    return None
+
+
+def _of_sqlite(who: str, error: sqlite3.DatabaseError) -> PipelineError | None:
+    text = str(error).lower()
+    if "malformed" in text or "not a database" in text:
+        return Damaged(
+            who, f"a database is damaged: {error}", "a backup of it put back", Command("status")
+        )
+    for part, found, needed in IN_SQLITE:
+        if part in text:
+            return Broken(who, f"{found}: {error}", needed, Command(who))
+    return None

@@ -1,0 +1,1 @@
+"""Bars from your own CSV or Parquet files."""

@@ -1,0 +1,224 @@
+"""Numbers that people write: thousands separators, decimal commas, currency signs, 36.87M.
+
+A text is read only where its separators can mean one thing. ``1.998`` alone may be a thousand or
+two; ``22.615,43`` or ``1.234.567`` elsewhere settles it: in the same file, else in its folder, else
+``data.decimal``. Between the two lies nothing: what stays unclear is refused with both readings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.commands import Command, override
+from pipeline.errors import InvalidData
+
+MISSING = (
+    "", "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "*", "?", "nan", "null", "none",
+    "nil", "n/a", "na", "n.a.", "n.a", "n/d", "nd", "<na>", "nat", "void", "missing", "n/m",
+)  # fmt: skip
+"""Without spaces, in lower case; so is all that begins with "#", as Excel and Bloomberg say it."""
+
+SUFFIXES = {
+    "K": 1e3, "M": 1e6, "MN": 1e6, "MIO": 1e6, "B": 1e9, "BN": 1e9, "MRD": 1e9, "T": 1e12,
+    "L": 1e5, "LAKH": 1e5, "CR": 1e7,
+}  # fmt: skip
+"""In either case."""
+
+MAX_UNREADABLE = 0.1
+"""Share of a column's texts that may be no numbers before the whole file is refused."""
+
+_SUFFIX = rf"(?:{'|'.join(sorted(SUFFIXES, key=len, reverse=True))})"
+_PLAIN = r"[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?"
+
+
+class Undecided(InvalidData):
+    """A file can be read in two ways, and nothing in it says which."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Texts that prove a decimal point, and a decimal comma; None where there is none."""
+
+    point: str | None
+    comma: str | None
+
+    @property
+    def proven(self) -> str | None:
+        """The decimal mark where exactly one is proven."""
+        if (self.point is None) == (self.comma is None):
+            return None
+        return "." if self.comma is None else ","
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Columns as float64, NaN where they lack a value.
+
+    Attributes
+    ----------
+    unreadable
+        By row, whether one of its texts is no number.
+    example
+        One of those texts; empty where there is none.
+    marks
+        What the file proves about its decimal mark.
+    """
+
+    by_column: dict[str, np.ndarray]
+    unreadable: np.ndarray
+    example: str
+    marks: Marks
+
+
+def numbers(
+    columns: Mapping[str, pd.Series], decimal: str | None, who: str, in_folder: Marks | None = None
+) -> Numbers:
+    """Read the columns of one file.
+
+    Parameters
+    ----------
+    columns
+        Numeric, or text.
+    decimal
+        The decimal mark, "." or ",", as config says; None: what the file or its folder proves.
+    who
+        The file, for messages.
+    in_folder
+        What the other files of its folder prove.
+
+    Raises
+    ------
+    Undecided
+        The decimal mark is not known; both readings are shown.
+    InvalidData
+        Two marks are proven, or another one than config says; or hardly a text is a number.
+    """
+    size = len(next(iter(columns.values()))) if columns else 0
+    unreadable = np.zeros(size, dtype=bool)
+    texts = {name: _bare(c) for name, c in columns.items() if not _is_numeric(c)}
+    if not texts:
+        values = {name: _floats(column) for name, column in columns.items()}
+        return Numbers(values, unreadable, "", _marks([], columns.values()))
+    marks = _marks(texts.values(), [c for c in columns.values() if _is_numeric(c)])
+    mark = _decimal_mark(texts, marks, decimal, in_folder, who)
+    values, example = {}, ""
+    for name, column in columns.items():
+        if name not in texts:
+            values[name] = _floats(column)
+            continue
+        values[name], wrong = _parsed(texts[name], mark)
+        if wrong.any():
+            example = example or f"{texts[name][wrong].iloc[0]!r} in column {name}"
+            _check_share(wrong, texts[name], name, who)
+            unreadable |= wrong.to_numpy()
+    return Numbers(values, unreadable, example, marks)
+
+
+def proves_point(tokens: Iterable[str]) -> bool:
+    """Whether one of these texts can only have been written with a decimal point."""
+    pattern = re.compile(_proof_of("."))
+    return any(pattern.fullmatch(token.strip()) for token in tokens)
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column.dtype) or bool(column.isna().all())
+
+
+def _floats(column: pd.Series) -> np.ndarray:
+    return np.asarray(column.to_numpy(dtype="float64", na_value=np.nan))
+
+
+def _bare(column: pd.Series) -> pd.Series:
+    texts = column.astype("str").str.replace(r"[\s\u00a0\u202f$€£¥₹₩'\u2019_\"]", "", regex=True)
+    texts = texts.str.replace(r"^(?:Rs\.?|INR|USD|EUR|GBP|JPY|CHF)", "", regex=True)
+    texts = texts.str.replace(r"^\((.+)\)$", r"-\1", regex=True)  # as accountants write it
+    return texts.mask(texts.str.lower().isin(MISSING) | texts.str.startswith("#"))
+
+
+def _marks(texts: Iterable[pd.Series], numeric: Iterable[pd.Series]) -> Marks:
+    texts = list(texts)
+    written = _separated(texts) if texts else pd.Series(dtype="str")
+    point, comma = (_first(written, _proof_of(mark)) for mark in (".", ","))
+    if point is None and any(bool((np.nan_to_num(_floats(c)) % 1 != 0).any()) for c in numeric):
+        point = "another column"
+    return Marks(point, comma)
+
+
+def _separated(texts: Iterable[pd.Series]) -> pd.Series:
+    """Every text with a point or a comma once, without its suffix."""
+    written = pd.concat([text.dropna() for text in texts]).drop_duplicates()
+    written = written.str.replace(rf"(?:%|(?i:{_SUFFIX}))$", "", regex=True)
+    written = written[written.str.contains("[.,]", regex=True)]
+    return written[written.str.fullmatch(_PLAIN)].drop_duplicates()
+
+
+def _decimal_mark(
+    texts: Mapping[str, pd.Series],
+    marks: Marks,
+    decimal: str | None,
+    in_folder: Marks | None,
+    who: str,
+) -> str:
+    if marks.point is not None and marks.comma is not None:
+        given = f"{who}: {marks.point!r} has a decimal point, {marks.comma!r} a decimal comma"
+        raise InvalidData("ingest", given, "one decimal mark in a file")
+    if decimal is not None:
+        if marks.proven not in (None, decimal):
+            proof = marks.comma if decimal == "." else marks.point
+            given = f"{who}: data.decimal={decimal!r}, but {proof} can only be read otherwise"
+            raise InvalidData("ingest", given, "the decimal mark of this file")
+        return decimal
+    settled = marks.proven or (in_folder.proven if in_folder else None)
+    if settled is not None:
+        return settled
+    unclear = _separated(texts.values())
+    if unclear.empty:
+        return "."
+    text = unclear.iloc[0]
+    both = re.sub("[.,]", "", text), text.replace(",", ".")
+    raise Undecided(
+        "ingest", f"{who}: {text!r} is {both[0]} or {both[1]}",
+        "the decimal mark of these files: data.decimal=. or data.decimal=,",
+        Command("ingest", "data=files", "data.path=...", override("data.decimal", ",")),
+    )  # fmt: skip
+
+
+def _proof_of(mark: str) -> str:
+    """What can only be written by someone whose decimal mark this is."""
+    one, other = (r"\.", ",") if mark == "." else (",", r"\.")
+    # Groups of three, or of two before the last three, as lakh and crore are written.
+    grouped = rf"\d{{1,3}}(?:{other}\d{{3}})+|\d{{1,2}}(?:{other}\d{{2}})*{other}\d{{3}}"
+    both = rf"(?:{grouped}){one}\d*"
+    many_groups = rf"\d{{1,3}}(?:{other}\d{{3}}){{2,}}|\d{{1,2}}(?:{other}\d{{2}})+{other}\d{{3}}"
+    not_three_digits = rf"\d+{one}(?:\d{{0,2}}|\d{{4,}})"
+    not_a_thousand = rf"(?:0\d*|\d{{4,}}){one}\d*|{one}\d+"
+    scientific = rf"\d+{one}\d+[eE][+-]?\d+"
+    return rf"[+-]?(?:{both}|{many_groups}|{not_three_digits}|{not_a_thousand}|{scientific})"
+
+
+def _first(written: pd.Series, pattern: str) -> str | None:
+    hits = written[written.str.fullmatch(pattern)]
+    return None if hits.empty else str(hits.iloc[0])
+
+
+def _parsed(texts: pd.Series, mark: str) -> tuple[np.ndarray, pd.Series]:
+    """Values, and which of the texts are no numbers."""
+    parts = texts.str.extract(rf"^(?P<plain>{_PLAIN})(?P<suffix>%|(?i:{_SUFFIX}))?$")
+    thousands = "," if mark == "." else "."
+    plain = parts["plain"].str.replace(thousands, "", regex=False)
+    values = pd.to_numeric(plain.str.replace(mark, ".", regex=False), errors="coerce")
+    factor = parts["suffix"].str.upper().map(SUFFIXES).astype("float64").fillna(1.0)
+    read = values.to_numpy(dtype="float64", na_value=np.nan) * factor.to_numpy()
+    return np.asarray(read), texts.notna() & np.isnan(read)
+
+
+def _check_share(wrong: pd.Series, texts: pd.Series, name: str, who: str) -> None:
+    count, size = int(wrong.sum()), int(texts.notna().sum())
+    if (count > MAX_UNREADABLE * size and count > 1) or count == size:
+        given = f"{who}: {texts[wrong].iloc[0]!r} in column {name} is no number ({count} rows)"
+        raise InvalidData("ingest", given, "numbers, or nothing where a value is missing")

@@ -1,0 +1,290 @@
+"""One file of prices as bars: its layout, dates, numbers and symbols read without guessing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import InvalidData
+from pipeline.io.calendar import AMERICAN, timezone
+from pipeline.io.sources.files.columns import say
+from pipeline.io.sources.files.dates import Dates, dates
+from pipeline.io.sources.files.documents import Document
+from pipeline.io.sources.files.layouts import Table, table
+from pipeline.io.sources.files.numbers import Marks, Numbers, numbers
+from pipeline.io.sources.files.symbols import from_file, symbol
+from pipeline.io.sources.settings import FilesData
+from pipeline.schemas import BAR_FIELDS, STATIC
+
+NUMBERS = (*BAR_FIELDS, "adjusted_close", "split", "dividend")
+
+SHARES = ("EQ", "BE", "BZ", "SM", "ST", "")
+"""Series of the Indian exchanges that are shares; others of a symbol are its bonds and warrants."""
+
+_RATIO = r"(\d+(?:\.\d+)?)\s*(?::|/|for|-for-)\s*(\d+(?:\.\d+)?)"
+
+
+NOTHING = Marks(None, None)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What files prove about how they, or others of their folder, are to be read."""
+
+    marks: Marks = NOTHING
+    day_first: bool | None = None
+
+    @classmethod
+    def of(cls, parts: list[Evidence]) -> Evidence:
+        """What several files prove together; where they contradict each other: nothing."""
+        points = [part.marks.point for part in parts if part.marks.point is not None]
+        commas = [part.marks.comma for part in parts if part.marks.comma is not None]
+        orders = {part.day_first for part in parts} - {None}
+        marks = Marks(points[0] if points else None, commas[0] if commas else None)
+        return cls(marks, orders.pop() if len(orders) == 1 else None)
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What one file holds.
+
+    Attributes
+    ----------
+    days, codes, numbers
+        By row: the day, the place of its symbol in `symbols`, and numbers by the names of
+        `NUMBERS`, NaN where the file lacks them.
+    clock
+        By row, a time of day that only this row has: when a bar of today was read; NaT otherwise.
+    unreadable
+        By row, whether one of its texts is no number.
+    symbols
+        By place; `described` has their exchange and sector where the file does.
+    report
+        How the file was read, in words.
+    evidence
+        What it proves to the other files of its folder.
+    """
+
+    days: np.ndarray
+    clock: np.ndarray
+    codes: np.ndarray
+    symbols: list[str]
+    numbers: dict[str, np.ndarray]
+    unreadable: np.ndarray
+    described: pd.DataFrame
+    report: str
+    evidence: Evidence
+
+
+def prices(
+    document: Document, how: FilesData, *, is_index: bool, folder: Evidence | None = None
+) -> Prices:
+    """Read one file.
+
+    Parameters
+    ----------
+    is_index
+        Whether all of it is of indices, which may lack volume.
+    folder
+        What the other files prove; it settles what this one leaves open.
+
+    Raises
+    ------
+    Undecided
+        It can be read in two ways and nothing proves which.
+    InvalidData
+        Something in it is missing; nothing is guessed.
+    """
+    folder = folder or Evidence()
+    read = table(document, how)
+    if read.columns.empty:
+        raise InvalidData("ingest", f"{document.name}: a header without rows", "daily bars")
+    read, remarks = _shares(read)
+    first = how.day_first if how.day_first is not None else folder.day_first
+    read, day, undated = _dated(read, first, how, document)
+    columns = read.columns
+    codes, symbols, origin = _symbols(document, read, how)
+    _check_daily(document, read, day, codes)
+    _check_volume(document, columns, is_index or all(name.startswith("^") for name in symbols))
+    _check_adjusted(document, columns, how, is_index)
+    written = {name: columns[name] for name in NUMBERS if name in columns and name != "split"}
+    values = numbers(written, how.decimal, document.name, folder.marks)
+    lacking = np.full(len(columns), np.nan)
+    split = {"split": _ratios(columns, values)}
+    remarks += [*read.remarks, *undated, *_remarks(day, columns, how, values)]
+    return Prices(
+        day.days,
+        _odd_times(day),
+        codes,
+        symbols,
+        {name: (values.by_column | split).get(name, lacking) for name in NUMBERS},
+        values.unreadable,
+        _described(columns, codes, symbols),
+        ", ".join([read.layout, f"dates: {day.reading}", *origin, *remarks]),
+        Evidence(values.marks if document.kind == "text" else NOTHING, day.day_first),
+    )
+
+
+def share_class_by_dot(how: FilesData) -> bool:
+    """Whether ``BRK.B`` is a share class: elsewhere ``.T`` is an exchange."""
+    return how.exchange_calendar in AMERICAN
+
+
+def _shares(read: Table) -> tuple[Table, list[str]]:
+    """Without rows of bonds and warrants, of which an exchange's daily list has many."""
+    if "series" not in read.columns:
+        return read, []
+    is_share = read.columns["series"].astype("str").str.strip().str.upper().isin(SHARES)
+    count = int((~is_share).sum())
+    if not count or not is_share.any():
+        return read, []
+    columns = read.columns[is_share].reset_index(drop=True)
+    return replace(read, columns=columns), [f"{count} rows of other series than shares left out"]
+
+
+def _dated(
+    read: Table, day_first: bool | None, how: FilesData, document: Document
+) -> tuple[Table, Dates, list[str]]:
+    """The rows with a date, their days, and a word about the others."""
+    zone = timezone(how.exchange_calendar)
+    day = dates(read.columns["date"], day_first, zone, document.name)
+    dated = ~np.isnat(day.days)
+    if dated.all():
+        return read, day, []
+    empty = read.columns[~dated].drop(columns=["date", "symbol"], errors="ignore")
+    filled = empty.astype("str").apply(lambda c: ~c.str.strip().isin(["", "nan", "None", "<NA>"]))
+    lost = int(filled.any(axis=1).sum())
+    share = (len(empty) if day.unreadable else lost) / len(dated)
+    if share > 0.1 and lost > 1:
+        given = f"{document.name}: {len(empty)} of {len(dated)} rows have no date"
+        raise InvalidData("ingest", given, "a date in each row")
+    words = f" ({day.unreadable!r})" if day.unreadable else ""
+    shown = [f"{len(empty) - lost} empty rows left out"] if len(empty) > lost else []
+    shown += [f"{lost} rows without a date left out{words}"] if lost or day.unreadable else []
+    columns = read.columns[dated].reset_index(drop=True)
+    return (
+        replace(read, columns=columns),
+        replace(day, days=day.days[dated], clock=day.clock[dated]),
+        shown,
+    )
+
+
+def _symbols(
+    document: Document, read: Table, how: FilesData
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """Place of each row's symbol, the symbols, and where they come from if not from a column."""
+    by_dot = share_class_by_dot(how)
+    if "symbol" not in read.columns:
+        _check_one_symbol(document, read)
+        name = symbol(from_file(document.file_name, document.folder), share_class_by_dot=by_dot)
+        return np.zeros(len(read.columns), np.intp), [name], ["symbol by the file's name"]
+    codes, unique = pd.factorize(read.columns["symbol"])
+    written = [str(name) for name in unique]
+    empty = int((codes == -1).sum()) + sum(not name.strip() for name in written)
+    if empty:
+        raise InvalidData(
+            "ingest", f"{document.name}: rows without a symbol", "a symbol in each row"
+        )
+    names = [symbol(name, share_class_by_dot=by_dot) for name in written]
+    places, symbols = pd.factorize(np.array(names, dtype=object))
+    return places[codes], [str(name) for name in symbols], []
+
+
+def _check_one_symbol(document: Document, read: Table) -> None:
+    """Refuse several rows a day without a known column of symbols, naming one that may hold them.
+
+    Raises
+    ------
+    InvalidData
+        Most days have several rows.
+    """
+    rows = read.columns["date"].astype("str").str.slice(0, 10).value_counts()
+    if rows.median() < 2 or not read.other_columns:
+        return
+    may_be = [name for name in read.other_columns if name.strip()]
+    several = f"{document.name}: {rows.iloc[0]} rows of {rows.index[0]} and no column of symbols"
+    shown = ", ".join(may_be[:6])
+    needed = f"the column that holds the symbols, by data.columns.symbol; it may be: {shown}"
+    raise InvalidData("ingest", several, needed, say("symbol", may_be[0]))
+
+
+def _check_daily(document: Document, read: Table, day: Dates, codes: np.ndarray) -> None:
+    if not day.has_times:
+        return
+    rows = pd.Series(1).repeat(len(codes)).groupby([codes, day.days]).sum()
+    if rows.median() > 1:
+        first = pd.Timestamp(rows.index[0][1])
+        given = f"{document.name}: intraday rows, {rows.iloc[0]} on {first:%Y-%m-%d}"
+        raise InvalidData("ingest", given, "one row a day: open, high, low, close of the session")
+
+
+def _check_volume(document: Document, columns: pd.DataFrame, is_index: bool) -> None:
+    if "volume" not in columns and not is_index:
+        raise InvalidData(
+            "ingest",
+            f"{document.name}: no column for volume, which only an index may lack",
+            "a column volume, or an index given by data.index_path",
+            say("volume", "Vol"),
+        )
+
+
+def _check_adjusted(
+    document: Document, columns: pd.DataFrame, how: FilesData, is_index: bool
+) -> None:
+    if how.adjust_dividends and not is_index and "adjusted_close" not in columns:
+        given = f"{document.name}: data.adjust_dividends=true, but there is no adjusted close"
+        raise InvalidData("ingest", given, "a column adjusted_close, or adjust_dividends=false")
+
+
+def _odd_times(day: Dates) -> np.ndarray:
+    """Times of day that differ from those of most rows: a bar of today, as of when it was read."""
+    clock = day.clock.astype("timedelta64[us]")
+    nothing = np.full(len(clock), np.timedelta64("NaT"), dtype="timedelta64[us]")
+    if not day.has_times:
+        return nothing
+    _, places, counts = np.unique(clock, return_inverse=True, return_counts=True)
+    usual = counts[places] > max(2, 0.05 * len(clock))
+    return np.where(usual | (clock == np.timedelta64(0)), nothing, clock)
+
+
+def _ratios(columns: pd.DataFrame, read: Numbers) -> np.ndarray:
+    """New shares for one old one by row: of the split column, or of a row that tells an event."""
+    ratios = np.full(len(columns), np.nan)
+    if "split" in columns:
+        ratios = _ratio_of(columns["split"])
+    if read.unreadable.any():
+        rows = np.flatnonzero(read.unreadable)
+        texts = columns.iloc[rows].astype("str").agg(" ".join, axis=1)
+        is_split = texts.str.contains("split", case=False)
+        ratios[rows] = np.where(is_split, _ratio_of(texts), np.nan)
+    return ratios
+
+
+def _ratio_of(column: pd.Series) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return np.array(column.to_numpy(dtype="float64", na_value=np.nan))
+    texts = column.astype("str").str.strip()
+    parts = texts.str.extract(_RATIO, flags=re.IGNORECASE).astype("float64")
+    plain = pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce")
+    return np.array(plain.fillna(parts[0] / parts[1]).to_numpy(dtype="float64"))
+
+
+def _remarks(day: Dates, columns: pd.DataFrame, how: FilesData, read: Numbers) -> list[str]:
+    remarks = ["times of day dropped"] if day.has_times else []
+    if "adjusted_close" in columns and not how.adjust_dividends:
+        remarks.append("adjusted close not used: data.adjust_dividends=false")
+    if read.example:
+        count = int(read.unreadable.sum())
+        remarks.append(f"{count} rows with a text that is no number: {read.example}")
+    return remarks
+
+
+def _described(columns: pd.DataFrame, codes: np.ndarray, symbols: list[str]) -> pd.DataFrame:
+    """Exchange and sector of each symbol in its last row."""
+    _, from_end = np.unique(codes[::-1], return_index=True)
+    rows = len(codes) - 1 - from_end
+    held = {name: columns[name].iloc[rows].to_numpy() for name in STATIC if name in columns}
+    return pd.DataFrame(held, index=pd.Index(symbols, dtype="str")).reindex(columns=list(STATIC))

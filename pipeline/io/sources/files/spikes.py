@@ -1,0 +1,137 @@
+"""Bars that are no bars of their symbol for a moment: what the next session takes back is no move.
+
+Each rule names its bound; the quarantine has the bar itself. A person overrules one of them by
+``data.accept`` with symbol and session.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline.io.sources.bar_rules import PRICES
+from pipeline.schemas import SYMBOL
+
+PRINT = 5.0
+"""A high so many times above the open and close, and above its neighbours' highs, is no trade."""
+
+WHOLE_BAR = 1.7
+"""A whole bar so many times above or below both neighbours is of something else."""
+
+RUNS = {1: 3.0, 2: 4.0, 3: 10.0, 4: 10.0, 5: 10.0}
+"""By sessions in a row: the factor of a move that is taken back within `BACK`."""
+
+BACK = 1.5
+UNCONFIRMED = 5.0
+"""A move of the newest bar by so many times waits for the next session."""
+
+HIGH = f"high more than {PRINT:g} times above the bar's other prices and its neighbours'"
+LOW = f"low more than {PRINT:g} times below the bar's other prices and its neighbours'"
+BAR = f"a bar more than {WHOLE_BAR:g} times off the sessions before and after it"
+NEWEST = f"a move by more than {UNCONFIRMED:g} times that no later session confirms yet"
+
+
+def moved(factor: float, sessions: int) -> str:
+    """The rule that a move by this factor, taken back after so many sessions, breaks."""
+    many = "session takes" if sessions == 1 else f"{sessions} sessions take"
+    return f"a move by more than {factor:g} times that the next {many} back"
+
+
+def spikes(bars: pd.DataFrame) -> np.ndarray:
+    """Why each bar is none of its symbol, "" where it may be one.
+
+    Parameters
+    ----------
+    bars
+        Good ones, sorted by symbol and session and adjusted for splits: symbol, open, high, low,
+        close.
+    """
+    every = bars[SYMBOL].cat.codes.to_numpy()
+    whole = {name: np.log(bars[name].to_numpy(dtype="float64")) for name in PRICES}
+    some = _restless(every, whole)
+    codes, logs = every[some], {name: values[some] for name, values in whole.items()}
+    reasons = np.full(len(codes), "", dtype=object)
+    all_reasons = np.full(len(bars), "", dtype=object)
+    if len(codes) < 2:
+        return all_reasons
+    _mark_newest(reasons, codes, logs)
+    _mark_whole_bars(reasons, codes, logs)
+    for length, factor in RUNS.items():
+        _mark_runs(reasons, codes, logs["close"], length, factor)
+    _mark_prints(reasons, codes, logs)
+    all_reasons[some] = reasons
+    return all_reasons
+
+
+def _restless(codes: np.ndarray, logs: dict[str, np.ndarray]) -> np.ndarray:
+    """Rows of symbols with any move that a rule looks at; most have none."""
+    lowest = np.log(WHOLE_BAR)
+    moves = logs["high"] - logs["low"] > lowest
+    moves[1:] |= np.abs(np.diff(logs["close"])) > lowest
+    moves[1:] |= np.abs(logs["open"][1:] - logs["close"][:-1]) > lowest
+    moves[1:] &= (codes[1:] == codes[:-1]) | (logs["high"] - logs["low"] > lowest)[1:]
+    return np.isin(codes, np.unique(codes[moves]))
+
+
+def _shifted(values: np.ndarray, codes: np.ndarray, by: int) -> np.ndarray:
+    """Values `by` rows later in the same symbol (earlier: negative); NaN where there is none."""
+    other = np.full(len(values), np.nan)
+    if by > 0:
+        other[:-by] = np.where(codes[by:] == codes[:-by], values[by:], np.nan)
+    else:
+        other[-by:] = np.where(codes[:by] == codes[-by:], values[:by], np.nan)
+    return other
+
+
+def _mark_newest(reasons: np.ndarray, codes: np.ndarray, logs: dict[str, np.ndarray]) -> None:
+    previous = _shifted(logs["close"], codes, -1)
+    is_last = np.append(codes[1:] != codes[:-1], True)
+    jump = np.abs(logs["open"] - previous) > np.log(UNCONFIRMED)
+    reasons[is_last & jump] = NEWEST
+
+
+def _mark_whole_bars(reasons: np.ndarray, codes: np.ndarray, logs: dict[str, np.ndarray]) -> None:
+    """A bar that lies off both neighbours as a whole, in the same direction."""
+    before, after = _shifted(logs["close"], codes, -1), _shifted(logs["open"], codes, 1)
+    bound = np.log(WHOLE_BAR)
+    with np.errstate(invalid="ignore"):
+        above = (logs["low"] - before > bound) & (logs["low"] - after > bound)
+        below = (before - logs["high"] > bound) & (after - logs["high"] > bound)
+        back = np.abs(after - before) < np.log(1.2)
+    reasons[(above | below) & back] = BAR
+
+
+def _mark_runs(
+    reasons: np.ndarray, codes: np.ndarray, close: np.ndarray, length: int, factor: float
+) -> None:
+    """Closes that leave their level by a factor for some sessions and come back to it."""
+    before = _shifted(close, codes, -1)
+    after = _shifted(close, codes, length)
+    with np.errstate(invalid="ignore"):
+        is_back = np.abs(after - before) < np.log(BACK)
+        for sign in (1, -1):
+            off = is_back.copy()
+            for place in range(length):
+                here = close if place == 0 else _shifted(close, codes, place)
+                low = np.where(sign > 0, np.maximum(before, after), np.minimum(before, after))
+                off &= sign * (here - low) > np.log(factor)
+            for place in range(length):
+                rows = np.flatnonzero(off) + place
+                free = rows[reasons[rows] == ""]
+                reasons[free] = moved(factor, length)
+
+
+def _mark_prints(reasons: np.ndarray, codes: np.ndarray, logs: dict[str, np.ndarray]) -> None:
+    """A high or low alone that nothing around it comes near to."""
+    bound = np.log(PRINT)
+    body_top = np.maximum(logs["open"], logs["close"])
+    body_bottom = np.minimum(logs["open"], logs["close"])
+    before, after = (_shifted(logs["high"], codes, by) for by in (-1, 1))
+    top = np.fmax(np.fmax(before, after), body_top)
+    before, after = (_shifted(logs["low"], codes, by) for by in (-1, 1))
+    bottom = np.fmin(np.fmin(before, after), body_bottom)
+    for name, off in (
+        (HIGH, (logs["high"] - body_top > bound) & (logs["high"] - top > bound)),
+        (LOW, (body_bottom - logs["low"] > bound) & (bottom - logs["low"] > bound)),
+    ):
+        reasons[off & (reasons == "")] = name

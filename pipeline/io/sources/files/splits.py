@@ -1,0 +1,215 @@
+"""Splits: those that files or people name, and those that nobody applied.
+
+Bars lie sorted by symbol and session, so that a symbol is one slice and what stands before an event
+is the part of it up to one place. Only events are looped over: they are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.io.sources.bar_rules import PRICES
+from pipeline.schemas import SESSION, SYMBOL
+
+VISIBLE = np.log(1.2)
+"""A split below six for five is lost among ordinary overnight moves."""
+
+NEAR = 0.06
+USUAL = np.log(3.0)
+"""A day's volume within a third and the triple of the usual one is nothing special."""
+VOLUME_BARS = 20
+WIDE_RANGE = 0.2
+MIN_STEP = 0.6
+"""Logarithm; below it, from 1.8 times down, only three for two is looked for, and nearer by."""
+
+THREE_FOR_TWO = 0.025
+USUAL_OF_SMALL = np.log(1.7)
+LARGE_PAYMENT = 0.1
+"""Of the price: a dividend or spin-off that is named."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A split: `ratio` new shares for one old share from `session` on."""
+
+    symbol: str
+    session: np.datetime64
+    ratio: float
+    sure: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {np.datetime_as_string(self.session, unit='D')} {self.ratio:g}"
+
+
+def events(bars: pd.DataFrame, given: Iterable[Event]) -> list[Event]:
+    """Splits of the split column, else those that the adjusted close implies, and those said.
+
+    Parameters
+    ----------
+    bars
+        Sorted by symbol and session: symbol, session, close, split and adjusted_close (or NaN).
+    """
+    given = list(given)
+    named = bars["split"].notna().groupby(bars[SYMBOL], observed=True).transform("any").to_numpy()
+    ratios = np.where(named, bars["split"], implied(bars))
+    happened = np.isfinite(ratios) & (ratios > 0) & (ratios != 1)
+    known = {(event.symbol, event.session) for event in given}
+    rows = zip(
+        bars[SYMBOL][happened], bars[SESSION].to_numpy()[happened], ratios[happened], strict=True
+    )
+    listed = {(str(s), session): Event(str(s), session, float(r)) for s, session, r in rows}
+    return given + [event for key, event in listed.items() if key not in known]
+
+
+def implied(bars: pd.DataFrame) -> np.ndarray:
+    """Split ratio of each bar by the step of adjusted close over close; NaN where there is none."""
+    step = _factor_steps(bars)
+    nearest = nearest_ratio(step)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.abs(np.log(step / nearest)) < 0.02, nearest, np.nan)
+
+
+def payments(bars: pd.DataFrame, known: Iterable[Event]) -> list[str]:
+    """Special dividends and spin-offs in words: what prices are not adjusted for.
+
+    They are named where a column of dividends or the adjusted close shows them.
+    """
+    events_of = {(event.symbol, event.session) for event in known}
+    previous = bars["close"].shift().to_numpy()
+    same = (bars[SYMBOL] == bars[SYMBOL].shift()).to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        paid = np.where(same, bars["dividend"].to_numpy() / previous, np.nan)
+        step = 1 - 1 / _factor_steps(bars)
+    part = np.where(np.isfinite(paid) & (paid > 0), paid, step)
+    large = np.flatnonzero((part > LARGE_PAYMENT) & (part < 1))
+    shown = []
+    for at in large:
+        name, day = str(bars[SYMBOL].iloc[at]), bars[SESSION].to_numpy()[at]
+        if (name, day) not in events_of:
+            shown.append(f"{name} {np.datetime_as_string(day, unit='D')} {100 * part[at]:.0f} %")
+    if not shown:
+        return []
+    more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
+    return [
+        "special dividends or spin-offs, which prices are not adjusted for: "
+        f"{', '.join(shown[:10])}{more}"
+    ]
+
+
+def _factor_steps(bars: pd.DataFrame) -> np.ndarray:
+    """Step of adjusted close over close from the bar before; NaN where there is none."""
+    factor = (bars["adjusted_close"] / bars["close"]).to_numpy()
+    same = (bars[SYMBOL] == bars[SYMBOL].shift()).to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(same, factor / np.roll(factor, 1), np.nan)
+
+
+def nearest_ratio(step: np.ndarray) -> np.ndarray:
+    """The whole number, or 3:2 or 5:2, that is next to a step of the price, forward or reverse."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        upward = np.maximum(step, 1 / step)
+        near = np.round(2 * upward) / 2
+        ratio = np.where(upward < 2.75, np.maximum(near, 1.5), np.round(upward))
+        return np.where(np.isfinite(upward), np.where(step >= 1, ratio, 1 / ratio), np.nan)
+
+
+def apply(bars: pd.DataFrame, found: Iterable[Event]) -> tuple[pd.DataFrame, list[Event]]:
+    """Bars with prices before each split divided by its ratio and volumes multiplied by it.
+
+    An event whose jump the prices do not show is in them already, unless it is sure. One too small
+    to be seen is applied where the adjusted close steps by it, as it does over prices that are not
+    adjusted; without an adjusted close it goes with the symbol's others, else it counts as applied.
+
+    Returns
+    -------
+    bars
+        A copy.
+    applied
+        The events that were.
+    """
+    found = list(found)
+    if not found:
+        return bars, []
+    starts = bars.groupby(SYMBOL, observed=True).size().cumsum()
+    ends = {str(name): int(end) for name, end in starts.items()}
+    sizes = {str(name): int(n) for name, n in bars.groupby(SYMBOL, observed=True).size().items()}
+    sessions = bars[SESSION].to_numpy()
+    values = {name: bars[name].to_numpy(copy=True) for name in (*PRICES, "volume")}
+    placed = []
+    for event in found:
+        end = ends.get(event.symbol, 0)
+        start = end - sizes.get(event.symbol, 0)
+        place = start + int(np.searchsorted(sessions[start:end], event.session))
+        if start < place < end:
+            jump = np.log(bars["close"].to_numpy()[place - 1] / bars["open"].to_numpy()[place])
+            placed.append((event, start, place, abs(jump - np.log(event.ratio)) < abs(jump)))
+    seen = {e.symbol for e, _, _, is_seen in placed if is_seen and abs(np.log(e.ratio)) >= VISIBLE}
+    steps = np.log(_factor_steps(bars))
+    applied = []
+    for event, start, place, is_seen in placed:
+        if abs(np.log(event.ratio)) < VISIBLE:
+            by_factor = abs(steps[place] - np.log(event.ratio)) < abs(steps[place])
+            is_seen = by_factor if np.isfinite(steps[place]) else event.symbol in seen
+        if event.sure or is_seen:
+            for name in PRICES:
+                values[name][start:place] /= event.ratio
+            values["volume"][start:place] *= event.ratio
+            applied.append(event)
+    return bars.assign(**values), [event for event in applied if event.ratio != 1]
+
+
+def seams(bars: pd.DataFrame, known: Iterable[Event]) -> dict[str, str]:
+    """Symbols with a jump overnight that looks like a split which nobody applied.
+
+    The jump is by a whole number of any size, within 6 %, or by three for two; that day's range is
+    ordinary; and its volume is the usual one, in shares or in money. News that halve a price bring
+    far more volume.
+
+    Parameters
+    ----------
+    known
+        Events that are settled; a ratio of 1 says that the move was real.
+    """
+    settled = {(event.symbol, event.session) for event in known}
+    close, open_ = bars["close"].to_numpy(), bars["open"].to_numpy()
+    previous = np.roll(close, 1)
+    step = np.where((bars[SYMBOL] == bars[SYMBOL].shift()).to_numpy(), previous / open_, 1.0)
+    nearest = nearest_ratio(step)
+    wide = (bars["high"] - bars["low"]).to_numpy() / open_ > WIDE_RANGE
+    size, off = np.abs(np.log(step)), np.abs(np.log(step / nearest))
+    is_small = np.abs(np.log(nearest)) < MIN_STEP
+    jumps = np.where(
+        is_small, (off < THREE_FOR_TWO) & (size > 0.3), (off < NEAR) & (size > MIN_STEP)
+    )
+    jumps &= ~wide
+    symbols, sessions = bars[SYMBOL], bars[SESSION].to_numpy()
+    found: dict[str, str] = {}
+    for at in np.flatnonzero(jumps):
+        name = str(symbols.iloc[at])
+        if (name, sessions[at]) in settled or not _is_usual_volume(bars, int(at), nearest[at]):
+            continue
+        day = np.datetime_as_string(sessions[at], unit="D")
+        ratio = nearest[at]
+        split = f"1:{ratio:g}" if ratio > 1 else f"{1 / ratio:g}:1 reverse"
+        found.setdefault(
+            name,
+            f"{day}: open {open_[at]:g} after close {previous[at]:g} is a split {split} that was "
+            f"not applied before it, or a move of {100 * (1 / step[at] - 1):+.0f} %; needed: "
+            f"data.splits_path with a line {name},{day},{ratio:g} (or ,1 where the move is real)",
+        )
+    return found
+
+
+def _is_usual_volume(bars: pd.DataFrame, at: int, ratio: float) -> bool:
+    bound = USUAL_OF_SMALL if abs(np.log(ratio)) < MIN_STEP else USUAL
+    name = bars[SYMBOL].iloc[at]
+    before = bars.iloc[max(at - VOLUME_BARS, 0) : at]
+    usual = before["volume"][(before[SYMBOL] == name).to_numpy()].median()
+    today = bars["volume"].iloc[at]
+    if not (usual > 0 and today > 0):
+        return True
+    return bool(min(abs(np.log(today / usual)), abs(np.log(today / usual / ratio))) < bound)

@@ -1,0 +1,55 @@
+"""Small tables that people keep of symbols: who is a member, of which sector, which split when."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.errors import InvalidData
+from pipeline.io.sources.files import encoding
+from pipeline.io.sources.files.columns import plain
+from pipeline.schemas import SYMBOL
+
+ATTRIBUTES = ("exchange", "sector", "name")
+FROM, TO = "from", "to"
+
+_ALIASES = {
+    "ticker": SYMBOL, "ticker symbol": SYMBOL, "tic": SYMBOL, "code": SYMBOL, "act symbol": SYMBOL,
+    "epic": SYMBOL, "stock": SYMBOL, "gics sector": "sector", "industry": "sector",
+    "company": "name", "company name": "name", "security": "name", "security name": "name",
+    "listing": "exchange", "date": "session", "ex date": "session", "ex session": "session",
+    "date added": FROM, "added": FROM, "start": FROM, "start date": FROM, "since": FROM,
+    "from date": FROM, "date removed": TO, "removed": TO, "end": TO, "end date": TO, "until": TO,
+    "to date": TO,
+}  # fmt: skip
+
+
+def read_list(file: Path, needed: tuple[str, ...], who: str = "ingest") -> pd.DataFrame:
+    """A small CSV as text: ON, NO and NULL are symbols, and no values.
+
+    Columns are named symbol, exchange, sector, name, from, to, session and ratio, however their
+    header writes them; others keep their names in lower case.
+
+    Raises
+    ------
+    InvalidData
+        It is no table, or lacks one of the columns needed.
+    """
+    try:
+        content = file.read_bytes()
+        text = content.decode(encoding.encoding(content, ""), errors="replace").lstrip("\ufeff")
+        first = text.split("\n", 1)[0]
+        separator = max(",;\t|", key=first.count)
+        rows = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False, sep=separator)
+    except (ValueError, OSError) as error:
+        needed_names = f"columns {', '.join(needed)}"
+        raise InvalidData(who, f"{file.name}: {error}", needed_names) from error
+    names = [plain(str(name)) for name in rows.columns]
+    rows.columns = [_ALIASES.get(n, n) if _ALIASES.get(n) not in names else n for n in names]
+    missing = [name for name in needed if name not in rows.columns]
+    if missing:
+        given = f"{file.name}: no column {', '.join(missing)} among {', '.join(rows.columns)}"
+        raise InvalidData(who, given, f"a column {', '.join(missing)}")
+    return rows.loc[:, ~rows.columns.duplicated()]

@@ -1,0 +1,138 @@
+"""Universes: which symbols are traded, and when each was a member.
+
+The file is a CSV with a column symbol (Symbol or Ticker are understood), and as far as known
+exchange, sector and name. With columns ``from`` and ``to`` it tells memberships: the first and the
+last day of each, both inclusive and open where empty. A symbol that left and came back has a line
+for each time. A line without both was a member throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import InvalidData
+from pipeline.io.calendar import AMERICAN
+from pipeline.io.sources.lists import ATTRIBUTES, FROM, TO, read_list
+from pipeline.io.sources.settings import FilesData, SampleData, YahooData
+from pipeline.schemas import SESSION, SYMBOL
+
+Spell = Callable[[str], str]
+"""A symbol as the source writes it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Universe:
+    """A list of symbols.
+
+    Attributes
+    ----------
+    lines
+        One row a membership: symbol, exchange, sector, name (NaN: unknown), from, to (NaT: open).
+    """
+
+    lines: pd.DataFrame
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that ever was a member, once, in the file's order."""
+        return tuple(self.lines[SYMBOL].drop_duplicates())
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether a membership begins or ends."""
+        return bool(self.lines[[FROM, TO]].notna().any(axis=None))
+
+    @property
+    def described(self) -> pd.DataFrame:
+        """Exchange, sector and name by symbol; those of its last line."""
+        return self.lines.drop_duplicates(SYMBOL, keep="last").set_index(SYMBOL)[list(ATTRIBUTES)]
+
+
+def spelling(data: SampleData | FilesData | YahooData) -> Spell:
+    """How the chosen source writes a symbol: in the US a share class stands after a dash."""
+    if isinstance(data, FilesData):
+        from pipeline.io.sources.files.symbols import symbol
+
+        by_dot = data.exchange_calendar in AMERICAN
+        return lambda name: symbol(name, share_class_by_dot=by_dot)
+    by_dash = isinstance(data, SampleData) or data.exchange_calendar in AMERICAN
+
+    def written(name: str) -> str:
+        bare = name.strip().upper()
+        return bare.replace(".", "-").replace("/", "-") if by_dash else bare
+
+    return written
+
+
+def read_universe(file: Path, spell: Spell) -> Universe:
+    """The universe of a file.
+
+    Raises
+    ------
+    InvalidData
+        It has no column of symbols, a date is none, or a membership ends before it begins.
+    """
+    rows = read_list(file, (SYMBOL,), "universe")
+    rows = rows[rows[SYMBOL].str.strip() != ""].reset_index(drop=True)
+    lines = rows.reindex(columns=[SYMBOL, *ATTRIBUTES]).replace("", np.nan)
+    lines[SYMBOL] = [spell(name) for name in rows[SYMBOL]]
+    for name in (FROM, TO):
+        lines[name] = _days(rows, name, file)
+    wrong = lines[FROM] > lines[TO]
+    if wrong.any():
+        line = lines[wrong].iloc[0]
+        given = f"{file.name}: {line[SYMBOL]} is a member from {line[FROM]:%Y-%m-%d} "
+        raise InvalidData("universe", f"{given}to {line[TO]:%Y-%m-%d}", "from before to")
+    return Universe(lines)
+
+
+def of_names(names: Iterable[str]) -> Universe:
+    """A universe of these symbols, members throughout, of which nothing else is known."""
+    lines = pd.DataFrame({SYMBOL: list(names)}).reindex(columns=[SYMBOL, *ATTRIBUTES])
+    lines[[FROM, TO]] = pd.NaT
+    return Universe(lines)
+
+
+def members(universe: Universe, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+    """Whether each symbol is a member on each session; known before the session opens.
+
+    Returns
+    -------
+    bool, sessions x symbols, both sorted.
+
+    Examples
+    --------
+    >>> lines = pd.DataFrame({"symbol": ["A", "B"], "from": [pd.NaT, pd.Timestamp("2024-01-03")],
+    ...                       "to": [pd.Timestamp("2024-01-02"), pd.NaT]})
+    >>> members(Universe(lines), pd.DatetimeIndex(["2024-01-02", "2024-01-03"])).to_numpy().tolist()
+    [[True, False], [False, True]]
+    """
+    names = pd.Index(sorted(universe.symbols), name=SYMBOL)
+    days = pd.DatetimeIndex(sessions, name=SESSION).sort_values()
+    lines = universe.lines
+    begins, ends = (lines[name].astype("datetime64[us]") for name in (FROM, TO))
+    first = np.where(begins.isna(), 0, days.searchsorted(begins.to_numpy(), side="left"))
+    after = np.where(ends.isna(), len(days), days.searchsorted(ends.to_numpy(), side="right"))
+    member = np.zeros((len(days), len(names)), dtype=bool)
+    for place, start, end in zip(
+        names.get_indexer(pd.Index(lines[SYMBOL])), first, after, strict=True
+    ):
+        member[start:end, place] = True
+    return pd.DataFrame(member, days, names)
+
+
+def _days(rows: pd.DataFrame, name: str, file: Path) -> pd.Series:
+    if name not in rows:
+        return pd.Series(pd.NaT, rows.index, dtype="datetime64[us]")
+    texts = rows[name].str.strip()
+    days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce").dt.as_unit("us")
+    wrong = days.isna() & (texts != "")
+    if wrong.any():
+        given = f"{file.name}: {texts[wrong].iloc[0]!r} in column {name} is no date"
+        raise InvalidData("universe", given, "dates as 2015-01-02, or nothing where it is open")
+    return days

@@ -1,0 +1,96 @@
+"""Copies of a store's database, while others read and write it; and putting one back.
+
+A copy of the file alone lacks what still lies in its write-ahead log, and one that is put beside
+another log is torn by it: SQLite copies page by page, in one transaction. What was made of a later
+state of the store is told from what was made of the backup's own past by revisions, so features are
+made anew from where the two part.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from pipeline.errors import Damaged, NotReady, Refused, StoreLocked
+from pipeline.io.files import write_atomically
+from pipeline.io.lock import writer_lock
+from pipeline.io.store.database import BUSY_SECONDS
+
+
+def back_up(path: Path, to: Path) -> None:
+    """Copy the database of a store to a file, whole or not at all.
+
+    Raises
+    ------
+    NotReady
+        There is no store at `path`.
+    Damaged
+        It cannot be read; a backup that is there already stays.
+    """
+    _store_id(path)
+    write_atomically(to, lambda temporary: _copy(path, temporary))
+
+
+def restore(backup: Path, path: Path, *, lock_timeout: float = 10.0) -> None:
+    """Put a backup in the place of a store's database, in one transaction.
+
+    Parameters
+    ----------
+    lock_timeout
+        Seconds to wait for another writer.
+
+    Raises
+    ------
+    NotReady
+        There is no backup.
+    Damaged
+        The backup, or the database it would replace, cannot be read.
+    Refused
+        It is a backup of another store.
+    StoreLocked
+        Another process is writing.
+    """
+    theirs = _store_id(backup)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with writer_lock(path.with_name(f"{path.name}.lock"), "restore", lock_timeout):
+        if not path.exists():
+            write_atomically(path, lambda temporary: _copy(backup, temporary))
+            return
+        if _store_id(path) != theirs:
+            raise Refused(
+                "store",
+                f"{backup} is a backup of another store than {path}",
+                "a backup of this store; or the store's file moved away before",
+            )
+        _copy(backup, path)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with (
+        closing(sqlite3.connect(source, timeout=BUSY_SECONDS)) as origin,
+        closing(sqlite3.connect(target, timeout=BUSY_SECONDS)) as copy,
+    ):
+        try:
+            origin.backup(copy)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            found = f"another process uses {target}"
+            raise StoreLocked("store", found, "wait for it, or stop that process") from None
+
+
+def _store_id(path: Path) -> str:
+    """Of a store's database that can be read from its first to its last page."""
+    if not path.exists():
+        raise NotReady("store", f"there is no file {path}", "the path of a store, or of a backup")
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as file:
+            faults = [row[0] for row in file.execute("PRAGMA quick_check(1)")]
+            if faults != ["ok"]:
+                raise sqlite3.DatabaseError(faults[0])
+            return str(file.execute("SELECT store_id FROM meta").fetchone()[0])
+    except (sqlite3.DatabaseError, TypeError) as error:
+        why = " ".join(str(error).split())
+        needed = "a file that SQLite can read: an older backup, or this one moved away"
+        raise Damaged("store", f"{path} is no whole store: {why}", needed) from None

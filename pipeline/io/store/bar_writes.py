@@ -1,0 +1,141 @@
+"""Bars that come and go: what a write changes of each symbol's past, beside adding new sessions.
+
+A new session is the ordinary case and needs no word. Everything else makes results of sessions
+stale that were complete before: a symbol that is new, an old bar with other values or one that came
+late, a bar that is gone. Which symbols, and from which session on, is kept for each change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, Table, bindparam, delete, select
+
+from pipeline.errors import InvalidData
+from pipeline.io.store import tables
+from pipeline.io.store.bulk import Comparison, WriteResult, compare, read_rows, upsert
+from pipeline.io.store.digests import record_digests
+from pipeline.io.store.month_digests import month_runs
+from pipeline.io.store.queries import RowFilter, as_date
+from pipeline.io.store.revisions import record_change
+from pipeline.schemas import ROW, SESSION, SYMBOL
+
+NEW, CHANGED, LATE, GONE = "new symbol", "changed", "came late", "gone"
+FEW_SYMBOLS = 100
+RECENT = pd.Timedelta(days=30)
+
+
+def merge(connection: Connection, table: Table, rows: pd.DataFrame) -> WriteResult:
+    """Merge long rows into the table; only the range that they span is read for it."""
+    if rows.empty:
+        return WriteResult.empty()
+    comparison = compare(table, rows, _stored(connection, table, rows))
+    upsert(connection, table, comparison)
+    return comparison.result
+
+
+def write_bars(connection: Connection, bars: pd.DataFrame) -> WriteResult:
+    """Merge bars, each run of months as a change of its own.
+
+    Raises
+    ------
+    InvalidData
+        A bar's symbol is not among those listed.
+    """
+    _check_listed(connection, bars)
+    if bars.empty:
+        return WriteResult.empty()
+    newest = _newest(connection, bars.index[0][1])
+    sessions = bars.index.get_level_values(SESSION)
+    parts = []
+    for first, last in month_runs(pd.DatetimeIndex(bars.index.unique(SESSION))):
+        run = bars[np.asarray((sessions >= first) & (sessions <= last))]
+        comparison = compare(tables.bars, run, _stored(connection, tables.bars, run))
+        causes = _causes(connection, comparison, newest)
+        upsert(connection, tables.bars, comparison)
+        parts.append(record_change(connection, tables.bars, comparison.result, causes))
+    return WriteResult.combine(parts)
+
+
+def delete_bars(connection: Connection, keys: pd.Index) -> None:
+    """Delete these bars, and what was made of them alone."""
+    if keys.empty:
+        return
+    sessions, symbols = (keys.get_level_values(level) for level in ROW)
+    rows = [{"s": as_date(s), "n": n} for s, n in zip(sessions, symbols, strict=True)]
+    for table in (tables.bars, tables.indicators, tables.labels):
+        deletion = delete(table).where(
+            table.c.session == bindparam("s"), table.c.symbol == bindparam("n")
+        )
+        connection.execute(deletion, rows)
+        record_digests(connection, table, sessions.min(), sessions.max())
+    names = symbols.unique()
+    result = WriteResult(0, len(keys), 0, len(names), sessions.min(), sessions.max())
+    record_change(connection, tables.bars, result, _listed(keys, GONE))
+
+
+def stored_keys(connection: Connection, symbols: Iterable[str]) -> pd.Index:
+    """Session and symbol of every bar of these symbols."""
+    of_symbols = RowFilter(symbols=list(symbols)).select(tables.bars, ["close"])
+    return read_rows(connection, of_symbols).long().index
+
+
+def _stored(connection: Connection, table: Table, rows: pd.DataFrame) -> pd.DataFrame:
+    sessions, names = (rows.index.get_level_values(level) for level in ROW)
+    symbols = names.unique() if len(names.unique()) <= FEW_SYMBOLS else None
+    rows_in_range = RowFilter(sessions.min(), sessions.max(), symbols)
+    fields = [column.name for column in table.columns if not column.primary_key]
+    return read_rows(connection, rows_in_range.select(table, fields)).long()
+
+
+def _causes(
+    connection: Connection, comparison: Comparison, newest: pd.Timestamp | None
+) -> pd.DataFrame | None:
+    """What this write changes of the past, by symbol; None where there was no bar before."""
+    if newest is None:
+        return None
+    index = comparison.rows.index
+    new, changed = index[comparison.is_new], index[comparison.is_changed]
+    names = new.get_level_values(SYMBOL)
+    new_symbols = names.unique().difference(list(_with_bars(connection, names.unique(), newest)))
+    is_new_symbol = names.isin(new_symbols)
+    is_late = (new.get_level_values(SESSION) <= newest) & ~is_new_symbol
+    is_old = np.asarray(changed.get_level_values(SESSION) < newest)
+    listed = {NEW: new[is_new_symbol], LATE: new[is_late], CHANGED: changed[is_old]}
+    return pd.concat([_listed(keys, what) for what, keys in listed.items()])
+
+
+def _listed(keys: pd.Index, what: str) -> pd.DataFrame:
+    """First session and number of these bars, by symbol."""
+    rows = pd.DataFrame({name: keys.get_level_values(name) for name in ROW})
+    by_symbol = rows.groupby(SYMBOL, observed=True)[SESSION].agg(["min", "size"])
+    return by_symbol.set_axis(["first_session", "bars"], axis=1).assign(what=what)
+
+
+def _newest(connection: Connection, symbol: str) -> pd.Timestamp | None:
+    """The last session on which the store has a bar of this symbol's kind."""
+    bars, listed = tables.bars.c, tables.symbols.c
+    kind = select(listed.kind).where(listed.symbol == symbol).scalar_subquery()
+    of_kind = select(bars.session).where(listed.symbol == bars.symbol, listed.kind == kind)
+    session = connection.scalar(of_kind.order_by(bars.session.desc()).limit(1))
+    return None if session is None else pd.Timestamp(session)
+
+
+def _with_bars(connection: Connection, names: pd.Index, newest: pd.Timestamp) -> set[str]:
+    """Those of the symbols that have any bar; most have one of late, which is found at once."""
+    bar = tables.bars.c
+    recent = bar.session >= as_date(newest - RECENT)
+    recent_symbols = set(connection.scalars(select(bar.symbol).where(recent).distinct()))
+    others = list(names.difference(list(recent_symbols)))
+    older = select(bar.symbol).where(bar.symbol.in_(others)).distinct()
+    return recent_symbols | (set(connection.scalars(older)) if others else set())
+
+
+def _check_listed(connection: Connection, bars: pd.DataFrame) -> None:
+    listed = pd.Index(connection.scalars(select(tables.symbols.c.symbol)).all(), dtype="str")
+    unknown = bars.index.unique(SYMBOL).difference(listed)
+    if len(unknown):
+        found = f"bars of {len(unknown)} symbols that are not listed: {', '.join(unknown[:10])}"
+        raise InvalidData("store", found, "the source's list of symbols first")

@@ -1,0 +1,39 @@
+"""What every part of the store does with its database: read rows, long or wide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+from sqlalchemy import Engine, Select, Table
+
+from pipeline.io.store.bulk import read_rows
+from pipeline.io.store.queries import RowFilter
+
+
+class StoreConnection:
+    """The database of a store.
+
+    Parameters
+    ----------
+    engine
+        As `database.connect` makes it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def _frame(self, statement: Select) -> pd.DataFrame:
+        with self._engine.connect() as connection:
+            return pd.read_sql(statement, connection)
+
+    def _long(self, table: Table, fields: Iterable[str], rows: RowFilter) -> pd.DataFrame:
+        with self._engine.connect() as connection:
+            return read_rows(connection, rows.select(table, fields)).long()
+
+    def _wide(
+        self, table: Table, fields: Iterable[str], rows: RowFilter
+    ) -> dict[str, pd.DataFrame]:
+        with self._engine.connect() as connection:
+            stored = read_rows(connection, rows.select(table, fields))
+            return stored.wide(*rows.axes(connection, stored))

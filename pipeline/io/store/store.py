@@ -1,0 +1,109 @@
+"""The store: facts and narrow results of one data source in one SQL database.
+
+Every write is one transaction and idempotent: rows that are already there with the same values are
+not touched, and only a write that changed something counts up the revision. SQLite alone for now.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from pipeline.errors import Damaged
+from pipeline.io.lock import writer_lock
+from pipeline.io.store import tables
+from pipeline.io.store.database import connect, open_schema, resolve_path
+from pipeline.io.store.facts import Facts
+from pipeline.io.store.faults import faults
+from pipeline.io.store.looks import Looks
+from pipeline.io.store.queries import table_extent
+from pipeline.io.store.results import Results
+from pipeline.io.store.revisions import Revisions
+
+
+class Store(Facts, Results, Revisions, Looks):
+    """Facts and narrow results of one data source; open it with `Store.open`.
+
+    Ranges are inclusive, None means no bound, and symbols default to all.
+
+    Attributes
+    ----------
+    path
+        Of the database file.
+    store_id
+        Random, made with the store; a copy of the file has the same.
+    """
+
+    def __init__(self, path: Path, engine: Engine, store_id: str, lock_timeout: float) -> None:
+        super().__init__(engine)
+        self.path = path
+        self.store_id = store_id
+        self._lock_timeout = lock_timeout
+
+    @classmethod
+    def open(cls, where: str | Path, *, create: bool = True, lock_timeout: float = 10.0) -> Store:
+        """Open the store in a file, given as a path or as a ``sqlite:///`` URL.
+
+        Parameters
+        ----------
+        lock_timeout
+            Seconds that `writer` waits for another writer.
+
+        Raises
+        ------
+        NotReady
+            There is no store and `create` is false.
+        StoreTooOld
+            Another version of the schema wrote it.
+        InvalidData
+            The file is something else.
+        """
+        path = resolve_path(where, create)
+        engine = connect(path)
+        try:
+            return cls(path, engine, open_schema(engine, path), lock_timeout)
+        except BaseException:
+            engine.dispose()
+            raise
+
+    def close(self) -> None:
+        """Release the file; so does the end of a ``with`` block."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def writer(self, stage: str) -> AbstractContextManager[None]:
+        """Be the only writer of this store and its snapshots while the block runs.
+
+        Raises
+        ------
+        StoreLocked
+            Another process is writing; its stage and process id are named.
+        """
+        file = self.path.with_name(f"{self.path.name}.lock")
+        return writer_lock(file, stage, self._lock_timeout)
+
+    def faults(self, *, deep: bool = False) -> list[Damaged]:
+        """What is not as it was written, each with the command that heals it; empty: nothing.
+
+        Parameters
+        ----------
+        deep
+            Every row is read and compared with the digest of its month, not only the structure of
+            the file; rows from before there were digests get them.
+        """
+        return faults(self._engine, self.path, deep=deep)
+
+    def counts(self) -> dict[str, dict[str, Any]]:
+        """Rows of each table; for those by session also sessions, symbols, first and last."""
+        listed = [table for table in tables.metadata.sorted_tables if table is not tables.meta]
+        with self._engine.connect() as connection:
+            extents = {t.name: connection.execute(table_extent(t)).mappings().one() for t in listed}
+        return {name: dict(row) for name, row in extents.items()}

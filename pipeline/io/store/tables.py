@@ -1,0 +1,142 @@
+"""Tables of the store: what is kept, by which key, in which unit.
+
+Prices are in currency per share, volumes in shares, sessions are dates of the exchange. ``changes``
+lists every change of a fact; ``builds`` says after which of them a result was built. A change is
+known by its revision, a random text: its number comes again where a backup is put back.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
+
+from pipeline.schemas import BAR_FIELDS, INDICATORS, LABELS, SESSION, SYMBOL
+
+SCHEMA_VERSION = 2
+"""Counts up with every change of a table; `pipeline.io.store.upgrades` has the way from each older
+one. A table that is new, or a new column that may be empty, needs none: a store without it gets
+it."""
+
+metadata = MetaData()
+
+
+def _by_session_and_symbol(name: str, *columns: Column) -> Table:
+    """Rows lie on disk in the order of their key, so that a range of sessions is one read."""
+    key = (Column(SESSION, Date, primary_key=True), Column(SYMBOL, String, primary_key=True))
+    return Table(name, metadata, *key, *columns, sqlite_with_rowid=False)
+
+
+def _floats(*names: str) -> list[Column]:
+    return [Column(name, Float) for name in names]
+
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("schema_version", Integer, primary_key=True),
+    Column("store_id", String, nullable=False),
+)
+
+symbols = Table(
+    "symbols",
+    metadata,
+    Column(SYMBOL, String, primary_key=True),
+    Column("exchange", String),
+    Column("sector", String),
+    Column("name", String),
+    Column("kind", String, nullable=False),
+)
+
+bars = _by_session_and_symbol("bars", *_floats(*BAR_FIELDS), Column("final", Boolean))
+gaps = _by_session_and_symbol("gaps", Column("reason", String))
+quarantine = _by_session_and_symbol("quarantine", Column("reason", String), *_floats(*BAR_FIELDS))
+indicators = _by_session_and_symbol("indicators", *_floats(*INDICATORS))
+labels = _by_session_and_symbol("labels", *_floats(*LABELS))
+
+REGIME_FLOATS = ("trend_strength", "volatility_percentile", "slope_20", "vix_level")
+regimes = _by_session_and_symbol("regimes", *_floats(*REGIME_FLOATS), Column("regime", String))
+"""The symbol is the index that the state was calculated from."""
+
+SIGNAL_FLOATS = (
+    "prediction", "weight", "shares", "reference_price", "notional", "limit", "stop", "target",
+    "edge_bps", "cost_bps",
+)  # fmt: skip
+"""Prices in currency, NULL where an order has none; edge and expected cost of a round trip in basis
+points. Up to ``notional`` they are as old as the table."""
+signals = Table(
+    "signals",
+    metadata,
+    Column(SESSION, Date, primary_key=True),
+    Column("model_version", String, primary_key=True),
+    Column(SYMBOL, String, primary_key=True),
+    Column("rank", Integer),
+    Column("side", String),
+    *_floats(*SIGNAL_FLOATS),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("revision", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("first_session", Date),
+    Column("last_session", Date),
+    Column("symbols", Integer, nullable=False),
+    Column("at", DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+bar_changes = Table(
+    "bar_changes",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column(SYMBOL, String, primary_key=True),
+    Column("what", String, primary_key=True),
+    Column("first_session", Date, nullable=False),
+    Column("bars", Integer, nullable=False),
+)
+"""Of a change of bars: the symbols whose past it changed, beside adding sessions at the end."""
+
+builds = Table(
+    "builds",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("revision", String, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+digests = Table(
+    "digests",
+    metadata,
+    Column("table", String, primary_key=True),
+    Column("month", String, primary_key=True),
+    Column("digest", String, nullable=False),
+)
+"""Of the rows of a month, as they were written; see `pipeline.io.store.digests`."""
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("run_id", String, nullable=False),
+    Column("forecast", String, nullable=False),
+    Column("strategy", String, nullable=False),
+    Column("recipe", String, nullable=False),
+    Column("opening", String, nullable=False),
+    Column("first", Date, nullable=False),
+    Column("last", Date, nullable=False),
+    Column("witnesses", JSON, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+"""Results out of sample whose figures could be seen; see `pipeline.gates.looks`."""

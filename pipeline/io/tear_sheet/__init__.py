@@ -1,1 +1,0 @@
-"""The tear sheet of a backtest: a self-contained HTML page, and its pictures."""

@@ -1,0 +1,140 @@
+"""What a person sees while a command works: log lines, and on a terminal live progress.
+
+On a terminal every step under way is a line with its time, above which log lines and tables pass
+by. Elsewhere, as in a log of cron, lines carry time and level, and a long step says each minute
+that it goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+log = logging.getLogger("pipeline")
+
+HEARTBEAT_SECONDS = 60.0
+"""Between two lines that say what goes on, where there is no terminal."""
+
+PLAIN = "%(asctime)s %(levelname)s %(message)s"
+
+
+def is_terminal() -> bool:
+    """Whether a person watches what is printed."""
+    return sys.stdout.isatty()
+
+
+def log_lines() -> None:
+    """Send log lines to the standard output: in colour on a terminal, else with time and level."""
+    if is_terminal():
+        handler: logging.Handler = RichHandler(
+            console=_console(), show_path=False, markup=False, log_time_format="%H:%M:%S"
+        )
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter(PLAIN, datefmt="%Y-%m-%d %H:%M:%S"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    log.setLevel(logging.INFO)
+
+
+_shared: Console | None = None
+_progress: Progress | None = None
+_open: list[Task] = []
+
+
+def _console() -> Console:
+    """One for log lines and progress, so that neither breaks the other's lines."""
+    global _shared
+    _shared = _shared or Console()
+    return _shared
+
+
+@dataclass(eq=False)
+class Task:
+    """A step under way, of so many parts; ``total`` None: nobody knows."""
+
+    name: str
+    total: int | None = None
+    done: int = 0
+    _line: TaskID | None = field(default=None, repr=False)
+
+    def advance(self) -> None:
+        """One part more is done."""
+        self.done += 1
+        self._show()
+
+    def restart(self) -> None:
+        """Count from 0 again."""
+        self.done = 0
+        self._show()
+
+    @property
+    def words(self) -> str:
+        """Name and parts.
+
+        >>> Task("trials", 16, 3).words, Task("ingest").words
+        ('trials 3 of 16', 'ingest')
+        """
+        return self.name if self.total is None else f"{self.name} {self.done} of {self.total}"
+
+    def _show(self) -> None:
+        if _progress is not None and self._line is not None:
+            _progress.update(self._line, completed=self.done, description=self.words)
+
+
+@contextlib.contextmanager
+def task(name: str, total: int | None = None) -> Iterator[Task]:
+    """A step, shown while it lasts."""
+    step = Task(name, total)
+    _open.append(step)
+    if _progress is not None:
+        step._line = _progress.add_task(step.words, total=total)
+    try:
+        yield step
+    finally:
+        _open.remove(step)
+        if _progress is not None and step._line is not None:
+            _progress.remove_task(step._line)
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[None]:
+    """Show the open tasks while a command runs: live on a terminal, else a line a minute."""
+    global _progress
+    if is_terminal():
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=_console(), transient=True) as _progress:
+            try:
+                yield
+            finally:
+                _progress = None
+        return
+    ended = threading.Event()
+    beat = threading.Thread(target=_beat, args=(ended, HEARTBEAT_SECONDS), daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _beat(ended: threading.Event, seconds: float) -> None:
+    before: list[Task] = []
+    while not ended.wait(seconds):
+        now = list(_open)
+        if now and now[0] in before:
+            log.info("still at: %s", ", ".join(step.words for step in now))
+        before = now

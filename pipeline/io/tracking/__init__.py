@@ -1,0 +1,1 @@
+"""MLflow: runs, their experiment, the registry and the models in it."""

@@ -1,0 +1,91 @@
+"""What a backtest leaves in MLflow: its books and its tear sheet."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+
+from pipeline.contract import Artifacts, Metrics, Tables
+from pipeline.io.tracking import runs
+from pipeline.report.tear_sheet.header import SheetHeader
+from pipeline.schemas import BarPanel
+from pipeline.stats.returns import drawdowns
+from pipeline.trading.backtest import Backtest
+from pipeline.trading.benchmarks import open_is_real, stale_open_share
+from pipeline.trading.market import Market
+
+
+def record_books(books: Backtest) -> None:
+    """The ledger as a table and as Parquet, the equity curve as step metrics."""
+    runs.log_table(books.ledger, Tables.LEDGER)
+    runs.log_frame(books.ledger, Artifacts.LEDGER)
+    runs.log_steps({Metrics.EQUITY: books.equity, Metrics.DRAWDOWN: drawdowns(books.net_returns)})
+
+
+def record_tear_sheet(
+    books: Backtest,
+    predictions: pd.Series,
+    market: Market,
+    metrics: Mapping[str, float],
+    header: SheetHeader,
+    index: tuple[pd.Series, str],
+    min_edge: float,
+) -> None:
+    """``tear_sheet.html`` and the folder ``tear_sheet`` of PNG files.
+
+    Parameters
+    ----------
+    index
+        Of ``index_returns``.
+    min_edge
+        The return a forecast must exceed to be traded, a fraction.
+    """
+    from pipeline.report.tear_sheet.contents import contents
+    from pipeline.report.tear_sheet.context import MarketContext
+    from pipeline.report.tear_sheet.page import page
+
+    context = MarketContext(
+        open=market.open,
+        close=market.close,
+        regimes=market.regimes,
+        previous_session=market.previous_session,
+        sectors=market.sectors,
+        index_returns=index[0],
+        index_note=index[1],
+        min_edge=min_edge,
+    )
+    drawn = page(contents(books, predictions, context, metrics, header))
+    mlflow.log_text(drawn.html, Artifacts.TEAR_SHEET)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, png in drawn.figures.items():
+            (Path(folder) / name).write_bytes(png)
+        mlflow.log_artifacts(folder, Artifacts.TEAR_SHEET_PICTURES)
+
+
+def index_returns(bars: BarPanel | None, sessions: pd.DatetimeIndex) -> tuple[pd.Series, str]:
+    """The market's index from open to close where its open is real; else none, and why.
+
+    Parameters
+    ----------
+    bars
+        Of one index, from ``benchmarks.REAL_WINDOW`` sessions before; None where there is none.
+    """
+    none = pd.Series(dtype="float64")
+    if bars is None:
+        return none, ""
+    name = bars.symbols[0]
+    opened, closed = bars.open[name], bars.close[name]
+    share = stale_open_share(opened, closed.shift())
+    if open_is_real(share):
+        return (closed / opened - 1.0).reindex(sessions), ""
+    reason = (
+        "it has no open on these sessions"
+        if math.isnan(share)
+        else f"on {share:.0%} of its sessions its open is a copy of the previous close"
+    )
+    return none, f"{name} is not shown: {reason}."

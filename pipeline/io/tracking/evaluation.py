@@ -1,0 +1,140 @@
+"""An evaluation as MLflow sees it while it goes on: trials as nested runs, searches, steps."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from typing import Any, Self
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+
+from pipeline.contract import Artifacts, Metrics, Parameters, Tables, Tags
+from pipeline.io import terminal
+from pipeline.io.evaluation_journal import EvaluationJournal
+from pipeline.io.tracking import runs
+from pipeline.io.tracking.trials import recorded
+from pipeline.learning.search.trials import Trial
+from pipeline.recipe.data import RetrainData
+from pipeline.recipe.evaluate import (
+    History,
+    Observer,
+    OutOfSample,
+    out_of_sample,
+    searches_table,
+)
+from pipeline.recipe.recipe import Recipe
+from pipeline.recipe.search import Chosen, Clock, planned_trials
+
+log = logging.getLogger("pipeline.retrain")
+
+
+class RetrainRecorder(Observer):
+    """Records an evaluation on a run as it goes on: trials as nested runs, searches, progress.
+
+    Parameters
+    ----------
+    run_id
+        Of the parent of the trials.
+    steps
+        How many steps there are.
+    """
+
+    def __init__(self, run_id: str, recipe: Recipe, steps: int) -> None:
+        self._run_id, self._recipe = run_id, recipe
+        self._closing = ExitStack()
+        self._steps = self._closing.enter_context(terminal.task("steps", steps))
+        trials = planned_trials(recipe)
+        self._trials = self._closing.enter_context(terminal.task("trials of a search", trials))
+        self._record = self._closing.enter_context(recorded(run_id, recipe.plan.objective))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._closing.__exit__(*error)
+
+    def on_resume(self, left_by: str) -> None:
+        """Say and tag whose search goes on."""
+        log.info("retrain: the search goes on where run %s left it", left_by)
+        self._tag_once(Tags.RESUMED_FROM, left_by)
+
+    def on_trial(self, trial: Trial) -> None:
+        """Record a trial as a nested run."""
+        self._record(trial)
+        self._trials.advance()
+
+    def on_search(self, number: int, chosen: Chosen, trials: int, until: pd.Timestamp) -> None:
+        """Log the scores of a search, what ended it, and its picture."""
+        metrics = {**chosen.metrics, Metrics.CV_TRIALS: float(trials)}
+        metrics[f"{Metrics.TIME}search_seconds"] = chosen.metrics[Metrics.SEARCH_SECONDS]
+        mlflow.log_metrics(metrics, step=number)
+        done = ", ".join(f"{name}: {n}" for name, n in chosen.trials_by_learner.items())
+        mlflow.set_tag(Tags.TOLD_TRIALS, f"{{{done}}}")
+        if chosen.stopped_by == "time":
+            mlflow.set_tag(Tags.STOPPED_BY, "time")
+        else:
+            self._tag_once(Tags.STOPPED_BY, "trials")
+        self._picture(chosen, until)
+        self._trials.restart()
+
+    def on_step(self) -> None:
+        """Move the bar of steps."""
+        self._steps.advance()
+
+    def _tag_once(self, name: str, value: str) -> None:
+        """Leave what an earlier search of the run said: a later one may speak of older runs."""
+        client = MlflowClient()
+        if name not in client.get_run(self._run_id).data.tags:
+            client.set_tag(self._run_id, name, value)
+
+    def _picture(self, chosen: Chosen, until: pd.Timestamp) -> None:
+        """A walk-forward has one of each search, named by the last session it learned from."""
+        from pipeline.report.search import search_figure
+
+        plan = self._recipe.plan
+        figure = search_figure(self._recipe.learners, chosen.trials, plan.objective)
+        if figure is not None:
+            walks = self._recipe.windows.evaluation.is_walk_forward
+            name = f"search/{until:%Y-%m-%d}.png" if walks else Artifacts.SEARCH_PICTURE
+            mlflow.log_figure(figure, name)
+
+
+def recorded_evaluation(
+    recipe: Recipe,
+    data: RetrainData,
+    history: History,
+    journal: EvaluationJournal,
+    *,
+    clock: Clock,
+    workers: int,
+) -> OutOfSample:
+    """`recipe.evaluate.out_of_sample`, recorded on the open run as it goes on."""
+    steps, run_id = data.windows.steps, runs.current_run_id()
+    if journal.steps_done:
+        log.info("retrain: goes on, %d of %d steps are done", journal.steps_done, len(steps))
+    with runs.timed("evaluate"), RetrainRecorder(run_id, recipe, len(steps)) as recorder:
+        outcome = out_of_sample(
+            recipe, data.dataset, steps, history, journal,
+            clock=clock, workers=workers, observer=recorder,
+        )  # fmt: skip
+    _record_outcome(outcome)
+    return outcome
+
+
+def _record_outcome(outcome: OutOfSample) -> None:
+    """The parameters chosen at last, and what each step and search did."""
+    chosen = outcome.chosen
+    mlflow.log_params(
+        {
+            f"{Parameters.BEST}{name}.{key}": value
+            for name, best in chosen.params.items()
+            for key, value in best.items()
+        }
+    )
+    runs.log_table(outcome.steps, Tables.STEPS)
+    if len(outcome.searches) > 1:
+        runs.log_table(searches_table(outcome), Tables.SEARCHES)
+    weights = ", ".join(f"{name} {weight:.3f}" for name, weight in chosen.weights.items())
+    log.info("%d trials, weights of the learners: %s", outcome.trials, weights)

@@ -1,0 +1,74 @@
+"""The identity of a run's data, kept with it; see `pipeline.gates.identity`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from pydantic_core import to_jsonable_python
+
+from pipeline.contract import Artifacts
+from pipeline.gates.identity import (
+    DataIdentity,
+    Witness,
+    agreement,
+    bars_digest,
+    rows_of,
+    witness_rows,
+    witnesses,
+)
+from pipeline.recipe.data import RetrainData
+from pipeline.schemas import BAR_FIELDS, ROW, TARGET
+from pipeline.trading.market import Market
+from pipeline.workspace import Workspace
+
+
+def data_identity(workspace: Workspace, data: RetrainData, market: Market) -> DataIdentity:
+    """What a retrain is measured on and learns from.
+
+    Parameters
+    ----------
+    market
+        Of the judged sessions.
+    """
+    store, returns = workspace.store, data.judged.returns
+    first_sessions = store.first_sessions()
+    members = first_sessions if workspace.members is None else workspace.members
+    bars = {name: getattr(market, name).stack().rename_axis(ROW) for name in BAR_FIELDS}
+    rows = pd.DataFrame({name: values.reindex(returns.index) for name, values in bars.items()})
+
+    def chosen(index: pd.Index) -> tuple[Witness, ...]:
+        return witnesses(store.cells(witness_rows(index)))
+
+    return DataIdentity(
+        source=workspace.data_source,
+        calendar=workspace.exchange_calendar,
+        symbols={name: first_sessions[name] for name in members if name in first_sessions},
+        first=f"{data.judged.sessions[0]:%Y-%m-%d}",
+        last=f"{data.judged.sessions[-1]:%Y-%m-%d}",
+        digest=bars_digest(rows.assign(**{TARGET: returns})),
+        witnesses=chosen(returns.index),
+        learned=chosen(data.newest.returns.index),
+    )
+
+
+def log_identity(identity: DataIdentity) -> None:
+    """Keep it with the open run."""
+    mlflow.log_text(json.dumps(to_jsonable_python(identity)), Artifacts.IDENTITY)
+
+
+def logged_identity(run_id: str) -> DataIdentity | None:
+    """That of a run; None where an older release kept none."""
+    try:
+        text = mlflow.artifacts.load_text(f"runs:/{run_id}/{Artifacts.IDENTITY}")
+    except (MlflowException, OSError):
+        return None
+    return DataIdentity.model_validate_json(text)
+
+
+def confirmed(workspace: Workspace, listed: Sequence[Witness]) -> float:
+    """Part of the witnesses that the store confirms as it is now."""
+    return agreement(listed, workspace.store.cells(rows_of(listed))) if listed else float("nan")

@@ -1,0 +1,85 @@
+"""Logging a fitted pipeline so that anybody can load it and get the same numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+
+from pipeline.contract import Artifacts, Tags
+from pipeline.errors import PipelineError
+from pipeline.io.tracking import runs
+from pipeline.io.tracking.safe_models import FORMAT, digest, listed
+
+NEEDED = ("mlflow", "scikit-learn", "lightgbm", "numpy", "pandas", "scipy", "skops")
+CHECKED_ROWS = 1000
+
+
+def requirements() -> list[str]:
+    """Exact versions a model needs to load, as they are installed here."""
+    return [f"{name}=={version(name)}" for name in NEEDED]
+
+
+def log_model(pipeline: Any, inputs: pd.DataFrame) -> str:
+    """Log a fitted pipeline with signature, example and pins; returns its URI.
+
+    The model holds third-party classes only, so that it loads wherever these are installed; its
+    ``digest`` is a tag of the run.
+    Inputs and predictions of up to 1,000 rows are kept, and a fresh load must repeat them.
+
+    Parameters
+    ----------
+    inputs
+        float64 and string columns, as served; indexed by (session, symbol).
+    """
+    import skops.io
+
+    rows = inputs.iloc[np.linspace(0, len(inputs) - 1, min(CHECKED_ROWS, len(inputs)), dtype=int)]
+    served = rows.reset_index(drop=True)
+    # Predicted anew: the last bits of a matrix product depend on the rows it is made with.
+    expected = pd.Series(pipeline.predict(served), rows.index, name="prediction")
+    dumped = skops.io.dumps(pipeline)
+    trusted = listed(skops.io.get_untrusted_types(data=dumped))
+    logged = mlflow.sklearn.log_model(
+        pipeline,
+        name=Artifacts.MODEL,
+        pip_requirements=requirements(),
+        signature=mlflow.models.infer_signature(served, expected.to_numpy()),
+        input_example=served.head(5),
+        serialization_format=FORMAT,
+        skops_trusted_types=trusted,
+    )
+    mlflow.set_tag(Tags.MODEL_DIGEST, digest(dumped))
+    runs.log_frame(served, Artifacts.CHECK_INPUTS)
+    runs.log_frame(expected.reset_index(), Artifacts.CHECK_PREDICTIONS)
+    loaded = mlflow.pyfunc.load_model(logged.model_uri).predict(served)
+    if not np.array_equal(np.asarray(loaded), expected.to_numpy()):
+        worst = float(np.abs(np.asarray(loaded) - expected.to_numpy()).max())
+        raise PipelineError(
+            "model", f"a fresh load predicts otherwise, by up to {worst:.3g}", "equal numbers"
+        )
+    return str(logged.model_uri)
+
+
+def log_features(hashes: Mapping[str, str]) -> None:
+    """Names, in the model's order, and hashes of the features a model uses."""
+    mlflow.log_text(json.dumps(dict(hashes), indent=1), Artifacts.FEATURES)
+
+
+def features_of(version: ModelVersion) -> dict[str, str]:
+    """Names and hashes of the features a registered version uses, in its order."""
+    return features_of_run(str(version.run_id))
+
+
+def features_of_run(run_id: str) -> dict[str, str]:
+    """Names and hashes of the features a retrain's model uses, in its order."""
+    content: dict[str, str] = json.loads(
+        mlflow.artifacts.load_text(f"runs:/{run_id}/{Artifacts.FEATURES}")
+    )
+    return content

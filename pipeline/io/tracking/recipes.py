@@ -1,0 +1,41 @@
+"""The rules that a version's recipe was evidenced with, as its run recorded them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from pydantic import ValidationError
+
+from pipeline.contract import Artifacts
+from pipeline.trading.rules import Rules
+
+
+def recorded_content(version: ModelVersion) -> Mapping[str, Any]:
+    """``recipe.json`` of a version's run; empty where there is none."""
+    try:
+        text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{Artifacts.RECIPE}")
+    except (MlflowException, OSError):
+        return {}
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def recorded_rules(version: ModelVersion, otherwise: Rules) -> Rules:
+    """The rules of a version's recipe.
+
+    Parameters
+    ----------
+    otherwise
+        Where none are recorded; and what an older release did not know is as here.
+    """
+    recorded = recorded_content(version).get("rules", {})
+    known = {name: value for name, value in recorded.items() if name in Rules.model_fields}
+    try:
+        return otherwise.changed(**known)
+    except ValidationError:
+        return otherwise

@@ -1,0 +1,226 @@
+"""What a retrain leaves in MLflow: its inputs, its trials while they are done, its result."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import mlflow
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from sklearn.pipeline import Pipeline
+
+from pipeline import commands
+from pipeline.contract import Artifacts, Metrics, Tables, Tags
+from pipeline.gates.judge import Result
+from pipeline.gates.verdict import gate_table, gate_tags
+from pipeline.io import process
+from pipeline.io.tracking import looks, models, registry, runs
+from pipeline.io.tracking.books import index_returns, record_books, record_tear_sheet
+from pipeline.io.tracking.chosen import log_chosen_parameters
+from pipeline.io.tracking.safe_models import files_digest, files_of
+from pipeline.learning.contributions import contributions, drivers
+from pipeline.learning.dataset import digest, model_inputs
+from pipeline.paths import ROOT
+from pipeline.recipe.data import RetrainData
+from pipeline.recipe.evaluate import (
+    OutOfSample,
+)
+from pipeline.recipe.recipe import Recipe
+from pipeline.report.search import trials_table
+from pipeline.report.summary import RetrainSummary, markdown_summary, printed_summary
+from pipeline.report.tear_sheet.header import retrain_header, trading_facts
+from pipeline.schemas import MODEL_NAME
+from pipeline.secrets import masked
+from pipeline.trading.benchmarks import REAL_WINDOW
+from pipeline.workspace import Workspace
+
+log = logging.getLogger("pipeline.retrain")
+
+DRIVER_SESSIONS = 5
+"""Newest sessions whose forecasts tell what drives a model."""
+
+
+def record_inputs(recipe: Recipe, data: RetrainData, tags: Mapping[str, str]) -> None:
+    """What the open run learns from: recipe, windows, rows, code and versions.
+
+    Parameters
+    ----------
+    tags
+        Of the data: its source, universe, feature set and version.
+    """
+    judged = data.judged.sessions
+    development = data.windows.development
+    mlflow.log_dict(recipe.content, Artifacts.RECIPE)
+    mlflow.log_metrics(data.metrics)
+    mlflow.set_tags(
+        {
+            **process.git_state(ROOT),
+            **process.environment(ROOT),
+            **tags,
+            Tags.RECIPE: recipe.hash,
+            Tags.EVALUATION: recipe.windows.evaluation.name,
+            Tags.DATA_DIGEST: data.digest,
+            Tags.WINDOW_START: f"{development[0]:%Y-%m-%d}",
+            Tags.WINDOW_END: f"{development[-1]:%Y-%m-%d}",
+            Tags.HOLDOUT_START: f"{judged[0]:%Y-%m-%d}",
+            Tags.HOLDOUT_END: f"{judged[-1]:%Y-%m-%d}",
+        }
+    )
+    for context, part in (("development", data.development), ("holdout", data.judged)):
+        runs.log_dataset(tags[Tags.DATA_SOURCE], digest(part), context)
+
+
+def record_result(result: Result) -> None:
+    """Verdict, metrics, looks, tables and predictions of a judged recipe.
+
+    The tags first: a run that is killed between them and its figures counts as a look.
+    """
+    mlflow.set_tags({Tags.PREDICTIONS: result.digest, Tags.VERDICT: result.verdict})
+    mlflow.log_metrics(result.metrics)
+    looks.log_looks(result.looks)
+    for name, table in result.tables.items():
+        runs.log_table(table, name)
+    runs.log_frame(result.stored, Artifacts.PREDICTIONS)
+
+
+def record_drivers(model: Pipeline, data: RetrainData) -> None:
+    """What drives the forecasts of the model to serve, on its newest sessions."""
+    sessions = data.windows.newest[-DRIVER_SESSIONS:]
+    parts = contributions(model, data.dataset.at(sessions).features)
+    runs.log_table(drivers(parts), Tables.DRIVERS)
+
+
+def publish(
+    recipe: Recipe,
+    workspace: Workspace,
+    data: RetrainData,
+    outcome: OutOfSample,
+    result: Result,
+    model: Pipeline,
+    strategy: str,
+    next_steps: Sequence[str],
+) -> None:
+    """Log the model, register it as the challenger, and write what people read of it.
+
+    Parameters
+    ----------
+    strategy
+        What people call the rules.
+    next_steps
+        Sentences on what to do next, printed at the end.
+    """
+    uri = _logged(recipe, outcome, data, model)
+    last = f"{data.judged.sessions[-1]:%Y-%m-%d}"
+    summary = RetrainSummary(
+        registered_model=MODEL_NAME,
+        version=0,
+        model=recipe.name,
+        features=workspace.features.name,
+        data_source=workspace.data_source,
+        seed=recipe.seed,
+        windows=data.sentence,
+        metrics=result.metrics,
+        gates=result.answers,
+        refits=len(data.windows.steps),
+        next_steps=next_steps,
+    )
+    tags = _version_tags(recipe, workspace, data, result) | {
+        Tags.FILES_DIGEST: files_digest(files_of(uri))
+    }
+    name = run_name(recipe, workspace.features.name, last, commands.given())
+    mlflow.set_tag(MLFLOW_RUN_NAME, name)
+    # A version comes last, and whole: what is killed before leaves none. Its number is in the
+    # report, so nobody else may take it.
+    with registry.alone("retrain"):
+        summary = replace(summary, version=registry.next_version())
+        with runs.timed("report"):
+            _write_report(recipe, workspace, data, outcome, result, summary, strategy)
+            text = _describe(summary)
+        version = registry.register(uri, runs.current_run_id(), tags, text)
+    if version != summary.version:  # taken on another machine of the same server
+        summary = replace(summary, version=version)
+        registry.describe(version, _describe(summary))
+    print(printed_summary(summary))
+
+
+def _describe(summary: RetrainSummary) -> str:
+    """What people read of a version, on the page of its run."""
+    text = markdown_summary(summary)
+    mlflow.log_text(text, Artifacts.REPORT)
+    mlflow.set_tag(Tags.NOTE, text)
+    return text
+
+
+def _logged(recipe: Recipe, outcome: OutOfSample, data: RetrainData, model: Pipeline) -> str:
+    """Log the model with what it needs to be served and refitted; gives its URI."""
+    with runs.timed("log_model"):
+        models.log_features(recipe.features)
+        log_chosen_parameters(outcome.chosen.params)
+        return models.log_model(model, model_inputs(data.newest.features))
+
+
+def _version_tags(
+    recipe: Recipe, workspace: Workspace, data: RetrainData, result: Result
+) -> dict[str, str]:
+    return {
+        Tags.DATA_SOURCE: workspace.data_source,
+        Tags.UNIVERSE: workspace.universe,
+        Tags.RECIPE: recipe.hash,
+        Tags.OVERRIDES: masked(shlex.join(commands.given())),
+        Tags.FEATURE_SET: workspace.features.name,
+        Tags.MARKET_INDEX: workspace.index.symbol,
+        Tags.TRAINED_UNTIL: f"{data.windows.newest[-1]:%Y-%m-%d}",
+        Tags.LEARNED_DIGEST: digest(data.newest),
+        Tags.VERDICT: result.verdict,
+        **gate_tags(result.answers),
+    }
+
+
+def run_name(recipe: Recipe, features: str, last: str, given: Sequence[str]) -> str:
+    """Model, features, window, last session judged, and what else was overridden."""
+    window = recipe.windows.window
+    days = "all" if window.expanding else f"{window.window_days}d"
+    kind = "walk-forward" if recipe.windows.evaluation.is_walk_forward else "retrain"
+    told = ("model", "features", "evaluation", "retrain.window_days", "experiment")
+    others = [word for word in given if word.partition("=")[0] not in told and "path" not in word]
+    changed = f" ({', '.join(others)})" if others else ""
+    return f"{kind} {recipe.name}, {features}, {days}, until {last}{changed}"[:250]
+
+
+def _write_report(
+    recipe: Recipe,
+    workspace: Workspace,
+    data: RetrainData,
+    outcome: OutOfSample,
+    result: Result,
+    summary: RetrainSummary,
+    strategy: str,
+) -> None:
+    """Ledger, tables, step metrics and the tear sheet."""
+    record_books(result.books)
+    runs.log_table(gate_table(result.answers), Tables.GATES)
+    runs.log_table(trials_table(outcome.chosen.trials), Tables.TRIALS)
+    runs.log_steps({Metrics.RANK_IC_BY_SESSION: result.rank_ic.dropna()})
+    facts = trading_facts(
+        result.books,
+        data_source=workspace.data_source,
+        universe=workspace.universe,
+        strategy=strategy,
+        max_positions=recipe.rules.max_positions,
+        bankroll=recipe.bankroll,
+    )
+    header = retrain_header(
+        summary,
+        facts,
+        development=data.windows.development,
+        last_predicted=data.judged.sessions[-1],
+        fits=len(data.windows.steps),
+    )
+    sessions = result.market.sessions
+    index = index_returns(workspace.index_bars(sessions, REAL_WINDOW), sessions)
+    record_tear_sheet(
+        result.books, result.predictions, result.market, result.metrics, header, index,
+        recipe.rules.min_edge,
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""Trials as nested runs, recorded on a thread of their own while the search goes on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from mlflow import MlflowClient
+
+from pipeline.contract import Artifacts, Metrics, Stages, Tags
+from pipeline.io.tracking import runs
+from pipeline.learning.search.trials import Trial
+
+
+@contextmanager
+def recorded(parent: str, objective: str) -> Iterator[Callable[[Trial], None]]:
+    """Record each trial handed over, in order; all of them are when the block ends."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="trial-runs") as thread:
+        pending: deque[Future[None]] = deque()
+
+        def record(trial: Trial) -> None:
+            while pending and pending[0].done():
+                pending.popleft().result()  # a store that refuses ends the search now
+            pending.append(thread.submit(_log, trial, parent, objective))
+
+        yield record
+        for logged in pending:
+            logged.result()
+
+
+def _log(trial: Trial, parent: str, objective: str) -> None:
+    run_id = runs.log_child(
+        f"{trial.learner} {trial.number}",
+        parent=parent,
+        params=trial.params,
+        metrics={
+            **{f"{Metrics.CV}{k}": v for k, v in trial.metrics.items()},
+            Metrics.CV_OBJECTIVE: trial.value,
+        },
+        steps=[{f"{Metrics.FOLD}{k}": v for k, v in fold.items()} for fold in trial.fold_metrics],
+        tags={
+            Tags.STAGE: Stages.TRIAL,
+            Tags.LEARNER: trial.learner,
+            Tags.OBJECTIVE: objective,
+            Tags.STATE: trial.state.upper(),
+            **({Tags.ERROR: trial.error} if trial.error else {}),
+        },
+        seconds=trial.seconds,
+        failed=trial.state == "failed",
+    )
+    if trial.strategy_returns is not None:
+        series = trial.strategy_returns.rename("net_return").to_csv()
+        MlflowClient().log_text(run_id, series, Artifacts.OUT_OF_FOLD_RETURNS)

@@ -1,0 +1,166 @@
+"""Shared views of the experiment: which runs people compare, by which columns.
+
+The format is MLflow's own and undocumented: look at every view in the UI after a change of version.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import zlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mlflow import MlflowClient
+
+from pipeline.contract import Metrics, Stages, Tags
+
+PREFIX = "mlflow.sharedViewState."
+
+
+class View(NamedTuple):
+    """A shared view of runs, largest first by what orders them.
+
+    Attributes
+    ----------
+    where
+        MLflow's search filter.
+    order
+        Key of the column that sorts.
+    columns
+        Keys of the columns; MLflow 3.17 shows attributes first, then metrics and tags by name.
+    is_ascending
+        Smallest first.
+    """
+
+    name: str
+    where: str
+    order: str
+    columns: Sequence[str]
+    is_ascending: bool = False
+
+    @property
+    def key(self) -> str:
+        """What its address calls it."""
+        return self.name.lower().replace(" ", "_")
+
+
+def _metrics(*names: str) -> list[str]:
+    return [f"metrics.`{name}`" for name in names]
+
+
+RETRAINS = View(
+    name="Retrains",
+    where="attributes.status = 'FINISHED' and tags.stage = 'retrain'",
+    order=f"metrics.`{Metrics.RANK_IC_T}`",  # by start MLflow hides what is nested under `main`
+    columns=[
+        *_metrics(Metrics.RANK_IC, Metrics.RANK_IC_T, Metrics.SHARPE, Metrics.MAX_DRAWDOWN),
+        f"tags.`{Tags.VERDICT}`",
+        *_metrics(
+            Metrics.R2, Metrics.MAE, Metrics.GROSS_SHARPE, Metrics.DEFLATED_SHARPE, Metrics.LOOKS,
+            Metrics.SESSIONS, Metrics.SELECTIVE_TRADES,
+        ),
+        "params.`model.name`",
+        "params.`retrain.window_days`",
+        f"tags.`{Tags.DATA_SOURCE}`",
+    ],
+)  # fmt: skip
+
+TRIALS = View(
+    name="Trials",
+    where=f"tags.stage = '{Stages.TRIAL}'",
+    order=f"metrics.`{Metrics.CV_OBJECTIVE}`",
+    columns=[
+        *_metrics(Metrics.CV_OBJECTIVE),
+        f"tags.`{Tags.LEARNER}`",
+        f"tags.`{Tags.STATE}`",
+        *_metrics(Metrics.CV_RANK_IC_MEAN),
+        f"tags.`{Tags.OBJECTIVE}`",
+    ],
+)
+
+SWEEPS = View(
+    name="Sweeps",
+    where=f"tags.stage = '{Stages.SWEEP_CHILD}'",
+    order=f"metrics.`{Metrics.SHARPE}`",
+    columns=[
+        *_metrics(
+            Metrics.SHARPE, Metrics.TOTAL_RETURN, Metrics.MAX_DRAWDOWN, Metrics.BREAK_EVEN_BPS
+        ),
+        "params.`backtest.bankroll`",
+        "params.`strategy.max_positions`",
+        "params.`strategy.slippage_bps`",
+    ],
+)
+
+SIGNALS = View(
+    name="Signals and monitoring",
+    where="tags.stage = 'signals'",
+    order=f"metrics.`{Metrics.SIGNAL_BEST_FORECAST_BPS}`",
+    columns=[
+        "tags.`session`",
+        f"tags.`{Tags.MODEL_VERSION}`",
+        *_metrics(
+            Metrics.SIGNAL_ORDERS, Metrics.SIGNAL_BEST_FORECAST_BPS, Metrics.SIGNAL_STALE_SYMBOLS
+        ),
+        f"tags.`{Tags.VERDICT}`",
+    ],
+)
+
+VIEWS = (RETRAINS, TRIALS, SWEEPS, SIGNALS)
+
+NOTE = (
+    "Retrains of the open-to-close return. **Views > Retrains** is the leaderboard, **Views > "
+    "Trials** the searches, **Views > Sweeps** the settings of swept backtests, **Views > Signals "
+    "and monitoring** what was proposed. Runs of the data stages and of `status` have the tag "
+    f"`{Tags.ROUTINE}`: leave them out by ``tags.{Tags.ROUTINE} != 'true'``."
+)
+
+
+def experiment_tags() -> dict[str, str]:
+    """A kind, a note and the shared views."""
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.note.content": NOTE,
+        **{f"{PREFIX}{view.key}": shared(view) for view in VIEWS},
+    }
+
+
+def refresh(experiment_id: str) -> None:
+    """Share the views of this version of the project in a store that has those of an older one."""
+    client = MlflowClient()
+    have = client.get_experiment(experiment_id).tags
+    for key, value in experiment_tags().items():
+        if key not in have or _state(have[key]) != _state(value):
+            client.set_experiment_tag(experiment_id, key, value)
+
+
+def shared(view: View) -> str:
+    """The tag's value."""
+    state = {
+        "searchFilter": view.where,
+        "orderByKey": view.order,
+        "orderByAsc": view.is_ascending,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": list(view.columns),
+    }
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+    now = int(time.time() * 1000)
+    content = {"name": view.name, "createdAt": now, "updatedAt": now, "state": f"deflate;{packed}"}
+    return json.dumps(content)
+
+
+def unpacked(value: str) -> dict[str, Any]:
+    """The state inside of a tag's value."""
+    packed = json.loads(value)["state"].removeprefix("deflate;")
+    state: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed)))
+    return state
+
+
+def _state(value: str) -> Any:
+    """A tag's value without its times."""
+    return unpacked(value) if '"deflate;' in value else value

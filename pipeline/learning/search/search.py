@@ -1,0 +1,190 @@
+"""Hyper-parameter search on folds of whole sessions: the same study for any number of workers.
+
+Trials are proposed in fixed batches by a sampler rebuilt from (seed, learner, batch number),
+from what earlier batches told, evaluated in parallel and told in order. Pruning compares with
+earlier batches alone. A study that a killed process left behind is replayed: proposals are drawn
+again, and what it holds is not fitted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import optuna
+
+from pipeline.errors import InvalidData, InvalidSettings, PipelineError
+from pipeline.learning.learner import Learner
+from pipeline.learning.search.folds import Fold
+from pipeline.learning.search.objectives import OBJECTIVES, Objective, StrategyReturns
+from pipeline.learning.search.proposals import SAMPLERS, Proposer
+from pipeline.learning.search.trial_runner import PRUNERS, TrialRunner
+from pipeline.learning.search.trials import Trial, replayed, stored
+from pipeline.learning.threads import fit_workers
+
+
+def search(
+    study: optuna.Study,
+    learner: Learner,
+    folds: Sequence[Fold],
+    *,
+    objective: str,
+    n_trials: int,
+    batch_size: int,
+    seed: int,
+    clock: Callable[[], float],
+    workers: int = 1,
+    strategy_returns: StrategyReturns | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
+    timeout: float | None = None,
+    sampler: str = "tpe",
+    pruner: str | None = None,
+) -> Trial:
+    """Best of ``n_trials`` hyper-parameter sets (one, if the learner searches nothing).
+
+    Parameters
+    ----------
+    study
+        Where trials are kept; its direction is the objective's. May hold the beginning of the
+        same search.
+    objective
+        A name of ``objectives.OBJECTIVES``: ``mae`` for forecasts close to the return itself,
+        and for comparing with systems that report it; ``mae_relative`` for the same across
+        symbols, without the session's own move, which no feature foresees; ``rank_ic`` where
+        only the order of symbols counts, as with a fixed number of positions; ``sharpe_net``
+        for what the strategy earns after costs, the noisiest of them, for long folds and many
+        trades only.
+    batch_size
+        Trials proposed before any of them is told. Part of the result, unlike ``workers``.
+    clock
+        Seconds, such as ``time.perf_counter``; decides nothing but ``timeout``.
+    strategy_returns
+        Predictions -> net return a session; must be safe to call from several threads.
+    on_trial
+        Called with every trial in order, replayed ones included, after it is in the study.
+    timeout
+        Seconds after which no further batch begins.
+    sampler
+        ``tpe`` (Bergstra et al., 2011) learns from earlier batches; ``random`` draws without
+        repeating itself. The first trial has the initial values under both.
+    pruner
+        A name of ``trial_runner.PRUNERS``: trials worse than that share of the complete ones of
+        earlier batches stop between folds. What completes has the same score as without; under
+        ``tpe`` other sets are proposed after the first pruned one. None: every trial completes.
+
+    Returns
+    -------
+    Trial
+        The best complete trial (the earlier of equals) with its out-of-fold predictions.
+
+    Raises
+    ------
+    InvalidSettings
+        Unknown objective, wrong direction, or a faulty search space.
+    InvalidData
+        The study holds other trials than this search proposes.
+    PipelineError
+        Every trial failed.
+    """
+    chosen = _objective(objective, study)
+    _check_names(sampler, pruner)
+    runner = TrialRunner(learner, folds, chosen, strategy_returns, seed, clock)
+    trials: list[Trial] = []
+    began = clock()
+    with _quiet(), fit_workers(workers) as pool:
+        proposer = Proposer(learner, chosen.direction, seed, sampler)
+        wanted = n_trials if learner.space else 1
+        for batch, first in enumerate(range(0, wanted, batch_size)):
+            if timeout is not None and batch and clock() - began > timeout:
+                break
+            asked = proposer.ask(batch, min(batch_size, wanted - first))
+            limits = runner.limits(pruner, trials)
+            for trial in _told(runner, pool, proposer, study, asked, limits):
+                trials.append(trial)
+                if on_trial is not None:
+                    on_trial(trial)
+        best = _best(trials, chosen)
+        if best.out_of_fold is None:
+            proposed = study.get_trials(deepcopy=False)[best.number].params
+            again = next(runner.trials(pool, [(best.number, proposed)]))
+            best = replace(best, out_of_fold=again.out_of_fold)
+    return best
+
+
+def _told(
+    runner: TrialRunner,
+    pool: Executor,
+    proposer: Proposer,
+    study: optuna.Study,
+    asked: Sequence[optuna.Trial],
+    limits: Sequence[float] | None,
+) -> Iterator[Trial]:
+    """The batch's trials in order, each fitted or replayed, and by then in the study."""
+    kept = study.get_trials(deepcopy=False)
+    fresh = [(own.number, own.params) for own in asked if own.number >= len(kept)]
+    fitted = runner.trials(pool, fresh, limits)
+    trials = []
+    for proposal in asked:
+        if proposal.number >= len(kept):
+            trial = next(fitted)
+            study.add_trial(stored(trial, proposal.params, proposer.space))
+        else:
+            _check_same(kept[proposal.number].params, proposal.params, study)
+            trial = replayed(kept[proposal.number], runner.learner)
+        trials.append(trial)
+        yield trial
+    proposer.tell(asked, trials, runner)
+
+
+def _objective(name: str, study: optuna.Study) -> Objective:
+    if name not in OBJECTIVES:
+        raise InvalidSettings("search", f"objective {name!r}", f"one of {sorted(OBJECTIVES)}")
+    chosen = OBJECTIVES[name]
+    if study.direction.name.lower() != chosen.direction:
+        raise InvalidSettings(
+            "search", f"a study to {study.direction.name.lower()}", f"{chosen.direction} {name}"
+        )
+    return chosen
+
+
+def _check_names(sampler: str, pruner: str | None) -> None:
+    if sampler not in SAMPLERS:
+        raise InvalidSettings("search", f"sampler {sampler!r}", f"one of {sorted(SAMPLERS)}")
+    if pruner is not None and pruner not in PRUNERS:
+        raise InvalidSettings("search", f"pruner {pruner!r}", f"one of {sorted(PRUNERS)}, or none")
+
+
+def _check_same(kept: Mapping[str, Any], proposed: Mapping[str, Any], study: optuna.Study) -> None:
+    if kept != proposed:
+        raise InvalidData(
+            "search",
+            f"study {study.study_name!r} holds {dict(kept)} where this search "
+            f"proposes {dict(proposed)}",
+            "a study of the same seed, space, batch size and Optuna version, or an empty one",
+        )
+
+
+def _best(trials: Sequence[Trial], objective: Objective) -> Trial:
+    complete = [trial for trial in trials if trial.state == "complete"]
+    if not complete:
+        raise PipelineError(
+            "search",
+            f"all {len(trials)} trials of {trials[0].learner} failed, first: {trials[0].error}",
+            "a learner that fits this data",
+        )
+    sign = 1.0 if objective.direction == "minimize" else -1.0
+    return min(complete, key=lambda trial: (sign * trial.value, trial.number))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from announcing the in-memory twin."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

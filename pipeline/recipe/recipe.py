@@ -1,0 +1,141 @@
+"""The recipe: what decides a model before it sees data, and the hash that ties its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from pydantic_core import to_jsonable_python
+
+from pipeline.commands import Command
+from pipeline.errors import TooFewSessions
+from pipeline.learning.dataset import Dataset
+from pipeline.learning.learner import Learner
+from pipeline.learning.search.plan import SearchPlan
+from pipeline.learning.splits import Splitter
+from pipeline.learning.targets import Target
+from pipeline.recipe.feature_set import RegimeLimits, RowSelection, canonical_hash
+from pipeline.recipe.windows import WindowPlan
+from pipeline.trading.rules import Rules
+
+FEW_TO_RANK = 30
+"""Symbols a session from which on their order is worth learning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What decides a model before it sees data.
+
+    Attributes
+    ----------
+    name
+        What people call the model; no part of the hash.
+    features
+        Hash by name of the columns learned from, in the model's order.
+    rows
+        Which symbols get a row.
+    target
+        How the open-to-close return is treated before a fit.
+    learners
+        Members of the ensemble, in order.
+    weights, min_slope
+        How the members' out-of-fold forecasts become their weights, and the least sum of these.
+    splitter, plan
+        Folds and budget of the search.
+    windows
+        How much history is learned from, and how the result is judged.
+    rules, bankroll
+        What a forecast is traded by.
+    limits
+        What regimes are told by.
+    data
+        Options of the data that change prices or regimes: index, calendar, dividends.
+    seed
+        Of every random draw.
+    """
+
+    name: str
+    features: Mapping[str, str]
+    rows: RowSelection
+    target: Target
+    learners: tuple[Learner, ...]
+    weights: Literal["stacked", "equal"]
+    min_slope: float
+    splitter: Splitter
+    plan: SearchPlan
+    windows: WindowPlan
+    rules: Rules
+    bankroll: float
+    limits: RegimeLimits
+    data: Mapping[str, str | bool | None]
+    seed: int
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the features, in the model's order."""
+        return list(self.features)
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """All that decides the model, as plain values; a repeated search is the same recipe."""
+        plan = {k: v for k, v in to_jsonable_python(self.plan).items() if k != "told_trials"}
+        return {
+            "features": dict(self.features),
+            "rows": to_jsonable_python(self.rows),
+            "target": to_jsonable_python(self.target),
+            "learners": [{"name": own.name, **to_jsonable_python(own)} for own in self.learners],
+            "weights": self.weights,
+            "min_slope": self.min_slope,
+            "folds": {type(self.splitter).__name__: to_jsonable_python(self.splitter)},
+            "search": plan,
+            "rules": to_jsonable_python(self.rules),
+            "bankroll": self.bankroll if self.rules.depend_on_bankroll else None,
+            "regimes": self.limits.hash if self.rules.regime_positions else None,
+            "data": dict(self.data),
+            "refits": [self.windows.evaluation.refit_every, self.windows.evaluation.search_every],
+            "window_days": "all" if self.windows.window.expanding else self.windows.window_days,
+            "seed": self.seed,
+        }
+
+    @cached_property
+    def hash(self) -> str:
+        """12 hex digits over ``content``: the tag that ties runs and versions of a recipe."""
+        return canonical_hash(self.content)
+
+    def require_rows(self, who: str, part: str, rows: Dataset) -> None:
+        """Refuse a window whose sessions with rows are too few for the folds.
+
+        Raises
+        ------
+        TooFewSessions
+            Naming the part, what it has and what the folds need.
+        """
+        sessions = len(rows.sessions)
+        if sessions < self.splitter.needed_sessions:
+            raise TooFewSessions(
+                who,
+                f"{part} has {sessions} sessions and {len(rows.returns):,} rows to learn from",
+                f"{self.splitter.needed_sessions} sessions: {self.splitter.needs}; "
+                "widen retrain.window_days, or choose later dates",
+                Command("status"),
+            )
+
+    def cautions(self, dataset: Dataset) -> list[str]:
+        """What a reader should know of rows that do not suit the target."""
+        said = []
+        missing = self.target.missing(dataset.features.columns)
+        if missing:
+            said.append(
+                f"the target keeps what {' and '.join(missing)} would explain of it: not among "
+                "the features"
+            )
+        symbols = int(np.median(np.bincount(dataset.session_codes)))
+        if self.target.ranked and symbols < FEW_TO_RANK:
+            said.append(
+                f"model={self.name} learns the order of the symbols, of which a session has "
+                f"{symbols}: for fewer than {FEW_TO_RANK} choose features=classic"
+            )
+        return said

@@ -1,0 +1,79 @@
+"""The answers of the gates as people read them: a table, and the sentences that stand in the way.
+
+The only file of this room that knows the types of the gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pipeline.gates.gates import Answer, GateResult
+from pipeline.gates.verdict import verdict
+from pipeline.report.text_tables import terminal_table
+
+__all__ = ["Answer", "GateResult", "gate_table", "printed_gates", "refusals", "verdict"]
+
+SHORT = {Answer.UNKNOWN: "not enough"}
+"""Answers that would make the table too wide for a terminal."""
+
+
+def gate_table(results: Sequence[GateResult]) -> pd.DataFrame:
+    """One row a gate, in the order given.
+
+    Returns
+    -------
+    pd.DataFrame
+        gate, answer, decides ("yes" or "no"), value and threshold in the metric's own unit (value
+        NaN where it is unknown), sessions behind the value, explanation in words.
+    """
+    return pd.DataFrame(
+        {
+            "gate": result.name,
+            "answer": str(result.answer),
+            "decides": "yes" if result.decisive else "no",
+            "value": result.value,
+            "threshold": result.threshold,
+            "sessions": result.sessions,
+            "explanation": result.explanation,
+        }
+        for result in results
+    )
+
+
+def printed_gates(results: Sequence[GateResult]) -> str:
+    """The answers for a terminal of 100 columns, the deciding gates first."""
+    parts = [
+        (title, [result for result in results if result.decisive is decides])
+        for title, decides in (("decides", True), ("shown, decides nothing", False))
+    ]
+    return "\n\n".join(_printed(title, part) for title, part in parts if part)
+
+
+def _printed(title: str, results: Sequence[GateResult]) -> str:
+    rows = [
+        {
+            title: result.name,
+            "answer": SHORT.get(result.answer, str(result.answer)),
+            "why": result.explanation,
+        }
+        for result in results
+    ]
+    return terminal_table(pd.DataFrame(rows), words=(title, "answer", "why"))
+
+
+def refusals(results: Sequence[GateResult]) -> list[str]:
+    """The deciding gates that did not pass, failed ones first; gates with one reason share a line.
+
+    Returns
+    -------
+    list[str]
+        Sentences; empty where every deciding gate passed.
+    """
+    names_by_reason: dict[str, list[str]] = {}
+    for result in sorted(results, key=lambda r: r.answer is not Answer.FAIL):
+        if result.decisive and result.answer is not Answer.PASS:
+            reason = f"{result.answer}: {result.explanation}"
+            names_by_reason.setdefault(reason, []).append(result.name)
+    return [f"{', '.join(names)}: {reason}." for reason, names in names_by_reason.items()]

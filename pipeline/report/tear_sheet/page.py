@@ -1,0 +1,78 @@
+"""A sheet as one HTML page that needs nothing else, and its figures as PNG.
+
+The same sheet gives the same bytes: no clock, no random ids.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import matplotlib
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pipeline.report.tear_sheet import style
+from pipeline.report.tear_sheet.key_figures import key_figures
+from pipeline.report.tear_sheet.sections import sections
+from pipeline.report.tear_sheet.sheet import Sheet
+
+PNG_DPI = 130
+_TOO_EXACT = re.compile(r"(\d\.\d\d)\d+")
+"""A hundredth of a point is more than any screen shows."""
+TONES = {"accepted": "good", "rejected": "bad"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """The HTML text, and PNG files by name."""
+
+    html: str
+    figures: dict[str, bytes]
+
+
+def page(sheet: Sheet) -> Page:
+    """Draw a sheet."""
+    parts = sections(sheet)
+    shown = [part for part in parts if not part.missing]
+    drawn = {part.name: _drawn(part.name, part.draw, sheet) for part in shown if part.draw}
+    environment = Environment(
+        loader=PackageLoader(__package__, ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("page.html").render(
+        sheet=sheet,
+        tone=TONES.get(sheet.verdict, "open"),
+        key_figures=key_figures(sheet),
+        blocks=[(wide, list(block)) for wide, block in groupby(shown, lambda part: part.wide)],
+        left_out=[part for part in parts if part.missing],
+        figures={name: svg for name, (svg, _) in drawn.items()},
+    )
+    return Page(html, {f"{name}.png": png for name, (_, png) in drawn.items()})
+
+
+def _drawn(name: str, draw: Any, sheet: Sheet) -> tuple[str, bytes]:
+    """A figure as SVG to set into the page, and as PNG."""
+    with matplotlib.rc_context({**style.RC, "svg.hashsalt": name}):
+        figure = draw(sheet)
+        svg, png = io.BytesIO(), io.BytesIO()
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(svg, format="svg", metadata=nothing)
+        figure.savefig(png, format="png", dpi=PNG_DPI)
+    return _inline(svg.getvalue().decode(), name), png.getvalue()
+
+
+def _inline(svg: str, name: str) -> str:
+    """An SVG file as an element of a page: no XML head, no size, ids that no other figure has."""
+    element = svg[svg.index("<svg") :]
+    head, body = element.split(">", 1)
+    box = re.search(r'viewBox="[^"]+"', head)
+    assert box, "matplotlib gives every SVG a viewBox"
+    body = re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>{name}-", body)
+    body = re.sub(r' d="[^"]*"', lambda path: _TOO_EXACT.sub(r"\1", path[0]), body)
+    return f'<svg {box[0]} role="img" aria-labelledby="{name}-heading">{body}'

@@ -1,0 +1,115 @@
+"""Which sessions and symbols a stage is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.commands import Command
+from pipeline.errors import NotReady
+from pipeline.schemas import SESSION
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A range of sessions, an exchange, some symbols; all None: whatever is missing.
+
+    Attributes
+    ----------
+    first, last
+        Days, both inclusive.
+    exchange
+        Of the stocks.
+    symbols
+        As the store writes them.
+    """
+
+    first: pd.Timestamp | None = None
+    last: pd.Timestamp | None = None
+    exchange: str | None = None
+    symbols: tuple[str, ...] | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a part was asked for, instead of all that is missing."""
+        parts = (self.first, self.last, self.exchange, self.symbols)
+        return any(part is not None for part in parts)
+
+    @property
+    def by_symbol(self) -> bool:
+        """Whether some symbols were asked for, by name or by exchange."""
+        return self.symbols is not None or self.exchange is not None
+
+    def within(self, sessions: pd.DatetimeIndex, who: str) -> pd.DatetimeIndex:
+        """The sessions in the range.
+
+        Raises
+        ------
+        NotReady
+            None is.
+        """
+        chosen = sessions
+        if self.first is not None:
+            chosen = chosen[chosen >= self.first]
+        if self.last is not None:
+            chosen = chosen[chosen <= self.last]
+        if chosen.empty:
+            start = f"{self.first:%Y-%m-%d}" if self.first is not None else "the start"
+            end = f"{self.last:%Y-%m-%d}" if self.last is not None else "the end"
+            raise NotReady(
+                who,
+                f"no session with bars from {start} to {end}",
+                f"dates from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}",
+                Command("status"),
+            )
+        return chosen
+
+    def among(self, listed: pd.DataFrame, who: str) -> list[str] | None:
+        """The symbols asked for among those listed; None: all of them.
+
+        Parameters
+        ----------
+        listed
+            The store's stocks by symbol, with a column exchange.
+
+        Raises
+        ------
+        NotReady
+            No symbol is on that exchange.
+        """
+        if self.exchange is None:
+            return None if self.symbols is None else list(self.symbols)
+        traded_there = listed.index[listed["exchange"] == self.exchange]
+        if traded_there.empty:
+            known = ", ".join(sorted(listed["exchange"].dropna().unique())) or "none recorded"
+            raise NotReady(
+                who, f"no symbol on exchange {self.exchange!r}", f"one of: {known}",
+                Command("status"),
+            )  # fmt: skip
+        return [name for name in traded_there if self.symbols is None or name in self.symbols]
+
+
+def listed_names(symbols: Iterable[str], max_names: int = 20) -> tuple[int, str]:
+    """How many, and the first of them in words.
+
+    >>> listed_names(["C", "A", "B"], max_names=2)
+    (3, 'A, B, ...')
+    """
+    ordered = sorted(symbols)
+    more = ["..."] if len(ordered) > max_names else []
+    return len(ordered), ", ".join([*ordered[:max_names], *more])
+
+
+def sessions_before(sessions: pd.DatetimeIndex, first: pd.Timestamp, count: int) -> pd.Timestamp:
+    """The session `count` sessions before `first`, or the first one there is."""
+    place = int(np.searchsorted(sessions.to_numpy(), np.datetime64(first)))
+    return pd.Timestamp(sessions[max(place - count, 0)])
+
+
+def with_following(sessions: pd.DatetimeIndex, following: pd.Timestamp) -> pd.DatetimeIndex:
+    """The sessions and a later one."""
+    later = pd.DatetimeIndex([following]).as_unit("us")
+    return pd.DatetimeIndex(sessions.append(later), name=SESSION)

@@ -1,0 +1,125 @@
+"""What the gates look at for a version: its recipe's evidence, itself, and the champion."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+
+from pipeline.contract import Artifacts, Metrics, Tags
+from pipeline.gates.champion import (
+    JointSessions,
+    at_sessions,
+    champion_pvalue,
+    joint_sessions,
+)
+from pipeline.gates.evidence import age_sessions, aged
+from pipeline.gates.gates import Gates
+from pipeline.gates.version import holdout_pvalue
+from pipeline.io.tracking import runs
+from pipeline.io.tracking.evidence import newest_evidence
+from pipeline.io.tracking.identity import confirmed, logged_identity
+from pipeline.io.tracking.recipes import recorded_rules
+from pipeline.recipe.books import books
+from pipeline.serving import versions
+from pipeline.trading.rules import Rules
+from pipeline.workspace import Workspace
+
+log = logging.getLogger("pipeline.promote")
+
+
+def evidence_metrics(workspace: Workspace, evidence: Run, gates: Gates) -> dict[str, float]:
+    """The metrics of the evidence; none of trading where it ended too many sessions ago."""
+    ended = pd.Timestamp(evidence.data.tags[Tags.HOLDOUT_END])
+    age = age_sessions(workspace.store.label_ready_sessions(), ended)
+    allowed = gates.evidence_max_age_sessions
+    if age > allowed:
+        log.warning("promote: the evidence ended %d sessions ago, %d are allowed", age, allowed)
+    return aged(evidence.data.metrics, age, allowed)
+
+
+def version_metrics(workspace: Workspace, version: ModelVersion, evidence: Run) -> dict[str, float]:
+    """``version/*``: of the fit that would be deployed, whatever its recipe can do."""
+    ready = workspace.store.label_ready_sessions()
+    metrics = {Metrics.VERSION_AGE: float(age_sessions(ready, versions.trained_until(version)))}
+    identity = logged_identity(str(version.run_id))
+    if identity is not None:
+        metrics[Metrics.VERSION_AGREEMENT] = confirmed(workspace, identity.learned)
+    if evidence.info.run_id != version.run_id:
+        metrics[Metrics.VERSION_HOLDOUT_PVALUE] = holdout_pvalue(
+            versions.stored(version),
+            runs.read_frame(str(evidence.info.run_id), Artifacts.PREDICTIONS),
+        )
+    return metrics
+
+
+def comparison(
+    workspace: Workspace,
+    rules: Rules,
+    bankroll: float,
+    challenger: ModelVersion,
+    champion: ModelVersion,
+    evidence: Run,
+    seed: int,
+) -> dict[str, float]:
+    """p-value of a lower net return than the champion's, on sessions unseen by both.
+
+    Each is traded by the rules of its own recipe, on all sessions that its evidence or its own run
+    predicted; the champion predicts those after its training end now.
+
+    Parameters
+    ----------
+    rules
+        Where a run recorded none.
+    evidence
+        Of the challenger.
+
+    Returns
+    -------
+    dict
+        ``test/champion_pvalue``; NaN without enough joint sessions, which is said.
+    """
+    ours = _out_of_sample(challenger, evidence)
+    theirs = _out_of_sample(champion, newest_evidence(workspace, champion))
+    joint = joint_sessions(
+        versions.sessions_of(ours),
+        versions.sessions_of(theirs),
+        versions.trained_until(champion),
+    )
+    log.info(
+        "promote: %d sessions are out of sample for version %s and for the champion, version %s",
+        len(joint.sessions), challenger.version, champion.version,
+    )  # fmt: skip
+    if joint.sessions.empty:
+        return {Metrics.CHAMPION_PVALUE: float("nan")}
+    if len(joint.to_predict):
+        now = versions.predicted_now(workspace, champion, joint.to_predict, "promote")
+        theirs = pd.concat([theirs, now])
+    our_net, their_net = (
+        _net_returns(workspace, recorded_rules(version, rules), bankroll, predictions, joint)
+        for version, predictions in ((challenger, ours), (champion, theirs))
+    )
+    return {Metrics.CHAMPION_PVALUE: champion_pvalue(our_net, their_net, seed)}
+
+
+def _net_returns(
+    workspace: Workspace,
+    rules: Rules,
+    bankroll: float,
+    predictions: pd.Series,
+    joint: JointSessions,
+) -> pd.Series:
+    market = workspace.market(joint.sessions, rules)
+    return books(rules, bankroll, at_sessions(predictions, joint.sessions), market).net_returns
+
+
+def _out_of_sample(version: ModelVersion, evidence: Run) -> pd.Series:
+    """Predictions of a version's evidence, and those of its own run on other sessions."""
+    own = versions.stored(version)["prediction"]
+    if evidence.info.run_id == version.run_id:
+        return own
+    proven = runs.read_frame(str(evidence.info.run_id), Artifacts.PREDICTIONS)["prediction"]
+    others = versions.sessions_of(own).difference(versions.sessions_of(proven))
+    return pd.concat([proven, at_sessions(own, others)]).sort_index()

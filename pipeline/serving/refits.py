@@ -1,0 +1,98 @@
+"""Predictions of sessions that a model was fitted on: its recipe, refitted as of earlier dates.
+
+Every fit sees sessions before those it predicts, and no others. The parameters are the version's:
+they were chosen on later sessions, which flatters the result; a walk-forward retrain chooses them
+again as of each date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from pipeline.commands import Command
+from pipeline.errors import Refused
+from pipeline.io.evaluation_journal import EvaluationJournal
+from pipeline.learning.dataset import Dataset, digest
+from pipeline.learning.windows import Step
+from pipeline.recipe.evaluate import PREDICTION, TRAINED_UNTIL, joined_steps, predicted_steps
+from pipeline.recipe.recipe import Recipe
+from pipeline.recipe.search import Chosen
+from pipeline.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Refits:
+    """Refits of a version's recipe over a range of sessions.
+
+    Attributes
+    ----------
+    steps
+        One a refit date, none of them a search.
+    dataset
+        Labelled rows up to the last session.
+    """
+
+    recipe: Recipe
+    steps: list[Step]
+    dataset: Dataset
+
+    def predicted(
+        self,
+        params: Mapping[str, dict[str, object]],
+        workspace: Workspace,
+        journal: EvaluationJournal,
+        workers: int,
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Forecasts by (session, symbol) with columns prediction and trained_until; a row a step.
+
+        A command that was killed goes on with the refit it was at.
+        """
+        chosen = Chosen(dict(params), weights={}, metrics={}, trials=[])
+        parts = predicted_steps(
+            self.recipe, self.dataset, self.steps, chosen, workspace, journal, workers
+        )
+        joined, table = joined_steps(list(parts))
+        return joined[[PREDICTION, TRAINED_UNTIL]], table
+
+    def journal(self, workspace: Workspace, version: str, run_id: str) -> EvaluationJournal:
+        """The refits done so far; another one for other data, dates or versions."""
+        first, last = self.steps[0].predicted[0], self.steps[-1].predicted[-1]
+        every = self.recipe.windows.evaluation.refit_every
+        name = f"v{version}-{digest(self.dataset)[:12]}-{first:%Y%m%d}-{last:%Y%m%d}-{every}"
+        return EvaluationJournal(workspace.folder / "refits" / name, run_id)
+
+
+def refits(recipe: Recipe, workspace: Workspace, first: pd.Timestamp | None, who: str) -> Refits:
+    """The refits that predict the sessions from a day on, by default all that can be.
+
+    Raises
+    ------
+    Refused
+        Sessions without a full window before them are asked for.
+    """
+    ready, last = workspace.store.label_ready_sessions(), recipe.windows.window.last
+    sessions = ready if last is None else ready[ready <= last]
+    dataset = workspace.dataset(sessions, recipe.columns)
+    steps = recipe.windows.walk_forward(dataset.sessions)
+    if first is not None:
+        _require_window(recipe, dataset, first, steps[0].predicted[0], who)
+        steps = recipe.windows.walk_forward(dataset.sessions, start=first)
+    return Refits(recipe, [replace(step, search=False) for step in steps], dataset)
+
+
+def _require_window(
+    recipe: Recipe, dataset: Dataset, first: pd.Timestamp, earliest: pd.Timestamp, who: str
+) -> None:
+    wanted = dataset.sessions[dataset.sessions >= first]
+    if wanted.empty or wanted[0] < earliest:
+        raise Refused(
+            who,
+            f"{(wanted < earliest).sum()} of {len(wanted)} sessions, {first:%Y-%m-%d} the first, "
+            f"lack the {recipe.windows.window.window_days} days before them that the recipe "
+            "learns from",
+            f"sessions from {earliest:%Y-%m-%d} to {dataset.sessions[-1]:%Y-%m-%d}",
+            Command(who, "backtest.refit=walk_forward", start_date=f"{earliest:%Y-%m-%d}"),
+        )

@@ -1,0 +1,178 @@
+"""Registered versions: whether one may be used here, and predictions it could not cheat on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+
+from pipeline.commands import Command
+from pipeline.contract import Artifacts, Tags
+from pipeline.errors import Refused
+from pipeline.io.tracking import models, runs, safe_models
+from pipeline.schemas import SESSION
+from pipeline.workspace import Workspace
+
+NEW_MODEL = (Command("retrain"), Command("promote"))
+
+
+def check_serves(workspace: Workspace, version: ModelVersion, who: str) -> dict[str, str]:
+    """Refuse a model of another source or market index, or of features changed since.
+
+    Returns
+    -------
+    dict
+        Hash by name of the features it uses, in its order.
+
+    Raises
+    ------
+    Refused
+        Naming what differs.
+    """
+    check_source(workspace, version, who)
+    used = models.features_of(version)
+    current = workspace.features.hashes
+    changed = [name for name, known in used.items() if current.get(name) != known]
+    if changed:
+        raise Refused(
+            who,
+            f"version {version.version} was trained on other definitions of {changed[:5]}"
+            + (f" and {len(changed) - 5} more" if len(changed) > 5 else ""),
+            f"features={version.tags.get(Tags.FEATURE_SET)} as it was, or a new model",
+            NEW_MODEL,
+        )
+    _check_index(workspace, version, who, used)
+    return used
+
+
+def check_source(workspace: Workspace, version: ModelVersion, who: str) -> None:
+    """Refuse a model of another source."""
+    source = version.tags.get(Tags.DATA_SOURCE)
+    if source != workspace.data_source:
+        raise Refused(
+            who,
+            f"version {version.version} was trained on data={source}",
+            f"a model of data={workspace.data_source}",
+            Command(who, f"data={source}"),
+        )
+
+
+def _check_index(
+    workspace: Workspace, version: ModelVersion, who: str, used: Iterable[str]
+) -> None:
+    trained_on = version.tags.get(Tags.MARKET_INDEX)
+    measured = workspace.features.reading("market_return", "regimes")
+    if trained_on is None or measured.isdisjoint(used):
+        return
+    index = workspace.index
+    if index.symbol != trained_on:
+        raise Refused(
+            who,
+            f"version {version.version} was trained against {trained_on}, the market is now "
+            f"{index.symbol}: {index.why}",
+            f'data.market_index="{trained_on}", or a new model',
+            NEW_MODEL,
+        )
+
+
+def predicted_now(
+    workspace: Workspace, version: ModelVersion, sessions: pd.DatetimeIndex, who: str
+) -> pd.Series:
+    """Forecasts of the model for sessions after its training end, by (session, symbol).
+
+    Raises
+    ------
+    Refused
+        The model does not serve here.
+    NotReady
+        Features, indicators or regimes are of other bars than the store holds now.
+    """
+    columns = list(check_serves(workspace, version, who))
+    workspace.require_current(who, sessions)
+    rows = workspace.snapshot_store.read(sessions, workspace.members, columns)
+    if rows.empty:
+        return pd.Series(dtype="float64", index=rows.index, name="prediction")
+    from pipeline.learning.models import predictions  # brings scikit-learn
+
+    return predictions(safe_models.load(version), rows[columns])
+
+
+def parts_of(
+    workspace: Workspace, version: ModelVersion, session: pd.Timestamp, symbols: Sequence[str]
+) -> pd.DataFrame:
+    """What drives the forecasts of some symbols for a session, of ``learning.contributions``."""
+    from pipeline.learning.contributions import contributions
+
+    used = list(check_serves(workspace, version, "signals"))
+    rows = workspace.snapshot_store.read(pd.DatetimeIndex([session]), symbols, used)
+    return contributions(safe_models.load(version), rows[used])
+
+
+def sessions_of(predictions: pd.Series) -> pd.DatetimeIndex:
+    """The sessions that are predicted, in order."""
+    return pd.DatetimeIndex(predictions.index.get_level_values(SESSION).unique()).sort_values()
+
+
+def stored(version: ModelVersion) -> pd.DataFrame:
+    """Out-of-sample predictions and returns kept with the run of a version."""
+    return runs.read_frame(str(version.run_id), Artifacts.PREDICTIONS)
+
+
+def trained_until(version: ModelVersion) -> pd.Timestamp:
+    """The last session the version learned from."""
+    return pd.Timestamp(version.tags[Tags.TRAINED_UNTIL])
+
+
+def out_of_sample(
+    workspace: Workspace,
+    version: ModelVersion,
+    first: pd.Timestamp | None,
+    last: pd.Timestamp | None,
+    who: str,
+) -> pd.Series:
+    """Predictions of a range of sessions: stored ones, and new ones after the training end.
+
+    Parameters
+    ----------
+    first, last
+        Default: the stored sessions.
+
+    Raises
+    ------
+    Refused
+        Naming the sessions the model was fitted on or chosen by; or a model of another source.
+    """
+    check_source(workspace, version, who)
+    kept = stored(version)["prediction"]
+    known = sessions_of(kept)
+    first, last = first or known[0], last or known[-1]
+    ready = workspace.store.label_ready_sessions()
+    wanted = ready[(ready >= first) & (ready <= last)]
+    later = wanted[wanted > trained_until(version)]
+    fitted_on = wanted.difference(known).difference(later)
+    if len(fitted_on) or wanted.empty:
+        raise _not_out_of_sample(version, wanted, fitted_on, known, who)
+    old = kept[kept.index.get_level_values(SESSION).isin(wanted)]
+    new = predicted_now(workspace, version, later, who) if len(later) else kept.iloc[:0]
+    return pd.concat([old, new]).sort_index()
+
+
+def _not_out_of_sample(
+    version: ModelVersion,
+    wanted: pd.DatetimeIndex,
+    fitted_on: pd.DatetimeIndex,
+    known: pd.DatetimeIndex,
+    who: str,
+) -> Refused:
+    first, last = f"{known[0]:%Y-%m-%d}", f"{known[-1]:%Y-%m-%d}"
+    return Refused(
+        who,
+        f"version {version.version} has no honest prediction of {len(fitted_on)} of "
+        f"{len(wanted)} sessions"
+        + (f", {fitted_on[0]:%Y-%m-%d} the first" if len(fitted_on) else ""),
+        f"sessions of its holdout ({first} to {last}) or after its training end "
+        f"({trained_until(version):%Y-%m-%d}); or backtest.refit=walk_forward, which "
+        "fits its recipe again as of each date",
+        Command(who, start_date=first, end_date=last),
+    )

@@ -1,0 +1,73 @@
+"""Every file of conf/ composes into checked settings, and says what it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.compose import check, compose
+from pipeline.learning.search.proposals import distributions
+from pipeline.paths import CONFIG, ROOT
+
+CONFIGS = sorted(CONFIG.rglob("*.yaml"))
+MODELS = sorted(path.stem for path in (CONFIG / "model").glob("*.yaml"))
+
+
+def options() -> list[str]:
+    """`group=option` of every file that is one."""
+    groups = [p for p in CONFIGS if p.parent != CONFIG]
+    return [f"{p.parent.relative_to(CONFIG)}={p.stem}" for p in groups if "learner" not in p.parts]
+
+
+@pytest.mark.parametrize("override", options())
+def test_every_option_composes_into_checked_settings(override: str) -> None:
+    settings = check(compose([override]))
+    assert settings.model.learners.values()
+    assert settings.cv.get_n_splits() >= 2
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_file_says_first_what_it_is_and_when_to_choose_it(path: Path) -> None:
+    lines = [line for line in path.read_text().splitlines() if "@package" not in line]
+    assert re.match(r"# .{20,}", lines[0])
+    assert path == CONFIG / "config.yaml" or re.search(r"hoose|default", lines[0]), lines[0]
+
+
+def test_a_group_option_is_named_once_for_every_group_promised() -> None:
+    promised = (
+        "data universe store features cv model hpo evaluation compute strategy backtest gates "
+        "tracking experiment"
+    )
+    assert {p.name for p in CONFIG.iterdir() if p.is_dir()} == set(promised.split())
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("for_")])
+def test_every_learner_starts_inside_its_space_and_fits_with_one_thread(name: str) -> None:
+    settings = check(compose([f"model={name}"]))
+    assert settings.model.name == name
+    for learner in settings.model.learners.values():
+        assert set(distributions(learner)) == set(learner.space)
+        estimator = learner.build(**learner.initial)
+        assert estimator.get_params().get("n_jobs") in (None, 1)
+        assert hasattr(estimator, "predict")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "model", "objective"),
+    [
+        ([], "ranked", "rank_ic"),
+        (["features=extended"], "ensemble", "mae"),
+        (["features=classic"], "ensemble", "mae"),
+        (["features=extended", "model=ranked"], "ranked", "rank_ic"),
+        (["experiment=history"], "ranked", "rank_ic"),
+        (["experiment=classic"], "classic_ensemble", "mae"),
+        (["hpo.objective=sharpe_net"], "ranked", "sharpe_net"),
+    ],
+)
+def test_features_bring_the_model_that_suits_them_and_a_model_its_objective(
+    overrides: list[str], model: str, objective: str
+) -> None:
+    settings = check(compose(overrides))
+    assert (settings.model.name, settings.hpo.objective) == (model, objective)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import InvalidData
+from pipeline.io.sources.files.splits import nearest_ratio
+from tests.io.sources.files.hand_made import WEEK, files, write
+
+HEADER = "date,open,high,low,close,volume"
+DAYS = pd.bdate_range("2021-02-16", periods=30).strftime("%Y-%m-%d").tolist()
+
+
+def bars(before: float, after: float, volumes: tuple[int, int], seam: int = 20) -> list[str]:
+    """Thirty sessions around two prices; from place `seam` on the second."""
+    prices = [before] * seam + [after] * (len(DAYS) - seam)
+    sizes = [volumes[0]] * seam + [volumes[1]] * (len(DAYS) - seam)
+    return [
+        f"{day},{p},{p * 1.01},{p * 0.99},{p},{size}"
+        for day, p, size in zip(DAYS, prices, sizes, strict=True)
+    ]
+
+
+def closes(source) -> np.ndarray:
+    return source.bars().bars["close"].to_numpy()
+
+
+def test_a_split_column_beside_raw_prices_is_applied_backwards(tmp_path):
+    lines = [
+        f"{line},{4 if place == 20 else 1}" for place, line in enumerate(bars(400, 100, (50, 200)))
+    ]
+    source = files(write(tmp_path / "ABC.csv", f"{HEADER},split_coefficient", *lines))
+    np.testing.assert_allclose(closes(source), 100)
+    np.testing.assert_allclose(source.bars().bars["volume"], 200)
+    assert f"splits applied: ABC {DAYS[20]} 4" in source.bars().notes
+
+
+def test_a_split_column_beside_adjusted_prices_changes_nothing(tmp_path):
+    lines = [
+        f"{line},{4 if place == 20 else 0}" for place, line in enumerate(bars(100, 101, (50, 50)))
+    ]
+    source = files(write(tmp_path / "ABC.csv", f"{HEADER},Stock Splits", *lines))
+    np.testing.assert_allclose(closes(source), [100] * 20 + [101] * 10)
+    assert not any("splits applied" in note for note in source.bars().notes)
+
+
+def test_a_split_on_a_session_without_a_good_bar_holds_for_the_next_one(tmp_path):
+    lines = [
+        f"{line},{2 if place == 20 else 1}" for place, line in enumerate(bars(200, 100, (9, 18)))
+    ]
+    lines[20] = f"{DAYS[20]},,,,,,2"
+    source = files(write(tmp_path / "ABC.csv", f"{HEADER},split_coefficient", *lines))
+    np.testing.assert_allclose(closes(source), 100)
+
+
+def test_an_adjusted_close_proves_a_split_of_the_raw_prices(tmp_path):
+    lines = [f"{line},98" for line in bars(200, 100, (50, 100))]
+    source = files(write(tmp_path / "ABC.csv", f"{HEADER},adj close", *lines))
+    np.testing.assert_allclose(closes(source), 100)
+
+
+def test_dividends_are_applied_only_when_asked_for(tmp_path):
+    lines = [
+        f"{line},{99 if place < 20 else 100}" for place, line in enumerate(bars(100, 100, (9, 9)))
+    ]
+    file = write(tmp_path / "ABC.csv", f"{HEADER},adj close", *lines)
+    np.testing.assert_allclose(closes(files(file)), 100)
+    assert "adjusted close not used" in files(file).bars().notes[0]
+    adjusted = files(file, adjust_dividends=True).bars().bars
+    np.testing.assert_allclose(adjusted["close"], [99.0] * 20 + [100.0] * 10)
+    np.testing.assert_allclose(adjusted["open"], adjusted["close"])
+    with pytest.raises(InvalidData, match="there is no adjusted close"):
+        files(
+            write(tmp_path / "XYZ.csv", HEADER, *bars(1, 1, (9, 9))), adjust_dividends=True
+        ).bars()
+
+
+SEAM = bars(1400, 141, (1_000, 11_000))
+
+
+def test_a_split_that_nobody_applied_is_refused_with_both_readings(tmp_path):
+    with pytest.raises(InvalidData, match=r"a split 1:10 .* or a move of -90 %") as caught:
+        files(write(tmp_path / "KLAC.csv", HEADER, *SEAM)).bars()
+    assert f"KLAC,{DAYS[20]},10" in caught.value.found
+
+
+def test_a_line_of_the_splits_file_applies_it_or_says_that_the_move_was_real(tmp_path):
+    file = write(tmp_path / "KLAC.csv", HEADER, *SEAM)
+    said = write(tmp_path / "splits.txt", "symbol,session,ratio", f"KLAC,{DAYS[20]},10")
+    np.testing.assert_allclose(closes(files(file, splits_path=said))[:20], 140)
+    write(said, "symbol,session,ratio", f"KLAC,{DAYS[20]},1")
+    np.testing.assert_allclose(closes(files(file, splits_path=said))[:20], 1400)
+
+
+def test_news_that_halve_the_price_bring_volume_and_are_no_split(tmp_path):
+    lines = bars(200, 100, (1_000, 2_000))
+    lines[20] = f"{DAYS[20]},100,104,96,100,30000"
+    assert len(closes(files(write(tmp_path / "ABC.csv", HEADER, *lines)))) == 30
+
+
+def test_a_move_too_large_to_pass_without_a_word_is_told(tmp_path):
+    lines = bars(1, 37, (1_000, 900_000))
+    (note,) = [
+        n for n in files(write(tmp_path / "A.csv", HEADER, *lines)).bars().notes if "over" in n
+    ]
+    assert f"A {DAYS[20]} 1 to 37" in note
+
+
+def test_a_wrong_line_of_the_splits_file_is_shown(tmp_path):
+    file = write(tmp_path / "ABC.csv", HEADER, f"{WEEK[0]},1,1,1,1,1")
+    said = write(tmp_path / "splits.txt", "symbol,session,ratio", "ABC,08.03.2021,2")
+    with pytest.raises(InvalidData, match=r"'ABC,08\.03\.2021,2' is no split"):
+        files(file, splits_path=said).bars()
+
+
+def test_the_nearest_ratio_of_a_split_by_distance_in_the_logarithm():
+    np.testing.assert_array_equal(nearest_ratio(np.array([9.4, 0.52, 1.45])), [9, 0.5, 1.5])

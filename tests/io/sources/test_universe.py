@@ -1,0 +1,74 @@
+"""Universes: headers as people write them, spelling, and memberships that begin and end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.config.compose import check, compose
+from pipeline.errors import InvalidData
+from pipeline.io.sources.universe import Universe, members, of_names, read_universe, spelling
+
+SESSIONS = pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"])
+
+
+def universe(folder: Path, text: str, *source: str) -> Universe:
+    file = folder / "list.csv"
+    file.write_text(text)
+    return read_universe(file, spelling(check(compose(source)).data))
+
+
+@pytest.mark.parametrize("head", ["symbol", "Symbol", "Ticker", "TICKER", "Code", "\ufeffSymbol"])
+@pytest.mark.parametrize("written", ["BRK.B", "BRK-B", "brk.b", " BRK.B "])
+def test_symbols_are_found_under_any_header_and_spelled_as_the_source_does(tmp_path, head, written):
+    text = f"{head},Name,Sector\nAAB,A A B,Industrials\n{written},B,Financials\n"
+    read = universe(tmp_path, text, "data=files", "++data.path=x")
+    assert read.symbols == ("AAB", "BRK-B")
+    assert read.described.loc["AAB", "sector"] == "Industrials"
+    assert not read.is_dated
+
+
+def test_elsewhere_a_dot_is_an_exchange(tmp_path):
+    source = ("data=files", "++data.path=x", "data.exchange_calendar=XTKS")
+    assert universe(tmp_path, "Ticker\n7203.T\n", *source).symbols == ("7203.T",)
+
+
+def test_on_and_null_are_symbols_and_an_empty_line_is_none(tmp_path):
+    assert universe(tmp_path, "symbol;sector\nON;\nNULL;\n;\n").symbols == ("ON", "NULL")
+
+
+def test_a_symbol_is_a_member_from_its_first_to_its_last_day_and_may_come_back(tmp_path):
+    text = (
+        "symbol,from,to\nALWAYS,,\nJOINS,2024-01-04,\nLEAVES,,2024-01-03\n"
+        "BACK,,2024-01-02\nBACK,2024-01-05,\nBEFORE,2010-01-01,2020-01-01\n"
+    )
+    read = universe(tmp_path, text)
+    assert read.is_dated
+    table = members(read, SESSIONS).astype(int)
+    assert {name: table[name].tolist() for name in table} == {
+        "ALWAYS": [1, 1, 1, 1], "JOINS": [0, 0, 1, 1], "LEAVES": [1, 1, 0, 0],
+        "BACK": [1, 0, 0, 1], "BEFORE": [0, 0, 0, 0],
+    }  # fmt: skip
+    assert table.columns.is_monotonic_increasing
+
+
+def test_symbols_given_by_name_are_members_throughout():
+    assert members(of_names(["B", "A"]), SESSIONS).to_numpy().all()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("code_name,sector\nA,B\n", "no column symbol"),
+        ("symbol,from\nA,soon\n", "'soon' in column from is no date"),
+        (
+            "symbol,from,to\nA,2024-02-01,2024-01-01\n",
+            "A is a member from 2024-02-01 to 2024-01-01",
+        ),
+    ],
+)
+def test_what_is_no_universe_is_refused_in_words(tmp_path, text, words):
+    with pytest.raises(InvalidData, match=words):
+        universe(tmp_path, text)

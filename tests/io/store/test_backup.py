@@ -1,0 +1,100 @@
+"""A backup is whole while others write, and is put back whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.errors import Damaged, NotReady, Refused, StoreLocked
+from pipeline.io.store.backup import back_up, restore
+from pipeline.io.store.store import Store
+from tests.io.store.made_bars import delivered
+
+
+def test_a_backup_holds_what_was_written_last_and_is_put_back(store, tmp_path):
+    store.write_bars(delivered([[1, 2]]))
+    back_up(store.path, tmp_path / "kept" / "backup.db")
+    then = store.revision()
+    store.write_bars(delivered([[9, 9]]))
+    store.write_bars(delivered([[3, 4]], first="2010-01-05"))
+
+    restore(tmp_path / "kept" / "backup.db", store.path)
+
+    assert store.revision() == then
+    assert store.bar_panel().close.to_numpy().tolist() == [[1, 2]]
+    assert store.sessions().day.to_list() == [4]
+
+
+def test_a_lost_store_is_put_back(store, tmp_path):
+    store.write_bars(delivered([[1, 2]]))
+    back_up(store.path, tmp_path / "backup.db")
+
+    restore(tmp_path / "backup.db", tmp_path / "new" / "sample.db")
+
+    with Store.open(tmp_path / "new" / "sample.db", create=False) as again:
+        assert (again.store_id, again.bar_count()) == (store.store_id, 2)
+
+
+def test_a_backup_is_not_put_back_while_another_process_writes(store, tmp_path):
+    back_up(store.path, tmp_path / "backup.db")
+    with store.writer("ingest"), pytest.raises(StoreLocked, match="'ingest'"):
+        restore(tmp_path / "backup.db", store.path, lock_timeout=0)
+
+
+def test_a_backup_of_another_store_is_refused(store, tmp_path):
+    Store.open(tmp_path / "other.db").close()
+    with pytest.raises(Refused, match="another store"):
+        restore(tmp_path / "other.db", store.path)
+
+
+def test_what_is_missing_or_no_store_is_named(store, tmp_path):
+    (tmp_path / "text.db").write_text("open,high,low,close\n" * 100)
+    with pytest.raises(NotReady, match=r"none\.db"):
+        restore(tmp_path / "none.db", store.path)
+    with pytest.raises(Damaged, match=r"text.db.*not a database"):
+        restore(tmp_path / "text.db", store.path)
+    assert store.symbols().shape[0] == 4
+
+
+def test_a_store_that_cannot_be_read_replaces_no_backup(store, tmp_path):
+    store.write_bars(delivered([[1, 2]] * 20))
+    back_up(store.path, tmp_path / "backup.db")
+    before = (tmp_path / "backup.db").read_bytes()
+    store.close()
+    with contextlib.closing(sqlite3.connect(store.path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with store.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 16384)
+
+    with pytest.raises(Damaged, match=r"sample.db is no whole store"):
+        back_up(store.path, tmp_path / "backup.db")
+    assert (tmp_path / "backup.db").read_bytes() == before
+
+
+KILLED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from pipeline.io.store.backup import restore
+def kill(): time.sleep(float(sys.argv[3])); os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=kill).start()
+while True: restore(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("seconds", ["0.005", "0.02", "0.05"])
+def test_a_kill_while_a_backup_is_put_back_leaves_the_one_or_the_other(store, tmp_path, seconds):
+    store.write_bars(delivered([[1, 2]] * 200))
+    back_up(store.path, tmp_path / "backup.db")
+    store.write_bars(delivered([[9, 9]] * 200))
+
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "backup.db"), str(store.path), seconds]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+
+    closes = store.bar_panel().close
+    assert closes.eq([1, 2]).all(axis=None) or closes.eq([9, 9]).all(axis=None)

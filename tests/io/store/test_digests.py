@@ -1,0 +1,152 @@
+"""Digests of months follow every write, and nothing else: what changed on disk is found."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.io.sources.protocol import Delivery
+from pipeline.io.store.store import Store
+from pipeline.schemas import INDICATORS, LABELS, ROW
+from tests.io.store.made_bars import delivered, listed, quarantined, wide
+
+
+@pytest.fixture
+def filled(store):
+    """Two months of bars, with indicators, labels, regimes and signals."""
+    store.write_bars(delivered([[1, 2], [3, 4]], first="2010-01-30"))
+    store.write_bars(delivered([[5, 6]], first="2010-02-01"))
+    panel = wide([[1, 1], [2, 2], [3, 3]], first="2010-01-30")
+    store.write_indicators(dict.fromkeys(INDICATORS, panel))
+    store.write_labels(dict.fromkeys(LABELS, panel))
+    store.write_regimes(states(3), "^IXIC")
+    store.write_signals(orders(2), "2010-02-02", 1)
+    store.mark_built("labels", store.revision(), {"code": "abc"})
+    return store
+
+
+def states(count: int, first: str = "2010-01-30") -> pd.DataFrame:
+    days = pd.date_range(first, periods=count, name="session", unit="us")
+    floats = dict.fromkeys(("trend_strength", "volatility_percentile", "slope_20"), 1.0)
+    return pd.DataFrame({**floats, "vix_level": np.nan, "regime": "RANGING"}, index=days)
+
+
+def orders(count: int) -> pd.DataFrame:
+    floats = (
+        "prediction", "weight", "shares", "reference_price", "notional", "limit", "stop", "target",
+        "edge_bps", "cost_bps",
+    )  # fmt: skip
+    symbols = {"symbol": list("AB")[:count], "rank": range(1, count + 1), "side": "buy"}
+    return pd.DataFrame({**symbols, **dict.fromkeys(floats, 1.0)})
+
+
+def changed(store: Store, statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(store.path)) as file:
+        assert file.execute(statement).rowcount > 0
+        file.commit()
+
+
+def test_what_was_written_has_no_faults(filled):
+    assert filled.faults(deep=True) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "found", "next_command"),
+    [
+        (
+            "UPDATE bars SET close = 1.0000000000000002 WHERE close = 1",
+            "bars in .* in 1 months: 2010-01",
+            "ingest -P start_date=2010-01-01 -P end_date=2010-01-31",
+        ),
+        ("DELETE FROM bars WHERE session = '2010-02-01'", "2010-02", "ingest"),
+        ("UPDATE bars SET final = 0 WHERE close = 6", "bars in .*2010-02", "ingest"),
+        ("UPDATE labels SET symbol = 'C' WHERE symbol = 'B'", "2 months", "-e labels -P start"),
+        ("UPDATE indicators SET obv = NULL WHERE obv = 3", "2010-02", "indicators.force=true"),
+        ("UPDATE regimes SET regime = 'HIGH_VOL'", "2 months: 2010-01, 2010-02", "-e regimes"),
+        ("UPDATE signals SET rank = 3 WHERE rank = 2", "signals in", ""),
+        ("UPDATE changes SET last_session = '2010-01-30' WHERE kind = 'bars'", "changes in", ""),
+        ("UPDATE builds SET revision = 'another'", "builds in", ""),
+        ("UPDATE symbols SET sector = 'Utilities' WHERE symbol = 'A'", "symbols in", "-e ingest"),
+    ],
+)
+def test_a_value_that_changed_on_disk_is_named_with_what_heals_it(
+    filled, statement, found, next_command
+):
+    changed(filled, statement)
+
+    (fault,) = filled.faults(deep=True)
+
+    assert pd.Series([fault.found]).str.contains(found).all()
+    assert next_command in fault.next_command
+    assert filled.faults() == []  # the structure of the file is whole
+
+
+def test_rows_made_again_are_whole_again(filled):
+    changed(filled, "UPDATE bars SET close = 9 WHERE close = 1")
+
+    filled.write_bars(delivered([[1, 2]], first="2010-01-30"))
+
+    assert filled.faults(deep=True) == []
+
+
+def test_every_kind_of_write_records_digests(filled):
+    row = ("2010-01-30", "B", "withdrawn by the source")
+    gone = pd.MultiIndex.from_tuples([(pd.Timestamp("2010-01-30"), "B")], names=ROW)
+    nothing = delivered([[np.nan, np.nan]])
+    filled.write_bars(Delivery(nothing.bars, quarantined(row), nothing.gaps), withdrawn=gone)
+    filled.write_bars(delivered([[7, 8]], first="2010-02-01"), replaced=["A"])
+    filled.write_regimes(states(1), "^IXIC", whole=True)
+    filled.write_signals(orders(0), "2010-02-02", 1)
+    filled.write_symbols(listed("D"))
+
+    assert filled.faults(deep=True) == []
+    assert filled.counts()["regimes"]["rows"] == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    writes=st.lists(
+        st.tuples(st.integers(0, 90), st.integers(1, 40), st.floats(1, 9), st.booleans()),
+        max_size=6,
+    )
+)
+def test_after_any_writes_all_digests_hold(tmp_path_factory, writes):
+    with Store.open(tmp_path_factory.mktemp("any") / "any.db") as store:
+        store.write_symbols(listed("A", "B"))
+        for offset, count, value, whole in writes:
+            first = pd.Timestamp("2010-01-04") + pd.Timedelta(days=offset)
+            values = np.full((count, 2), value)
+            values[0, 1] = np.nan
+            bars = delivered(values, first=f"{first:%Y-%m-%d}")
+            store.write_bars(bars, replaced=["B"] if whole else ())
+            store.write_labels(dict.fromkeys(LABELS, wide(values, first=f"{first:%Y-%m-%d}")))
+            store.write_regimes(states(count, f"{first:%Y-%m-%d}"), "^IXIC", whole=whole)
+        assert store.faults(deep=True) == []
+
+
+def test_rows_from_before_there_were_digests_get_them(filled):
+    changed(filled, "DELETE FROM digests")
+    assert filled.faults(deep=True) == []
+    changed(filled, "UPDATE bars SET close = 9 WHERE close = 1")
+    assert len(filled.faults(deep=True)) == 1
+
+
+def test_a_file_whose_pages_do_not_fit_together_is_said(filled):
+    filled.close()
+    with contextlib.closing(sqlite3.connect(filled.path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page = file.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'bars'").fetchone()[0]
+        size = file.execute("PRAGMA page_size").fetchone()[0]
+    with filled.path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * 64)
+
+    (fault,) = filled.faults()
+
+    assert f"{filled.path} is damaged" in fault.found

@@ -1,0 +1,37 @@
+"""The sentence and the figure of a capacity."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from pipeline.report.capacity import capacity_figure, capacity_sentence
+
+
+@pytest.mark.parametrize(
+    ("capacity", "words"),
+    [
+        (math.nan, "Capacity unknown: nothing is traded"),
+        (0.0, "No capacity: the smallest bankroll earns nothing"),
+        (3e5, "Up to 300,000, at least 50% of the smallest bankroll's return is left"),
+    ],
+)
+def test_a_capacity_is_told_in_words(capacity: float, words: str) -> None:
+    assert capacity_sentence(capacity) == words
+
+
+@pytest.mark.parametrize(("capacity", "marks"), [(1e6, 1), (0.0, 0), (math.nan, 0)])
+def test_the_figure_marks_a_capacity_where_there_is_one(capacity: float, marks: int) -> None:
+    bankrolls = [1e5, 1e6, 1e7]
+    curve = pd.DataFrame({"bankroll": bankrolls, "annualized_return": [0.1, 0.06, 0.01],
+                          "sharpe": [1.0, 0.7, 0.2], "gross_sharpe": [1.5, 1.4, 1.3]})  # fmt: skip
+    figure = capacity_figure(curve, capacity)
+    returns, sharpes = figure.axes
+    assert list(returns.lines[0].get_xdata()) == bankrolls
+    assert list(sharpes.lines[1].get_ydata()) == [1.5, 1.4, 1.3]
+    assert len(returns.lines) == 1 + 1 + marks
+    assert figure.get_suptitle() == capacity_sentence(capacity)
+    assert returns.yaxis.get_major_formatter()(0.06, 0) == "6%"
+    assert sharpes.xaxis.get_major_formatter()(1e6, 0) == "1,000,000"

@@ -1,0 +1,86 @@
+"""The ordinary evening through the real commands: a clean panel, nobody late, nothing wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.io import calendar
+from tests.stages.conftest import Project
+
+SESSIONS = calendar.sessions("XNYS", pd.Timestamp("2021-01-04"), pd.Timestamp("2021-09-30"))
+NEXT = "2021-10-01"
+SYMBOLS = ("AAB", "BBC", "CCD")
+UNPROVEN = "signals.unproven_rules=say"
+RULES = (UNPROVEN, "strategy.min_edge_bps=-1000")
+
+
+def prices(folder: Path, sessions: pd.DatetimeIndex = SESSIONS) -> Path:
+    """A file a symbol: random walks without a gap, a split or a bad bar."""
+    folder.mkdir(exist_ok=True)
+    for seed, symbol in enumerate(SYMBOLS):
+        random = np.random.default_rng(seed)
+        close = 50 * np.exp(np.cumsum(random.normal(0, 0.02, len(SESSIONS))))
+        opened = np.concatenate([[50.0], close[:-1]]) * np.exp(random.normal(0, 0.003, len(close)))
+        bars = pd.DataFrame({"open": opened, "close": close}, SESSIONS)
+        bars["high"], bars["low"] = bars.max(axis=1) * 1.01, bars.min(axis=1) * 0.99
+        bars["volume"] = random.integers(1_000_000, 2_000_000, len(bars))
+        bars.loc[sessions].to_csv(folder / f"{symbol}.csv", index_label="date")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def promoted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, list[str]]:
+    """A project with a champion on the panel, and the words that every command takes."""
+    folder = tmp_path_factory.mktemp("evening")
+    project = Project(folder)
+    words = ["data=files", f"data.path={prices(folder / 'prices')}", "features=classic",
+             "model=lightgbm", "hpo=quick"]  # fmt: skip
+    project.python("retrain", *words)
+    project.python("promote", *words, "promote.force=true", "promote.reason=to trade it")
+    return project, words
+
+
+def test_an_evening_on_which_nothing_is_wrong_lists_orders(promoted) -> None:
+    project, words = promoted
+    done = project.python("signals", *words, *RULES)
+    assert f"Session {NEXT}" in done.stdout
+    assert "Left out" not in done.stdout
+    assert {symbol for symbol in SYMBOLS if symbol in done.stdout} == set(SYMBOLS)
+    metrics = project.newest("signals").data.metrics
+    assert metrics["signals/orders"] == len(SYMBOLS)
+    assert metrics["signals/stale_symbols"] == 0
+
+
+def test_daily_twice_ends_well_both_times_and_says_the_same(promoted) -> None:
+    project, words = promoted
+    first, second = (
+        project.python("daily", *words, "strategy.min_edge_bps=10000", UNPROVEN) for _ in "ab"
+    )
+    assert f"Session {NEXT}" in first.stdout
+    assert "No trades" in first.stdout
+    listed = [done.stdout[done.stdout.index("Session") :] for done in (first, second)]
+    assert listed[0] == listed[1]
+
+
+def test_one_symbol_late_is_left_out_by_name(promoted) -> None:
+    """The other side of the same branch."""
+    project, words = promoted
+    folder = prices(project.folder / "late")
+    late = pd.read_csv(folder / "BBC.csv", index_col="date").iloc[:-1]
+    late.to_csv(folder / "BBC.csv")
+    words = [word for word in words if not word.startswith("data.path=")]
+    project.python(
+        "daily",
+        *words,
+        f"data.path={folder}",
+        "signals.max_stale_fraction=0.5",
+        f"store.path={project.folder / 'late.db'}",
+        *RULES,
+    )
+    run = project.newest("signals")
+    assert run.data.metrics["signals/stale_symbols"] == 1
+    assert run.data.metrics["signals/orders"] == len(SYMBOLS) - 1

@@ -1,0 +1,88 @@
+"""Promotion as a stage: old evidence is none, the champion is compared with, looks are counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from pipeline.contract import Aliases
+from pipeline.errors import Refused
+from pipeline.io.tracking import registry
+from pipeline.io.tracking.looks import logged_looks
+from pipeline.stages import promote, retrain
+from pipeline.stages._cli import step
+from tests.stages.stocked import asked_to_promote, bars, configured, newest
+
+TRADING = ("retrain.holdout_days=100", "strategy.min_edge_bps=0")
+"""Enough sessions for evidence, and trades in them."""
+
+AGE = 15
+"""Sessions that came after those of the first version."""
+
+
+@pytest.fixture(scope="module")
+def first(stocked: Path) -> Path:
+    """A folder whose store went on for some sessions after its only version was made."""
+    sessions = bars().index.get_level_values("session").unique().sort_values()
+    end = f"{sessions[-1 - AGE]:%Y-%m-%d}"
+    step("retrain", retrain.run, configured(stocked, *TRADING, f"retrain.end={end}"))
+    assert newest("retrain").data.metrics["backtest/looks"] == 1
+    return stocked
+
+
+@pytest.fixture(scope="module")
+def rivals(first: Path) -> Path:
+    """The same with that version as champion, and a challenger on all sessions."""
+    forced = ("promote.force=true", "promote.reason=test", "promote.version=1")
+    step("promote", promote.run, configured(first, *TRADING, *forced))
+    step("retrain", retrain.run, configured(first, *TRADING))
+    return first
+
+
+@pytest.mark.parametrize(("max_age", "counts"), [(AGE, True), (AGE - 1, False)])
+def test_evidence_counts_up_to_its_age_limit(first: Path, max_age: int, counts: bool) -> None:
+    sessions = newest("retrain").data.metrics["backtest/sessions"]
+    limit = f"gates.evidence_max_age_sessions={max_age}"
+    gates = asked_to_promote(
+        configured(first, *TRADING, limit, "promote.version=1", "promote.reason=test")
+    )
+    assert sessions >= 60
+    assert gates.loc["min_sessions", "value"] == (sessions if counts else 0)
+    assert (gates.loc["deflated_sharpe", "answer"] == "not enough evidence") is not counts
+
+
+def test_a_challenger_is_compared_with_the_champion(rivals: Path) -> None:
+    assert str(registry.find(Aliases.CHAMPION, who="test").version) == "1"
+    compared = asked_to_promote(configured(rivals, *TRADING)).loc["not_worse_than_champion"]
+    assert compared["answer"] in ("pass", "fail")
+    assert compared["decides"] == "yes"
+    assert 0.0 < compared["value"] < 1.0
+
+
+def test_a_retrain_on_sessions_that_were_looked_at_is_another_look(rivals: Path) -> None:
+    earlier, run = MlflowClient().get_model_version("intraday_return", "1"), newest("retrain")
+    (share,) = logged_looks(run.info.run_id).values()
+    assert 0.5 < share < 1.0  # of its sessions the earlier one saw all but the newest
+    assert run.data.metrics["backtest/looks"] == 1.0 + share
+    assert (
+        run.data.metrics["backtest/deflated_sharpe"]
+        < run.data.metrics["backtest/probabilistic_sharpe"]
+    )
+    assert list(logged_looks(run.info.run_id)) == [earlier.run_id]
+
+
+def test_overridden_gates_need_a_reason_which_is_recorded_with_the_thresholds(
+    rivals: Path,
+) -> None:
+    easy = ("gates.min_sessions=7", "promote.version=2")
+    with pytest.raises(Refused, match=r"min_sessions: 7 \(as shipped: 60\)"):
+        step("promote", promote.run, configured(rivals, *TRADING, *easy))
+    reasoned = ("promote.reason=wanted", "promote.force=true")
+    step("promote", promote.run, configured(rivals, *TRADING, *easy, *reasoned))
+    champion = registry.find(Aliases.CHAMPION, who="test")
+    assert int(champion.version) == 2
+    assert champion.tags["champion.forced"].lower() == "true"
+    assert champion.tags["champion.reason"] == "wanted"
+    assert "min_sessions: 7 (as shipped: 60)" in champion.tags["gates_overridden"]
