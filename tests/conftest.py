@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,18 @@ for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[name]
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def no_run_left_open() -> Iterator[None]:
+    """A run that a test leaves open would be the parent of those of the next test."""
+    yield
+    fluent = sys.modules.get("mlflow.tracking.fluent")
+    left = fluent.active_run() if fluent else None
+    if left is not None:
+        while fluent.active_run():
+            fluent.end_run()
+        pytest.fail(f"run {left.info.run_id} was left open")
 
 
 @pytest.fixture

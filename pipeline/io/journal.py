@@ -122,5 +122,5 @@ def _owner(file: Path) -> str | None:
     """The run that a file names; None where it names none, or is damaged."""
     if not file.exists():
         return None
-    run_id, _, checksum = file.read_bytes().partition(b" ")
+    run_id, _, checksum = file.read_bytes().rpartition(b" ")
     return run_id.decode() if checksum.decode(errors="replace") == _checksum(run_id) else None

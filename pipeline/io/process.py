@@ -112,7 +112,7 @@ def working_on_run(run_id: str, opened_at: float) -> bool:
     """Whether a process may still adopt a run that ``mlflow run`` opened.
 
     That is the stage started for it, known by its environment, or ``mlflow run`` itself, which
-    may be making an environment: one that was started before the run was.
+    may be making an environment: one that was started before the run was, and has no stage yet.
 
     Parameters
     ----------
@@ -125,8 +125,19 @@ def working_on_run(run_id: str, opened_at: float) -> bool:
                 continue
             if other.environ().get(RUN_ID) == run_id:
                 return True
-            words = other.cmdline()
-            is_mlflow = any(Path(word).name in ("mlflow", "mlflow.exe") for word in words[:3])
-            if is_mlflow and "run" in words and other.create_time() <= opened_at:
+            if other.create_time() <= opened_at and _may_start_a_stage(other):
                 return True
+    return False
+
+
+def _may_start_a_stage(other: psutil.Process) -> bool:
+    """Whether this is an ``mlflow run`` whose stage has not begun."""
+    words = other.cmdline()
+    is_mlflow = any(Path(word).name in ("mlflow", "mlflow.exe") for word in words[:3])
+    return is_mlflow and "run" in words and not any(map(_has_a_run, other.children(recursive=True)))
+
+
+def _has_a_run(other: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error, OSError):
+        return RUN_ID in other.environ()
     return False

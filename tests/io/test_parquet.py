@@ -83,7 +83,7 @@ def test_a_cut_file_is_damaged(tmp_path, rows, size):
 
 def test_a_file_without_a_seal_is_not_read(tmp_path, rows):
     rows.to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(Damaged, match="an older version wrote it"):
+    with pytest.raises(Damaged, match="a former version wrote it"):
         read_parquet(tmp_path / "a.parquet", needed="")
 
 

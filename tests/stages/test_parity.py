@@ -16,6 +16,7 @@ TRAINED_UNTIL = "2010-07-30"
 BEFORE = "2010-08-11"
 SESSIONS = ["2010-08-12", "2010-08-13", "2010-08-16"]
 RULES = ("strategy=stops", "strategy.min_edge_bps=0", "strategy.sides=long_short")
+UNPROVEN = "signals.unproven_rules=say"
 SAME = [
     "rank", "symbol", "side", "prediction", "weight", "shares", "reference_price", "limit", "stop",
     "target",
@@ -43,7 +44,7 @@ def test_signals_on_a_store_cut_before_a_session_are_the_orders_of_the_backtest(
             project.python(stage, cut)
         traded = ledger[ledger["session"] == session].reset_index(drop=True)
         equity = traded["equity_before"].iloc[0]
-        project.python("signals", cut, *RULES, f"signals.bankroll={equity}")
+        project.python("signals", cut, *RULES, UNPROVEN, f"signals.bankroll={equity}")
         listed = table(project, "signals", "signals.csv")
         expected = traded.rename(columns={"shares_ordered": "shares"})
         pd.testing.assert_frame_equal(listed[SAME], expected[SAME], check_exact=True)

@@ -25,7 +25,9 @@ def chosen(path: Path, configured: str | None = None, **indices: pd.DatetimeInde
         (("GSPC", "IXIC", "VIX"), "^IXIC"),
         (("GSPC", "VIX"), "^GSPC"),
         (("VIX",), "UNIVERSE"),
-        (("N225",), "UNIVERSE"),
+        (("N225",), "^N225"),
+        (("N225", "GSPC"), "^GSPC"),
+        (("VSTOXX", "INDIAVIX"), "UNIVERSE"),
         ((), "UNIVERSE"),
     ],
 )

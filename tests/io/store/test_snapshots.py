@@ -177,7 +177,7 @@ def test_a_month_of_a_version_that_sealed_no_files_counts_as_not_built(snapshots
     pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
 
     assert snapshots.covered().empty
-    with pytest.raises(Damaged, match="an older version wrote it"):
+    with pytest.raises(Damaged, match="a former version wrote it"):
         snapshots.read()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -134,6 +135,29 @@ def test_runs_that_nobody_adopted_are_closed_once_nobody_can(store: MlflowClient
     assert close_dead_runs() == [adopted.run_id]
     assert store.get_run(orphan.run_id).info.status == "KILLED"
     assert store.get_run(by_hand.run_id).info.status == "RUNNING"
+
+
+@pytest.mark.parametrize(("has_a_stage", "closed"), [(False, False), (True, True)])
+def test_an_mlflow_run_keeps_a_run_open_until_its_own_stage_begins(
+    store: MlflowClient, tmp_path: Path, has_a_stage: bool, closed: bool
+) -> None:
+    program = tmp_path / "mlflow"
+    program.write_text(
+        "import subprocess, sys, time\n"
+        "sleep = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
+        f"if {has_a_stage}: subprocess.Popen(sleep, env={{'MLFLOW_RUN_ID': 'of its own'}})\n"
+        "print(1, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, program, "run", "."], stdout=subprocess.PIPE, start_new_session=True
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        tags = {"mlflow.project.entryPoint": "retrain"}
+        run = store.create_run("0", tags=tags, start_time=int(time.time() * 1000))
+        time.sleep(0.05)  # the stage's environment is there once it has been started
+        assert close_dead_runs() == ([run.info.run_id] if closed else [])
+        os.killpg(other.pid, signal.SIGKILL)
 
 
 def test_tables_begin_no_formula_and_configurations_hold_no_password(store: MlflowClient) -> None:
