@@ -157,7 +157,7 @@ def out_of_sample_metrics(
         Columns zero, mean and ridge, see ``baselines``; rows as in ``returns``.
     """
     ic = rank_ic(returns, predictions)
-    rivals = {str(name): session_losses(returns, baselines[name]) for name in baselines}
+    baseline_losses = {str(name): session_losses(returns, baselines[name]) for name in baselines}
     losses = session_losses(returns, predictions)
     metrics = {
         "test/r2": r2(returns, predictions),
@@ -169,7 +169,7 @@ def out_of_sample_metrics(
         "test/rank_ic_ir": float(ic.mean() / ic.std()) if ic.std() > 0 else np.nan,
         "test/rank_ic_t": newey_west_t(ic),
         "test/hit_rate": hit_rate(returns, predictions),
-        "test/spa_pvalue": spa_pvalue(rivals, losses, seed=seed),
+        "test/spa_pvalue": spa_pvalue(baseline_losses, losses, seed=seed),
         "test/spa_relative_pvalue": spa_relative_pvalue(returns, predictions, seed=seed),
         "baseline/ridge_rank_ic": float(rank_ic(returns, baselines["ridge"]).mean()),
     }

@@ -117,8 +117,8 @@ def sharpe_interval(
     sharpe, error, distances = _studentised(values, _sharpe_and_error, seed, replications)
     tails = np.array([(1.0 + level) / 2.0, (1.0 - level) / 2.0])
     estimated = sharpe - error * np.quantile(distances, tails)
-    least = sharpe - norm.ppf(tails) / math.sqrt(len(values))
-    low, high = min(estimated[0], least[0]), max(estimated[1], least[1])
+    lowest = sharpe - norm.ppf(tails) / math.sqrt(len(values))
+    low, high = min(estimated[0], lowest[0]), max(estimated[1], lowest[1])
     return float(low) * math.sqrt(SESSIONS_A_YEAR), float(high) * math.sqrt(SESSIONS_A_YEAR)
 
 

@@ -29,7 +29,7 @@ from pipeline.trading.traded import Traded
 CENTS = 100
 """Units that money is booked in: a hundredth of the currency."""
 
-MOST_UNITS = 2.0**52
+MAX_UNITS = 2.0**52
 """Whole numbers are exact in float64 up to here."""
 
 CELLS_AT_ONCE = 1_000_000
@@ -171,6 +171,6 @@ def _check(predictions: pd.DataFrame, bankrolls: Sequence[float], units: int) ->
             "one or more sessions in increasing order",
         )
     for bankroll in bankrolls:
-        if not 0.0 < bankroll * units < MOST_UNITS:
-            needed = f"more than 0 and less than {MOST_UNITS / units:.0e}"
+        if not 0.0 < bankroll * units < MAX_UNITS:
+            needed = f"more than 0 and less than {MAX_UNITS / units:.0e}"
             raise InvalidData("backtest", f"a bankroll of {bankroll}", needed)

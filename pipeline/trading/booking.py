@@ -85,11 +85,11 @@ def booked(shares: Values, ordered: Values, fills: Fills) -> Values:
     if fills.root is not None:
         parts[..., IMPACTS, :, :] *= (np.sqrt(ordered) * fills.root)[..., None, :, :]
     if fills.minimum is not None:
-        least = np.where(shares > 0.0, fills.minimum, 0.0)[..., None, :, :]
-        parts[..., COMMISSIONS, :, :] = np.maximum(parts[..., COMMISSIONS, :, :], least)
+        minimum = np.where(shares > 0.0, fills.minimum, 0.0)[..., None, :, :]
+        parts[..., COMMISSIONS, :, :] = np.maximum(parts[..., COMMISSIONS, :, :], minimum)
     if fills.maximum is not None:
-        most = fills.maximum[..., None, :, :] * parts[..., NOTIONALS, :, :]
-        parts[..., COMMISSIONS, :, :] = np.fmin(parts[..., COMMISSIONS, :, :], most)
+        maximum = fills.maximum[..., None, :, :] * parts[..., NOTIONALS, :, :]
+        parts[..., COMMISSIONS, :, :] = np.fmin(parts[..., COMMISSIONS, :, :], maximum)
     return np.rint(parts)
 
 
@@ -117,9 +117,9 @@ def afforded(cash: Values, ordered: Values, fills: Fills, is_whole: Mask | None)
 
     Where rounding up its parts would overdraw the cash, two units of it are kept back.
     """
-    most = _affordable(cash, ordered, fills, is_whole)
+    full = _affordable(cash, ordered, fills, is_whole)
     less = _affordable(cash - ROUNDING, ordered, fills, is_whole)
-    return np.where(_outlay(most, ordered, fills) > cash, less, most)
+    return np.where(_outlay(full, ordered, fills) > cash, less, full)
 
 
 def _affordable(cash: Values, ordered: Values, fills: Fills, is_whole: Mask | None) -> Values:

@@ -1,7 +1,7 @@
 """How much a strategy can carry: what larger bankrolls leave of its result.
 
 An order moves the price against itself by the square root of its part of the day's dollar volume
-(``costs.impact_rate``), and asks for a bounded part of it at most (``sizing.most_shares``). Where
+(``costs.impact_rate``), and asks for a bounded part of it at most (``sizing.max_shares``). Where
 the edge has to exceed the cost, positions that cost too much at their size are not taken.
 """
 
@@ -89,10 +89,10 @@ def capacity(curve: pd.DataFrame) -> float:
     >>> capacity(curve.assign(total_return=[0.10, 0.06, 0.01]))
     1000000.0
     """
-    least = curve.iloc[0]
-    if least["trades"] == 0:
+    smallest = curve.iloc[0]
+    if smallest["trades"] == 0:
         return math.nan
-    if least["total_return"] <= 0.0:
+    if smallest["total_return"] <= 0.0:
         return 0.0
-    carries = (curve["total_return"] >= LEFT * least["total_return"]).cummin()
+    carries = (curve["total_return"] >= LEFT * smallest["total_return"]).cummin()
     return float(curve["bankroll"][carries].iloc[-1])

@@ -14,30 +14,30 @@ from pipeline.schemas import BarPanel
 
 Values = npt.NDArray[np.float64]
 
-MONTH, LEAST_OF_MONTH = 20, 15
+MONTH, MIN_OF_MONTH = 20, 15
 """Sessions of a trailing mean, and the known values among them that it needs."""
 
-ATR_SESSIONS, LEAST_OF_ATR = 14, 10
-BETA_SESSIONS, LEAST_OF_BETA = 63, 42
+ATR_SESSIONS, MIN_OF_ATR = 14, 10
+BETA_SESSIONS, MIN_OF_BETA = 63, 42
 LOOK_BACK = 1 + BETA_SESSIONS
 """Sessions of bars before the first one traded that the longest of these windows needs."""
 
-LEAST_VARIANCE = 1e-12
+MIN_VARIANCE = 1e-12
 """Below it the market did not move: what is left are roundings."""
 
 
-def trailing_mean(values: Values, sessions: int, least: int) -> Values:
+def trailing_mean(values: Values, sessions: int, min_values: int) -> Values:
     """Mean of the known values among the last ``sessions``, down the first axis.
 
     NaN with fewer than ``least`` of them.
 
-    >>> trailing_mean(np.array([[1.0], [np.nan], [4.0]]), sessions=2, least=1).ravel()
+    >>> trailing_mean(np.array([[1.0], [np.nan], [4.0]]), sessions=2, min_values=1).ravel()
     array([1., 1., 4.])
     """
     known = ~np.isnan(values)
     counts = _window_sums(known.astype(np.float64), sessions)
     totals = _window_sums(np.where(known, values, 0.0), sessions)
-    return np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts >= least)
+    return np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts >= min_values)
 
 
 def _window_sums(values: Values, sessions: int) -> Values:
@@ -62,7 +62,7 @@ def previous_close(bars: BarPanel) -> pd.DataFrame:
 def mean_dollar_volume(bars: BarPanel) -> pd.DataFrame:
     """Mean of close x volume over the 20 sessions before each one, in currency a session."""
     traded = _array(bars.close) * _array(bars.volume)
-    return _known_next(trailing_mean(traded, MONTH, LEAST_OF_MONTH), bars)
+    return _known_next(trailing_mean(traded, MONTH, MIN_OF_MONTH), bars)
 
 
 def volatility(bars: BarPanel) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def volatility(bars: BarPanel) -> pd.DataFrame:
     # Returns are centred near 0, so no digits that matter are lost in the difference.
     spread_out = np.maximum(squares - total * total / np.maximum(count, 1.0), 0.0)
     deviation = np.sqrt(spread_out / np.maximum(count - 1.0, 1.0))
-    return _known_next(np.where(count >= LEAST_OF_MONTH, deviation, np.nan), bars)
+    return _known_next(np.where(count >= MIN_OF_MONTH, deviation, np.nan), bars)
 
 
 def spread(bars: BarPanel) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def spread(bars: BarPanel) -> pd.DataFrame:
     middle = (high + low) / 2.0
     products = np.full_like(close, np.nan)
     products[1:] = (close[:-1] - middle[:-1]) * (close[:-1] - middle[1:])
-    mean = trailing_mean(products, MONTH, LEAST_OF_MONTH)
+    mean = trailing_mean(products, MONTH, MIN_OF_MONTH)
     return _known_next(2.0 * np.sqrt(np.maximum(mean, 0.0)), bars)
 
 
@@ -109,7 +109,7 @@ def average_true_range(bars: BarPanel) -> pd.DataFrame:
     high, low, close = (_array(price) for price in (bars.high, bars.low, bars.close))
     ranges = np.full_like(close, np.nan)
     ranges[1:] = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
-    return _known_next(trailing_mean(ranges, ATR_SESSIONS, LEAST_OF_ATR), bars)
+    return _known_next(trailing_mean(ranges, ATR_SESSIONS, MIN_OF_ATR), bars)
 
 
 def beta(bars: BarPanel, hedge_returns: pd.Series) -> pd.DataFrame:
@@ -125,11 +125,11 @@ def beta(bars: BarPanel, hedge_returns: pd.Series) -> pd.DataFrame:
     own = np.where(np.isnan(market), np.nan, own)
 
     def mean(values: Values) -> Values:
-        return trailing_mean(values, BETA_SESSIONS, LEAST_OF_BETA)
+        return trailing_mean(values, BETA_SESSIONS, MIN_OF_BETA)
 
     covariance = mean(own * market) - mean(own) * mean(market)
     variance = mean(market * market) - mean(market) ** 2
-    slope = np.divide(covariance, variance, out=np.ones_like(own), where=variance > LEAST_VARIANCE)
+    slope = np.divide(covariance, variance, out=np.ones_like(own), where=variance > MIN_VARIANCE)
     return _known_next(slope, bars).fillna(1.0)
 
 

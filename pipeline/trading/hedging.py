@@ -104,7 +104,7 @@ def with_hedge(orders: Orders, reference: Values, rules: Rules) -> Orders:
         prediction=never,
         weight=np.abs(held)[:, None] * factor,
         reference=reference[:, None],
-        most=zero,
+        max_shares=zero,
         costs=Costs(
             commission=zero + rules.hedge_bps * BPS,
             per_share=zero,

@@ -81,8 +81,8 @@ def slots_a_side(allowed: npt.NDArray[np.int64], rules: Rules) -> npt.NDArray[np
     return allowed // 2 if rules.is_long_short else allowed
 
 
-def within_sector_cap(taken: Mask, sectors: Places, most: int) -> Mask:
-    """Those of the taken, best first, that are among the ``most`` best of their sector.
+def within_sector_cap(taken: Mask, sectors: Places, max_members: int) -> Mask:
+    """Those of the taken, best first, that are among the ``max_members`` best of their sector.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def within_sector_cap(taken: Mask, sectors: Places, most: int) -> Mask:
     kept = np.zeros_like(taken)
     for sector in range(int(sectors.max(initial=-1)) + 1):
         members = taken & (sectors == sector)
-        kept |= members & (members.cumsum(axis=1, dtype=np.int32) <= most)
+        kept |= members & (members.cumsum(axis=1, dtype=np.int32) <= max_members)
     return kept
 
 

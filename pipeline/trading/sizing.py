@@ -13,7 +13,7 @@ from pipeline.trading.ranking import Mask
 from pipeline.trading.rules import Rules
 from pipeline.trading.slots import Orders, slot_sum
 
-LEAST_NET = 1e-9
+MIN_NET = 1e-9
 """Part of what is held that is more than the rounding of its sum."""
 
 
@@ -59,7 +59,7 @@ def weights(side: Values, edge: Values, volatility: Values | None, rules: Rules)
     return np.abs(side) * position_weight(rules)
 
 
-def most_shares(reference: Values, mean_dollar_volume: Values | None, rules: Rules) -> Values:
+def max_shares(reference: Values, mean_dollar_volume: Values | None, rules: Rules) -> Values:
     """The participation cap in shares: none where price or liquidity are unknown."""
     cap = np.full_like(reference, np.inf)
     if rules.max_participation is not None and mean_dollar_volume is not None:
@@ -78,8 +78,9 @@ def sized(orders: Orders, equity: Values) -> Values:
     Returns
     -------
     Values
-        weight x equity at the previous close, at most ``most``, rounded down where ``is_whole``;
-        0 where the cost at that size reaches the edge. The hedge makes up for what is ordered.
+        weight x equity at the previous close, at most ``max_shares``, rounded down where
+        ``is_whole``; 0 where the cost at that size reaches the edge. The hedge makes up for what is
+        ordered.
     """
     shares = asked(orders, equity)
     if orders.edge is not None:
@@ -92,7 +93,7 @@ def sized(orders: Orders, equity: Values) -> Values:
 def asked(orders: Orders, equity: Values) -> Values:
     """Shares to order, whatever they cost."""
     # The smaller one, or the cap alone where there is no price.
-    shares = np.fmin(np.maximum(equity, 0.0) * orders.weight / orders.reference, orders.most)
+    shares = np.fmin(np.maximum(equity, 0.0) * orders.weight / orders.reference, orders.max_shares)
     return (
         shares if orders.is_whole is None else np.where(orders.is_whole, np.floor(shares), shares)
     )
@@ -114,6 +115,6 @@ def hedge_units(shares: Values, orders: Orders) -> Values:
     priced = np.where(shares[stocks] > 0.0, orders.reference[stocks], 0.0)
     held = orders.beta[stocks] * shares[stocks] * priced
     net = slot_sum(orders.side[stocks] * held)
-    net = np.where(np.abs(net) > LEAST_NET * slot_sum(np.abs(held)), net, 0.0)
+    net = np.where(np.abs(net) > MIN_NET * slot_sum(np.abs(held)), net, 0.0)
     wanted = np.stack([np.maximum(-net, 0.0), np.maximum(net, 0.0)], axis=-1)
     return np.nan_to_num(wanted / orders.reference[..., -2:])

@@ -60,7 +60,7 @@ class Orders(NamedTuple):
         Predicted return; NaN for the hedge.
     weight, reference
         Part of equity; previous close in currency, NaN where it is unknown.
-    most
+    max_shares
         The most shares that may be ordered; 0 where there is no price to size on.
     costs
         Rates of what a trade costs.
@@ -79,7 +79,7 @@ class Orders(NamedTuple):
     prediction: Values
     weight: Values
     reference: Values
-    most: Values
+    max_shares: Values
     costs: Costs
     is_whole: Mask | None
     edge: Values | None

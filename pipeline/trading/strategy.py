@@ -96,7 +96,7 @@ class _Plan:
             prediction=prediction,
             weight=self._weights(prediction),
             reference=reference,
-            most=sizing.most_shares(reference, self._liquidity(), rules),
+            max_shares=sizing.max_shares(reference, self._liquidity(), rules),
             costs=self._costs(),
             is_whole=self._filled(rules.whole_shares) if shape.has_whole else None,
             edge=self._edge(prediction) if shape.has_size_costs else None,

@@ -45,8 +45,8 @@ class Traded:
     @property
     def equity(self) -> pd.Series:
         """Currency after each session, the bankroll first."""
-        eve = self.forecasts.market.previous_session
-        sessions = self.forecasts.sessions.rename(SESSION).insert(0, eve)
+        previous = self.forecasts.market.previous_session
+        sessions = self.forecasts.sessions.rename(SESSION).insert(0, previous)
         return pd.Series(self.path / self.units, sessions, name="equity")
 
     @property

@@ -161,7 +161,7 @@ def test_months_are_in_per_cent_and_shaded_by_size():
     table = tables.monthly(monthly)
     assert [cell.text for cell in table.head] == ["Year", "Mar", "Apr", "May", "All"]
     assert texts(table) == [["2021", "1.2", "\u22122.5", "0.0", "\u22122.0"]]
-    most = tables.MOST_OPAQUE
+    most = tables.MAX_OPACITY
     colors = [cell.color for cell in table.rows[0]]
     assert colors[1] == f"rgba({tables.GOOD_RGB},{most / 2:.2f})"
     assert colors[2] == f"rgba({tables.BAD_RGB},{most:.2f})"

@@ -32,13 +32,15 @@ def panel(**columns: list[float]) -> BarPanel:
 @given(
     values=st.lists(st.sampled_from([NAN, 1.0, 2.0, 5.0]), min_size=1, max_size=40),
     sessions=st.integers(1, 25),
-    least=st.integers(1, 5),
+    min_values=st.integers(1, 5),
 )
-def test_trailing_mean_is_that_of_the_known_values(values, sessions, least):
+def test_trailing_mean_is_that_of_the_known_values(values, sessions, min_values):
     given_values = np.array(values)[:, None]
-    found = estimates.trailing_mean(given_values, sessions, least).ravel()
-    expected = pd.Series(values).rolling(sessions, min_periods=min(least, sessions)).mean()
-    expected = expected.where(pd.Series(values).rolling(sessions, min_periods=0).count() >= least)
+    found = estimates.trailing_mean(given_values, sessions, min_values).ravel()
+    expected = pd.Series(values).rolling(sessions, min_periods=min(min_values, sessions)).mean()
+    expected = expected.where(
+        pd.Series(values).rolling(sessions, min_periods=0).count() >= min_values
+    )
     np.testing.assert_allclose(found, expected)
 
 

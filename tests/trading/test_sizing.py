@@ -20,7 +20,7 @@ def slots(**given: list[float]) -> Orders:
         "side": np.ones(count),
         "prediction": np.full(count, 0.01),
         "reference": np.full(count, 10.0),
-        "most": np.full(count, INF),
+        "max_shares": np.full(count, INF),
     }
     none = {"maximum": np.full(count, np.nan)}
     rates = {n: arrays.pop(n, none.get(n, np.zeros(count))) for n in Costs._fields}
@@ -82,7 +82,7 @@ def test_scaled_weights_share_the_parts_of_the_slots_taken(
 def test_an_order_asks_for_a_part_of_what_is_traded(
     rules, cap, reference, mean_dollar_volume, most
 ):
-    found = sizing.most_shares(
+    found = sizing.max_shares(
         np.array([reference]), np.array([mean_dollar_volume]), rules(max_participation=cap)
     )
     assert found.item() == most
@@ -100,12 +100,12 @@ def test_an_order_asks_for_a_part_of_what_is_traded(
     ],
 )
 def test_shares_are_the_weight_at_the_previous_close(equity, is_whole, most, expected):
-    order = slots(weight=[0.5], reference=[15.0], most=[most], is_whole=[is_whole])
+    order = slots(weight=[0.5], reference=[15.0], max_shares=[most], is_whole=[is_whole])
     assert shares(order, equity) == pytest.approx([expected])
 
 
 def test_without_a_price_nothing_is_ordered():
-    assert shares(slots(weight=[0.5], reference=[NAN], most=[0.0])) == [0.0]
+    assert shares(slots(weight=[0.5], reference=[NAN], max_shares=[0.0])) == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_the_hedge_makes_up_for_what_is_ordered(side, beta, hedge):
         side=[*side, 1, -1],
         reference=[10.0, 20.0, 200.0, 200.0],
         beta=[*beta, 0.0, 0.0],
-        most=[INF, INF, 0.0, 0.0],
+        max_shares=[INF, INF, 0.0, 0.0],
     )
     assert shares(order) == pytest.approx([50.0, 25.0, *hedge])
 
@@ -151,6 +151,6 @@ def test_positions_without_a_price_are_not_hedged():
         side=[1, 1, 1, -1],
         reference=[10.0, NAN, 200.0, 200.0],
         beta=[1.0, 1.0, 0.0, 0.0],
-        most=[INF, 0.0, 0.0, 0.0],
+        max_shares=[INF, 0.0, 0.0, 0.0],
     )
     assert shares(order) == pytest.approx([50.0, 0.0, 0.0, 2.5])

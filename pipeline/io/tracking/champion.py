@@ -26,7 +26,7 @@ from pipeline.schemas import MODEL_NAME
 
 log = logging.getLogger("pipeline.tracking")
 
-KEPT_MOVES = 20
+MAX_RECORDED_MOVES = 20
 TAG_CHARACTERS = 4800
 """A tag's value may hold 5,000."""
 
@@ -198,7 +198,7 @@ def _settle() -> list[Move]:
 
 def _as_text(moves: Sequence[Move]) -> str:
     """The newest moves, as many as a tag can hold."""
-    kept = [asdict(move) for move in moves[-KEPT_MOVES:]]
+    kept = [asdict(move) for move in moves[-MAX_RECORDED_MOVES:]]
     while len(text := json.dumps(kept)) > TAG_CHARACTERS:
         kept = kept[1:]
     return text

@@ -14,7 +14,7 @@ PATIENCE = 20
 """Trees without a smaller squared error after which boosting stops."""
 
 
-def trees_found(estimator: Any, fold: Fold) -> dict[str, int]:
+def best_trees(estimator: Any, fold: Fold) -> dict[str, int]:
     """Number of trees with the smallest error on the fold's inner stopping rows, by parameter.
 
     Found by a copy of the estimator, fitted on the inner part only. Empty where the fold asks

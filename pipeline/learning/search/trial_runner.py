@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline.learning.learner import Learner
 from pipeline.learning.metrics import fold_metrics, mean_and_std
-from pipeline.learning.search.early_stopping import trees_found
+from pipeline.learning.search.early_stopping import best_trees
 from pipeline.learning.search.folds import Fold, joined, joined_sessions
 from pipeline.learning.search.objectives import Objective, StrategyReturns
 from pipeline.learning.search.trials import Trial
@@ -123,7 +123,7 @@ class TrialRunner:
         """One fit on a fold's training part, scored on its validation part."""
         began = self.clock()
         estimator = self.learner.unfitted(params, seed=self.seed)
-        found = trees_found(estimator, fold)
+        found = best_trees(estimator, fold)
         own = self.learner.newest(fold.train_ages)
         estimator.set_params(**found).fit(fold.train_x[own], fold.train_y[own])
         values = estimator.predict(fold.validation_x) * fold.unit

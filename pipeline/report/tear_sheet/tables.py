@@ -23,7 +23,7 @@ from pipeline.report.numbers import (
 
 GOOD_RGB, BAD_RGB = "0,114,178", "230,159,0"
 """Blue and orange, pale behind dark text."""
-MOST_OPAQUE = 0.55
+MAX_OPACITY = 0.55
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def shaded(value: float, text: str, largest: float) -> Cell:
     """A number on a colour as strong as its size."""
     if not (math.isfinite(value) and largest > 0.0):
         return Cell(text)
-    opacity = MOST_OPAQUE * min(abs(value) / largest, 1.0)
+    opacity = MAX_OPACITY * min(abs(value) / largest, 1.0)
     return Cell(text, color=f"rgba({GOOD_RGB if value > 0 else BAD_RGB},{opacity:.2f})")
 
 

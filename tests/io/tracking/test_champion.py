@@ -193,7 +193,7 @@ def test_long_reasons_do_not_break_a_move() -> None:
         move(1 + number % 2, reason="\u00e9" * 300)
     moves = champion.history()
     assert moves[-1].version == 2
-    assert 3 <= len(moves) <= champion.KEPT_MOVES
+    assert 3 <= len(moves) <= champion.MAX_RECORDED_MOVES
 
 
 def made(*steps: tuple[int | None, str]) -> list[Move]:

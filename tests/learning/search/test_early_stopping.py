@@ -7,7 +7,7 @@ import optuna
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor
 
-from pipeline.learning.search.early_stopping import trees_found
+from pipeline.learning.search.early_stopping import best_trees
 from pipeline.learning.search.folds import Fold, prepared_folds
 from pipeline.learning.search.search import search
 from tests.learning import made
@@ -38,7 +38,7 @@ def test_the_number_of_trees_has_the_least_error_on_the_stopping_rows(folds, lea
     (fold, _), estimator = folds, learner.unfitted()
     earlier, later = fold.inner
 
-    found = trees_found(estimator, fold)
+    found = best_trees(estimator, fold)
 
     def error(trees: int) -> float:
         own = learner.unfitted({name: trees}).fit(fold.train_x[earlier], fold.train_y[earlier])
@@ -55,12 +55,12 @@ def test_validated_rows_decide_nothing(folds, learner, name):
     fold = folds[0]
     spoilt = replace(fold, validation_x=fold.validation_x * 9, returns=fold.returns * -9)
 
-    assert trees_found(learner.unfitted(), spoilt) == trees_found(learner.unfitted(), fold)
+    assert best_trees(learner.unfitted(), spoilt) == best_trees(learner.unfitted(), fold)
 
 
 def test_other_learners_and_folds_without_a_stopping_part_are_left_alone(folds):
-    assert trees_found(GradientBoostingRegressor(), folds[0]) == {}
-    assert trees_found(LIGHT.unfitted(), replace(folds[0], inner=None)) == {}
+    assert best_trees(GradientBoostingRegressor(), folds[0]) == {}
+    assert best_trees(LIGHT.unfitted(), replace(folds[0], inner=None)) == {}
 
 
 @pytest.mark.parametrize("pruner", [None, "median"])
@@ -75,7 +75,7 @@ def test_what_was_found_is_recorded_fitted_and_replayed(folds, pruner):
     best = search(study, LIGHT, folds, on_trial=trials.append, **options)
     repeated = search(study, LIGHT, folds, on_trial=again.append, **options)
 
-    per_fold = [trees_found(LIGHT.unfitted(best.params | {"n_estimators": 200}), f) for f in folds]
+    per_fold = [best_trees(LIGHT.unfitted(best.params | {"n_estimators": 200}), f) for f in folds]
     trees = [own["n_estimators"] for own in per_fold]
     assert best.params["n_estimators"] == best.found["n_estimators"] == round(np.median(trees))
     assert [t.params for t in again] == [t.params for t in trials]
