@@ -1,4 +1,4 @@
-"""Writes notebooks/features.md, the page of all features, from their definitions."""
+"""Writes docs/features.md, the page of all features, from their definitions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "notebooks" / "features.md"
+PAGE = ROOT / "docs" / "features.md"
 HEADER = """# Features
 
 Made by `python .ci/feature_catalogue.py` from the definitions in `pipeline/market/features_*.py`;
@@ -29,12 +29,15 @@ def page() -> str:
     """The whole page."""
     from pipeline.market.features import FEATURE_SETS, catalogue, warm_up
 
+    week = 5
+
     parts = [HEADER]
     for name, features in FEATURE_SETS.items():
-        needed = warm_up(features, _min_history(name))
+        needed = warm_up(features, _min_history(name), week)
         parts.append(
             f"\n## {name}\n\n{len(features)} features; "
-            f"{needed} sessions are loaded before the first one asked for.\n\n"
+            f"{needed} sessions are loaded before the first one asked for "
+            "(where every day is traded, look-backs on weekdays count seven a week).\n\n"
         )
         table = catalogue(features)
         parts.append("| " + " | ".join(column.replace("_", " ") for column in table) + " |\n")

@@ -1,7 +1,8 @@
-"""Pictures of the MLflow UI for the README: run page, compare view, registry page and a sweep.
+"""Pictures of the MLflow UI for README and docs: leaderboard, run, compare view, model and trials.
 
 Starts the project's own UI on a free port and photographs it with headless Chromium
-(Debian: ``apt-get install chromium``). Needs two finished retrains and a swept backtest.
+(Debian: ``apt-get install chromium``). Needs finished retrains; with three of them the compare view
+shows three, and with a swept backtest its settings are compared.
 
     python .ci/screenshots.py [folder]
 """
@@ -41,19 +42,22 @@ def main(folder: Path) -> None:
         ["0"],
         "attributes.status = 'FINISHED' and tags.stage = 'retrain'",
         order_by=["attributes.start_time DESC"],
-        max_results=2,
+        max_results=3,
     )
     ids = [run.info.run_id for run in runs]
     quoted = urllib.parse.quote(json.dumps(ids))
-    swept = _settings_of_newest_sweep(client)
+    name = client.search_registered_models()[0].name
+    views = "/#/experiments/0/runs?workflowType=machine_learning&viewStateShareKey="
     pages = {
-        "runs": "/#/experiments/0/runs?viewStateShareKey=retrains",
+        "runs": f"{views}retrains",
+        "trials": f"{views}trials",
         "run": f"/#/experiments/0/runs/{ids[-1]}",
         "tear_sheet_in_ui": f"/#/experiments/0/runs/{ids[-1]}/artifacts/tear_sheet.html",
         "compare": f"/#/compare-runs?runs={quoted}&experiments=%5B%220%22%5D",
-        "registry": "/#/models/intraday_return",
-        "sweep": f"/#/compare-runs?runs={swept}&experiments=%5B%220%22%5D",
+        "registry": f"/#/models/{name}",
     }
+    if swept := _settings_of_newest_sweep(client):
+        pages["sweep"] = f"/#/compare-runs?runs={swept}&experiments=%5B%220%22%5D"
     port = _free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "pipeline.stages.ui", f"ui.port={port}"],
@@ -72,16 +76,21 @@ def main(folder: Path) -> None:
 
 
 def _settings_of_newest_sweep(client: MlflowClient) -> str:
-    """Ids of the nested runs, as an address holds them."""
+    """Ids of the nested runs, as an address holds them; empty where nothing was swept."""
     newest = client.search_runs(
         ["0"], "metrics.`sweep/settings` > 1", order_by=["attributes.start_time DESC"]
-    )[0]
-    where = f"tags.mlflow.parentRunId = '{newest.info.run_id}'"
+    )
+    if not newest:
+        return ""
+    where = f"tags.mlflow.parentRunId = '{newest[0].info.run_id}'"
     return urllib.parse.quote(json.dumps([r.info.run_id for r in client.search_runs(["0"], where)]))
 
 
 def photograph(address: str, picture: Path) -> None:
-    """One page at 1800 x 1300, after its scripts had 20 virtual seconds."""
+    """One page at 1280 x 1000, after its scripts had 20 virtual seconds.
+
+    The window is wider by the assistant's panel, which MLflow opens by itself at the right.
+    """
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("no Chromium found: apt-get install chromium")
@@ -90,7 +99,7 @@ def photograph(address: str, picture: Path) -> None:
             [
                 chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                f"--user-data-dir={profile}", "--window-size=1800,1300", "--hide-scrollbars",
+                f"--user-data-dir={profile}", "--window-size=1722,1000", "--hide-scrollbars",
                 "--virtual-time-budget=20000", f"--screenshot={picture}", address,
             ],
             check=True, capture_output=True, timeout=WAIT_SECONDS,
@@ -100,11 +109,11 @@ def photograph(address: str, picture: Path) -> None:
 
 
 def crop(picture: Path) -> None:
-    """Leave out the assistant's panel at the right, which MLflow opens by itself."""
+    """Leave out the assistant's panel."""
     from PIL import Image
 
     with Image.open(picture) as whole:
-        part = whole.crop((0, 0, 1335, whole.height))
+        part = whole.crop((0, 0, 1280, whole.height))
     part.save(picture, optimize=True)
 
 
@@ -126,6 +135,6 @@ def _wait_until_up(address: str) -> None:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "notebooks" / "pictures")
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "docs" / "pictures")
     target.mkdir(parents=True, exist_ok=True)
     main(target)

@@ -17,6 +17,11 @@ RENAMED: Mapping[str, str] = {
 }
 """Key as it was -> key as it is. Only the last part of a key changes."""
 
+BOTH: Mapping[str, tuple[str, ...]] = {
+    "strategy.slippage_bps": ("strategy.open_bps", "strategy.close_bps"),
+}
+"""Key as it was -> the keys that share its value now. A logged configuration may hold either."""
+
 OVERRIDE = re.compile(r"(?P<sign>\+\+|\+|~|)(?P<key>[\w.]+)(?P<value>=.*|)", re.DOTALL)
 
 
@@ -25,8 +30,10 @@ def renamed_overrides(words: Iterable[str]) -> list[str]:
 
     >>> renamed_overrides(["-m", "model.least_slope=0.1,0.2", "model.target={against: [beta_63]}"])
     ['-m', 'model.min_slope=0.1,0.2', 'model.target={neutralise: [beta_63]}']
+    >>> renamed_overrides(["strategy.slippage_bps=2"])
+    ['strategy.open_bps=2', 'strategy.close_bps=2']
     """
-    return [_renamed_override(word) for word in words]
+    return [renamed for word in words for renamed in _of_each(_renamed_override(word))]
 
 
 def renamed_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,6 +56,14 @@ def _renamed_override(word: str) -> str:
         if former.startswith(f"{key}."):
             value = _renamed_in_value(value, former.removeprefix(f"{key}."), _last(current))
     return f"{sign}{RENAMED.get(key, key)}{value}"
+
+
+def _of_each(word: str) -> list[str]:
+    """The word once for each key that its key stands for."""
+    match = OVERRIDE.fullmatch(word)
+    if match is None or match["key"] not in BOTH:
+        return [word]
+    return [f"{match['sign']}{key}{match['value']}" for key in BOTH[match["key"]]]
 
 
 def _renamed_in_value(value: str, former: str, current: str) -> str:

@@ -100,6 +100,26 @@ def given() -> tuple[str, ...]:
     return _given
 
 
+RANGES = ("date", "start_date", "end_date", "exchange")
+OF_ONE_STAGE = (
+    "promote", "signals", "morning", "status", "reproduce", "audit", "predict", "reconcile",
+    "serve", "ui", "test", "retrain", "backtest", "indicators", "hydra",
+)  # fmt: skip
+"""Sections of the configuration that one stage reads."""
+
+WITHOUT_DATA = ("ui", "test")
+
+
+def _key(word: str) -> str:
+    """Of an override, such as ``data`` of ``data=files``."""
+    return word.partition("=")[0].lstrip("+~").partition("@")[0]
+
+
+def _is_of(word: str, sections: Sequence[str]) -> bool:
+    """Whether an override is one of these keys or stands in a section of that name."""
+    return any(_key(word) == name or _key(word).startswith(f"{name}.") for name in sections)
+
+
 @dataclass(frozen=True, init=False)
 class Command:
     """A stage to run, with what to run it with; ``str()`` is a line for a POSIX shell.
@@ -140,6 +160,26 @@ class Command:
     def __str__(self) -> str:
         return self.render(_current)
 
+    def with_given(self) -> Command:
+        """The same on the data and by the recipe of this process: with the overrides it was given.
+
+        Left out are those that the command has its own words for, ranges of sessions, and the
+        sections of other stages.
+
+        >>> use_overrides(["data=files", "data.path=px", "date=2024-07-01", "signals.bankroll=1"])
+        >>> Command("promote", "promote.version=3").with_given().overrides
+        ('promote.version=3', 'data=files', 'data.path=px')
+        >>> Command("retrain", "data=sample").with_given().overrides
+        ('data=sample',)
+        >>> use_overrides([])
+        """
+        if self.stage in WITHOUT_DATA:
+            return self
+        named = [_key(word) for word in self.overrides]
+        others = [*RANGES, *(section for section in OF_ONE_STAGE if section != self.stage)]
+        kept = [word for word in _given if not _is_of(word, [*named, *others])]
+        return Command(self.stage, *self.overrides, *kept, **dict(self.named))
+
     def render(self, form: Form) -> str:
         """The command in a form of one's choice."""
         named = [f"{name}={value}" for name, value in self.named]
@@ -173,9 +213,9 @@ def override(key: str, value: object) -> str:
     if not isinstance(value, str | Path) or _stands_bare(text):
         return f"{key}={text}"
     quote = '"' if "'" in text else "'"
-    # A backslash is itself, but before a quote or the end; ${ would be an interpolation.
+    # A backslash is itself, but before a quote, the end or ${, which is an interpolation.
     inner = re.sub(rf"(\\*)({quote}|$)", lambda m: m[1] * 2 + (f"\\{quote}" if m[2] else ""), text)
-    inner = inner.replace("${", "\\${")
+    inner = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + "\\${", inner)
     return f"{key}={quote}{inner}{quote}"
 
 

@@ -1,7 +1,4 @@
-"""Names that the outside reads: metrics, tags and artifacts of runs, tags of model versions.
-
-They are promises to people, notebooks and views: a name changed here is lost in every older run.
-"""
+"""Names of metrics, tags and artifacts: promises; one changed here is lost in every older run."""
 
 from __future__ import annotations
 
@@ -43,6 +40,8 @@ class Tags:
     MODEL_DIGEST: Final = "model_digest"
     """Fingerprint of the model a run logged, equal for models equal to the last bit."""
     FILES_DIGEST: Final = "model_files"
+    FILES: Final = "files."
+    """Start of the tags with the digests of a run's files, by which they are checked."""
     PREDICTIONS: Final = "predictions"
     """Digest of a retrain's out-of-sample predictions: the same twice is one look."""
     LOOK_STRATEGY: Final = "look.strategy"
@@ -51,7 +50,7 @@ class Tags:
     LOOK_FIRST: Final = "look.first"
     LOOK_LAST: Final = "look.last"
     LOOK_WITNESSES: Final = "look.witnesses"
-    """Some cells of the data with their values, by which the same data is known again."""
+    """Some cells of the data, by which the same data is known again."""
     LEARNED_DIGEST: Final = "learned_digest"
     """Of the rows that a version was fitted on."""
     RULES: Final = "rules"
@@ -197,6 +196,7 @@ class Metrics:
     AUDIT_PASSED: Final = "audit/passed"
     """Left by an audit on the run whose evidence the gates look at."""
     AUDIT_LEAKS: Final = "audit/leaks"
+    AUDIT_SEED: Final = "audit/seed"
     AUDIT_VALUES_CHECKED: Final = "audit/values_checked"
     VERSION_AGE: Final = "version/age_sessions"
     VERSION_AGREEMENT: Final = "version/data_agreement"
@@ -227,6 +227,11 @@ class Metrics:
     SIGNAL_ORDERS: Final = "signals/orders"
     SIGNAL_SYMBOLS: Final = "signals/symbols"
     SIGNAL_STALE_SYMBOLS: Final = "signals/stale_symbols"
+    MORNING_ORDERS: Final = "morning/orders"
+    MORNING_QUOTED: Final = "morning/quoted"
+    MORNING_SECONDS: Final = "morning/seconds"
+    DOUBT_BAD_OPENS: Final = "doubt/bad_opens_"
+    DOUBT_LARGEST_ERROR: Final = "doubt/largest_error_bps"
     SIGNAL_BEST_FORECAST_BPS: Final = "signals/best_forecast_bps"
     REPRODUCE_EQUAL: Final = "reproduce/equal"
     REPRODUCE_METRICS: Final = "reproduce/metrics"
@@ -267,6 +272,9 @@ class Tables:
     TRIALS: Final = "trials"
     LEDGER: Final = "ledger"
     SIGNALS: Final = "signals"
+    WATCH_LIST: Final = "watch_list"
+    MORNING_ORDERS: Final = "orders"
+    LEFT_OUT: Final = "left_out"
     STALE_SYMBOLS: Final = "stale_symbols"
     CONTRIBUTIONS: Final = "contributions"
     """Parts of each order's forecast by feature; a row adds up to it."""

@@ -57,6 +57,8 @@ class PipelineError(Exception):
 
     exit_code = 2
     verdict = "fault"
+    keeps_overrides = True
+    """Whether the next command is on the data that this one was given."""
 
     def __init__(self, who: str, found: str, needed: str, next: Next = "") -> None:
         self.who = who
@@ -69,6 +71,8 @@ class PipelineError(Exception):
     def next_command(self) -> str:
         """The line to paste, in the form this process was started in."""
         steps = [self.next] if isinstance(self.next, str | Command) else self.next
+        if self.keeps_overrides:
+            steps = [each.with_given() if isinstance(each, Command) else each for each in steps]
         return " && ".join(map(str, steps))
 
     def __str__(self) -> str:
@@ -89,6 +93,7 @@ class InvalidSettings(PipelineError):
 
     exit_code = 1
     verdict = "invalid settings"
+    keeps_overrides = False
 
     def __init__(
         self,

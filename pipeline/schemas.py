@@ -26,10 +26,17 @@ SECTOR = "sector"
 STATIC = ("exchange", SECTOR)
 """Attributes of a symbol as of the day its table was made, used for all sessions alike."""
 
+INDICATED = "indicated_"
+"""Start of the columns that rise with a symbol's own indicated open: no forecast may rise with
+one of them."""
+
 UNIVERSE_INDEX = "UNIVERSE"
 """Name of the equal-weight mean of the universe where no index is given."""
 
 MODEL_NAME = "intraday_return"
+PROJECT_NAME = "daytrade"
+"""In MLproject, and of the experiment by default."""
+
 SESSIONS_A_YEAR = 252
 
 Panel = Mapping[str, pd.DataFrame]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
+from pipeline import opens
 from pipeline.commands import Command
 from pipeline.config import build
 from pipeline.config.settings import Settings
@@ -18,21 +20,20 @@ from pipeline.contract import Tags
 from pipeline.errors import NotReady
 from pipeline.io import calendar
 from pipeline.io.sources.protocol import Provider
+from pipeline.io.sources.universe import Universe, is_member
 from pipeline.io.store.coverage import require_current, stale_results
-from pipeline.io.store.market_index import MarketIndex, market_index
+from pipeline.io.store.market_index import MarketIndex, bars_of_index, market_index
 from pipeline.io.store.snapshots import SnapshotStore, release_unused_memory
 from pipeline.io.store.store import Store
-from pipeline.recipe.feature_set import (
-    FeatureSet,
-    indicators_made_by,
-    labels_made_by,
-    regimes_made_by,
-)
+from pipeline.recipe.feature_set import FeatureSet, made_by_now
 from pipeline.schemas import BarPanel
 from pipeline.selection import Selection, sessions_before, with_following
 
+Alter = Callable[[BarPanel], BarPanel]  # what an audit does to bars as they are read
+
 if TYPE_CHECKING:
     from pipeline.learning.dataset import Dataset
+    from pipeline.market.indication import Evening
     from pipeline.trading.market import Market
     from pipeline.trading.rules import Rules
 
@@ -46,8 +47,7 @@ class Workspace:
     store
         Facts and narrow results of the data source.
     open_source
-        Opens where bars come from: of the user's files or a list of symbols, which a stage that
-        reads the store alone can do without.
+        Opens where bars come from, which a stage that reads the store alone can do without.
     is_live
         Whether it goes on, so that its newest session is the exchange's.
     data_source
@@ -58,6 +58,8 @@ class Workspace:
         ``data.market_index``; None: found by a rule, see ``index``.
     universe, members
         Name of the universe, and its symbols; None: every symbol of the store.
+    dated
+        The universe where it tells since and until when a symbol is a member; else None.
     features
         The chosen set, its rows and hashes.
     selection
@@ -72,6 +74,7 @@ class Workspace:
     configured_index: str | None
     universe: str
     members: tuple[str, ...] | None
+    dated: Universe | None = None
     features: FeatureSet
     snapshot_root: Path
     selection: Selection
@@ -87,6 +90,7 @@ class Workspace:
             There is no store and `create` is false.
         """
         chosen = settings.store
+        universe = build.universe(settings)
         store = Store.open(chosen.path, create=create, lock_timeout=chosen.lock_timeout_seconds)
         try:
             yield cls(
@@ -97,7 +101,8 @@ class Workspace:
                 exchange_calendar=settings.data.exchange_calendar,
                 configured_index=settings.data.market_index,
                 universe=settings.universe.name,
-                members=build.members(settings),
+                members=None if universe is None else universe.symbols,
+                dated=universe if universe is not None and universe.is_dated else None,
                 features=build.feature_set(settings),
                 snapshot_root=chosen.snapshot_root,
                 selection=build.selection(settings),
@@ -142,7 +147,8 @@ class Workspace:
     def snapshot_store(self) -> SnapshotStore:
         """The snapshots of the chosen feature set."""
         chosen = self.features
-        return SnapshotStore(self.snapshot_root, self.data_source, chosen.name, chosen.version)
+        version = chosen.version + (f"-{self.dated.digest}" if self.dated else "")
+        return SnapshotStore(self.snapshot_root, self.data_source, chosen.name, version)
 
     def require_bars(self, who: str) -> pd.DatetimeIndex:
         """Sessions with bars.
@@ -196,7 +202,7 @@ class Workspace:
         return self.store.label_ready_sessions().intersection(with_history).intersection(built)
 
     def require_current(
-        self, who: str, sessions: pd.DatetimeIndex, *, labels: bool = False
+        self, who: str, sessions: pd.DatetimeIndex, *, labels: bool = False, features: bool = True
     ) -> None:
         """Refuse to work from results of other bars than the store holds now.
 
@@ -206,22 +212,19 @@ class Workspace:
             Those whose results are to be used, ascending; the last one may have no bar yet.
         labels
             Whether their labels are used as well.
+        features
+            Whether their snapshots are used.
 
         Raises
         ------
         NotReady
             Naming each stale result, and the commands that make them again.
         """
-        limits, index = self.features.limits, self.index.symbol
-        made_by = {"indicators": indicators_made_by(), "regimes": regimes_made_by(limits, index)}
-        made_by |= {"labels": labels_made_by()} if labels else {}
+        made_by = made_by_now(self.features.limits, self.index.symbol, labels=labels)
         stale = stale_results(
-            self.store,
-            self.snapshot_store,
-            sessions,
-            made_by=made_by,
-            look_back=self.features.warm_up,
-        )
+            self.store, self.snapshot_store if features else None, sessions,
+            made_by=made_by, look_back=self.features.warm_up,
+        )  # fmt: skip
         require_current(who, stale)
 
     def snapshots(self, sessions: pd.DatetimeIndex, columns: Sequence[str]) -> pd.DataFrame:
@@ -232,16 +235,24 @@ class Workspace:
         NotReady
             There are none.
         """
-        rows = self.snapshot_store.read(sessions, self.members, columns)
+        rows = self.member_rows(sessions, columns)
         if rows.empty:
             needed = self.features.rows.min_history
             raise NotReady(
                 "retrain",
                 f"no snapshots between {sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}",
-                f"sessions with {needed} sessions of history before them",
-                Command("features"),
-            )
+                f"sessions with {needed} sessions of history before them", Command("features"),
+            )  # fmt: skip
         return rows
+
+    def member_rows(
+        self, sessions: pd.DatetimeIndex, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Snapshots of these sessions whose symbol is a member of the universe then."""
+        rows = self.snapshot_store.read(sessions, self.members, columns)
+        if self.dated is None or rows.empty:
+            return rows
+        return rows[is_member(self.dated, cast(pd.MultiIndex, rows.index))]
 
     def dataset(self, sessions: pd.DatetimeIndex, columns: Sequence[str]) -> Dataset:
         """Snapshots of these sessions joined to their labels."""
@@ -253,37 +264,32 @@ class Workspace:
         release_unused_memory()
         return joined
 
-    def market(self, sessions: pd.DatetimeIndex, rules: Rules) -> Market:
-        """What trading these sessions needs; a session after all bars has no open or close."""
+    def market(self, sessions: pd.DatetimeIndex, rules: Rules, alter: Alter = copy) -> Market:
+        """What trading these sessions needs (no open or close after all bars), of altered bars."""
         from pipeline.trading import estimates
+        from pipeline.trading.benchmarks import REAL_WINDOW
         from pipeline.trading.market import Market
 
-        before = estimates.LOOK_BACK + SPARE_SESSIONS
+        before = estimates.LOOK_BACK + estimates.SPARE_SESSIONS
         listed = self.store.sessions().union(sessions)
         start = sessions_before(listed, sessions[0], before)
-        bars = self.store.bar_panel(start=start, end=sessions[-1])
+        bars = alter(self.store.bar_panel(start, sessions[-1]))
+        symbol = rules.hedge_symbol if rules.is_hedged else None
+        hedge = bars_of_index(self.store, symbol, sessions, REAL_WINDOW + before + 1)
         return Market.of_bars(
-            bars.loc(bars.sessions.union(sessions)),
-            sessions,
+            bars.loc(bars.sessions.union(sessions)), sessions,
             self.regimes()["regime"].reindex(sessions).fillna("UNKNOWN"),
-            self.store.symbols("stock")["sector"],
-            sessions_before(listed, sessions[0], 1),
-            index=self._hedge_index(sessions, rules, before),
-            is_hedged=rules.is_hedged,
-        )
+            self.store.symbols("stock")["sector"], sessions_before(listed, sessions[0], 1),
+            index=None if hedge is None else alter(hedge), is_hedged=rules.is_hedged,
+        )  # fmt: skip
 
-    def _hedge_index(
-        self, sessions: pd.DatetimeIndex, rules: Rules, before: int
-    ) -> BarPanel | None:
-        """Bars of the index that the hedge trades; None where the store lacks it."""
-        from pipeline.trading.benchmarks import REAL_WINDOW
+    def evening(self, sessions: pd.DatetimeIndex) -> Evening:
+        """What gaps of these sessions are measured by, as of the close before each."""
+        return opens.evening_before(self.store, self.index.symbol, self.members, sessions)
 
-        symbol = rules.hedge_symbol
-        listed = self.store.symbols("index").index
-        if symbol is None or not rules.is_hedged or symbol not in listed:
-            return None
-        start = sessions_before(self.store.sessions("index"), sessions[0], REAL_WINDOW + before + 1)
-        return self.store.bar_panel(start, sessions[-1], [symbol], "index")
+    def printed_opens(self, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+        """Printed opens that may be traded on; NaN where there is none, or a bad one."""
+        return opens.printed_opens(self.store, self.members, sessions)
 
     def index_bars(self, sessions: pd.DatetimeIndex, before: int) -> BarPanel | None:
         """Bars of the market's index from so many sessions before; None where it is the mean."""
@@ -291,7 +297,3 @@ class Workspace:
             return None
         start = sessions_before(self.store.sessions("index"), sessions[0], before)
         return self.store.bar_panel(start, sessions[-1], [self.index.symbol], kind="index")
-
-
-SPARE_SESSIONS = 16
-"""Sessions of bars loaded beyond the look-back: room for some that a symbol lacks."""

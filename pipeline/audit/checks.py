@@ -27,6 +27,16 @@ VERDICTS = {Answer.PASS: "passed", Answer.FAIL: "failed", Answer.UNKNOWN: str(An
 """An answer as the tag ``audit`` of a run and of a version states it."""
 
 
+NOT_LOOKED_AT = "not looked at"
+UNSEEN: Mapping[str, str] = {
+    "universe": "symbols that are listed because they survived, or were chosen with hindsight: the "
+    "store has no others; the gate `timing` takes what such a choice teaches",
+    "prices": "history adjusted with later splits and dividends, or restated by its source",
+    "attributes": "a table of sectors that knows less of later returns than `attributes` shows",
+}
+"""What no audit can see, by kind; a table of an audit says so."""
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """What one check compared and what it found.
@@ -155,13 +165,17 @@ def metrics(results: Results) -> dict[str, float]:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """One line a check, and one for every leak listed; all cells are text."""
+    """One line a check, one for every leak listed, and what no audit sees; all cells are text."""
     lines = []
     for name, result in results.items():
         head = {"check": name, "answer": str(result.answer), "explanation": result.summary}
         counts = {"values": str(result.checked), "leaks": str(result.leaks)}
         lines.append(pd.DataFrame([head | counts]))
         lines.append(result.listed.assign(check=name, answer=str(result.answer)))
+    lines += [
+        pd.DataFrame([{"check": name, "answer": NOT_LOOKED_AT, "explanation": words}])
+        for name, words in UNSEEN.items()
+    ]
     columns = ["check", "answer", "values", "leaks", *LEAK_COLUMNS, "explanation"]
     return pd.concat(lines)[columns].fillna("")
 

@@ -12,6 +12,7 @@ import pandas as pd
 from pipeline.market.definitions import Feature
 from pipeline.market.features import FeatureInputs, market_closes, snapshots
 from pipeline.market.indicators import indicators
+from pipeline.market.membership import among
 from pipeline.market.regimes import moves_of, regimes
 from pipeline.schemas import ROW, SESSION, SYMBOL, BarPanel, Panel
 
@@ -28,12 +29,15 @@ class History:
         Index symbol; columns exchange and sector.
     short_sessions
         Sessions that close early, by the exchange's calendar.
+    members
+        Of the universe, bool, sessions x symbols; None: all symbols, always.
     """
 
     bars: BarPanel
     index_bars: BarPanel
     symbols: pd.DataFrame
     short_sessions: pd.DatetimeIndex | None = None
+    members: pd.DataFrame | None = None
 
     def before(self, session: pd.Timestamp) -> History:
         """Nothing of the session or later, and no symbol that had no bar until then."""
@@ -60,7 +64,9 @@ class History:
         bars = self.bars.loc(slice(None), order)
         for frame in (bars.open, bars.high, bars.low, bars.close, bars.volume):
             frame.columns = frame.columns.map(names).rename(SYMBOL)
-        return replace(self, bars=bars, symbols=self.symbols.reindex(order).rename(index=names))
+        symbols = self.symbols.reindex(order).rename(index=names)
+        members = None if self.members is None else self.members.rename(columns=names)
+        return replace(self, bars=bars, symbols=symbols, members=members)
 
 
 Calculation = Callable[[History, pd.Timestamp], pd.DataFrame]
@@ -102,6 +108,9 @@ class Recomputation:
         calendar = history.bars.sessions.union(pd.DatetimeIndex([session]))
         newest = calendar[-1:]
         inputs = self.inputs(history, calendar)
+        if history.members is not None:
+            now = history.members.loc[session].to_numpy()
+            inputs = among(inputs, history.members.columns[now])
         return snapshots(
             self.features, inputs, newest, next_session=newest[0], **self.selection
         ).rows

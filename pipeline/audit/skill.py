@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.audit.alterations import permuted, shifted, with_other_symbols
-from pipeline.audit.checks import NO_ROW, Check, CheckResult, combine, leaks_at
+from pipeline.audit.checks import NO_ROW, Check, CheckResult, leaks_at
+from pipeline.audit.single import Bounds, attributes, single_features, skill, told
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.windows import Step
@@ -31,25 +32,8 @@ FORECAST = "forecast"
 NULL_BAND = 4.0
 """Standard deviations of the null band; chance leaves it in one of 16,000 audits."""
 
-EXCLUDED = 1.645
-"""Standard errors beyond a mean above which others are excluded: one-sided, 95 %."""
-
 REVERSED_T = -4.0
 """t of honest minus reversed ICs below which training on the future helps."""
-
-OVER_TIME_IC = 0.5
-"""Bound of a column that is equal for all symbols: it has one pair a session, not hundreds."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """From where on a mean rank IC over sessions, and its Newey-West t, are too good to be true."""
-
-    ic: float
-    t: float
-
-    def __str__(self) -> str:
-        return f"mean at most {self.ic:g}, or t at most {self.t:g}"
 
 
 @dataclass(frozen=True)
@@ -69,52 +53,20 @@ class AuditedRecipe:
     seed: int
 
     @cached_property
+    def original(self) -> pd.Series:
+        """Forecasts of the holdout from the unaltered dataset."""
+        data, windows = self.dataset, self.windows
+        return self.forecast(data.at(windows.development), data.at(windows.predicted))
+
+    @cached_property
     def original_ics(self) -> pd.Series:
         """Rank ICs of the unaltered dataset."""
-        return self.ics(self.dataset)
+        return rank_ic(self.dataset.at(self.windows.predicted).returns, self.original)
 
     def ics(self, dataset: Dataset) -> pd.Series:
         """Rank IC of each session of the holdout, forecast from development."""
         train, test = dataset.at(self.windows.development), dataset.at(self.windows.predicted)
         return rank_ic(test.returns, self.forecast(train, test))
-
-
-@dataclass(frozen=True)
-class Skill:
-    """Mean rank IC, its t-statistic and the number of sessions.
-
-    Attributes
-    ----------
-    too_good
-        Both bounds are exceeded.
-    modest
-        A mean at the bound is excluded.
-    """
-
-    mean: float
-    t: float
-    sessions: int
-    too_good: bool
-    modest: bool
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.3f} (t {self.t:.1f}, {self.sessions} sessions)"
-
-
-def skill(ics: pd.Series, bounds: Bounds, *, either_sign: bool = False) -> Skill:
-    """Mean over the sessions that have an IC, compared to the bounds."""
-    known = ics.dropna()
-    mean = float(known.mean())
-    constant = len(known) > 2 and np.ptp(known.to_numpy()) == 0
-    t = float(np.copysign(np.inf, mean)) if constant else newey_west_t(known)
-    size = abs(mean) if either_sign else mean
-    return Skill(
-        mean=mean,
-        t=t,
-        sessions=len(known),
-        too_good=bool(size > bounds.ic and abs(t) > bounds.t),
-        modest=bool(size + EXCLUDED * abs(mean / t) < bounds.ic),
-    )
 
 
 def skill_checks(
@@ -133,31 +85,12 @@ def skill_checks(
     """
     return {
         "single_features": lambda: single_features(everything, recipe.bounds),
+        "attributes": lambda: attributes(everything),
         "permuted_labels": lambda: permuted_labels(recipe, permutations),
         "shifted_labels": lambda: shifted_labels(recipe),
         "reversed_time": lambda: reversed_time(recipe, gap_sessions=gap_sessions),
         "shuffled_symbols": lambda: shuffled_symbols(recipe),
     }
-
-
-def single_features(dataset: Dataset, bounds: Bounds) -> CheckResult:
-    """Every number column against the label; one that is equal for all symbols, over time."""
-    skills = {name: _feature_skill(dataset, name, bounds) for name in dataset.numeric}
-    varying = {name: measured for name, measured in skills.items() if measured.sessions}
-    if not varying:
-        return CheckResult(0, sufficient=False, summary="no feature varies")
-    leaks = {name: measured for name, measured in varying.items() if measured.too_good}
-    unclear = [n for n, measured in varying.items() if not (measured.modest or n in leaks)]
-    best = max(varying, key=lambda name: abs(varying[name].t))
-    summary = f"{len(varying)} features, the clearest {best}: IC {varying[best]}"
-    summary += f"; too few sessions to clear {', '.join(unclear)}" if unclear else ""
-    listed = (leaks_at(n, NO_ROW, [f"IC {m}"], [str(bounds)]) for n, m in leaks.items())
-    return replace(
-        combine(listed, summary),
-        checked=sum(measured.sessions for measured in varying.values()),
-        sufficient=not unclear,
-        metrics={"ic": abs(varying[best].mean), "t": abs(varying[best].t)},
-    )
 
 
 def permuted_labels(recipe: AuditedRecipe, repetitions: int) -> CheckResult:
@@ -181,7 +114,10 @@ def permuted_labels(recipe: AuditedRecipe, repetitions: int) -> CheckResult:
         sessions=len(ics),
         measured=mean,
         expected=f"0 ± {band:.4f}",
-        summary=f"IC {mean:+.4f} over {repetitions} fits, null band ±{band:.4f}; real {real:+.4f}",
+        summary=(
+            f"IC {told(mean, '+.4f')} over {repetitions} fits, null band ±{band:.4f}; "
+            f"real {told(real, '+.4f')}"
+        ),
         metrics={"ic": mean, "band": band, "real_ic": real},
     )
 
@@ -230,7 +166,7 @@ def reversed_time(recipe: AuditedRecipe, *, gap_sessions: int) -> CheckResult:
         expected=str(recipe.bounds),
         summary=(
             f"IC {forward} from earlier sessions, {backward} from later ones, "
-            f"paired t {paired_t:.1f}"
+            f"paired t {told(paired_t, '.1f')}"
         ),
         metrics={"ic": backward.mean, "honest_ic": forward.mean, "paired_t": paired_t},
     )
@@ -266,22 +202,3 @@ def _result(
         return CheckResult(sessions, sufficient=bool(sufficient), summary=summary, metrics=metrics)
     result = leaks_at(FORECAST, NO_ROW, [f"IC {measured:+.4f}"], [expected])
     return replace(result, checked=sessions, summary=summary, metrics=metrics)
-
-
-def _feature_skill(dataset: Dataset, name: str, bounds: Bounds) -> Skill:
-    values = dataset.features[name].dropna()
-    across = skill(rank_ic(dataset.returns.loc[values.index], values), bounds, either_sign=True)
-    return across if across.sessions else _skill_over_time(dataset, name, bounds)
-
-
-def _skill_over_time(dataset: Dataset, name: str, bounds: Bounds) -> Skill:
-    """Rank correlation over sessions of a column with the session's mean label."""
-    sides = pd.DataFrame({"feature": dataset.features[name], "label": dataset.returns})
-    pairs = sides.groupby(level=SESSION).mean().dropna()
-    if len(pairs) < 3 or (pairs.nunique() < 2).any():
-        return Skill(np.nan, np.nan, 0, too_good=False, modest=False)
-    r = float(pairs["feature"].corr(pairs["label"], method="spearman"))
-    error = float(np.sqrt(max(1 - r * r, 1e-12) / (len(pairs) - 2)))
-    too_good = abs(r) > OVER_TIME_IC and abs(r) / error > bounds.t
-    modest = abs(r) + EXCLUDED * error < OVER_TIME_IC
-    return Skill(r, r / error, len(pairs), too_good, modest)

@@ -25,11 +25,15 @@ from pipeline.audit.recomputation import (
     recompute,
 )
 from pipeline.market.definitions import Feature
-from pipeline.market.features import known_before
+from pipeline.market.features import days_a_week, in_week, known_before, snapshots
 from pipeline.market.indicators import WARM_UP, first_values, indicators
 from pipeline.market.labels import labels
 from pipeline.market.regimes import lookback
 from pipeline.schemas import ROW, SYMBOL, UNIVERSE_INDEX, BarPanel
+
+MOST_PLACES = 0.9
+"""Part of a column's places that agree where it follows from a symbol alone: one that is wrong in
+more of them is found on any session."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,44 @@ def truncation(stored: Rows, recomputed: Rows) -> CheckResult:
     return combine(compare(stored[session], rows) for session, rows in recomputed.items())
 
 
+def every_date(
+    recomputation: Recomputation,
+    history: History,
+    dates: pd.DatetimeIndex,
+    stored: pd.DataFrame | None = None,
+) -> CheckResult:
+    """Many sessions of a few symbols: from all there is, and from history that is cut before each.
+
+    What is wrong on few sessions alone, such as one weekday, slips through a check of ten. Features
+    across symbols are here those of these few; what is stored is compared where it follows from a
+    symbol alone, so in columns that agree in most places.
+
+    Parameters
+    ----------
+    history
+        Of the few symbols.
+    stored
+        Their snapshots of these sessions, long; None: not compared.
+    """
+    inputs = recomputation.inputs(history, history.bars.sessions)
+    whole = snapshots(recomputation.features, inputs, dates, **recomputation.selection).rows
+    cut = pd.concat(recompute(recomputation.snapshots, history, dates).values())
+    parts = [compare(whole, cut)]
+    if stored is not None:
+        own = [f.name for f in recomputation.features if follows_from_one(f)]
+        rows = stored.index.intersection(cut.index)
+        old, new = stored.loc[rows, own], cut.loc[rows, own]
+        agree = ((old == new) | (old.isna() & new.isna())).mean()
+        columns = list(agree.index[agree > MOST_PLACES])
+        parts.append(compare(stored[columns], cut[columns]))
+    return combine(parts)
+
+
+def follows_from_one(feature: Feature) -> bool:
+    """Whether a feature may follow from its symbol alone: nothing of it is of the market."""
+    return feature.kind == "symbol" and not feature.ranked and feature.reads <= {"indicators"}
+
+
 def symbol_order(
     calculate: Calculation, history: History, recomputed: Rows, *, seed: int
 ) -> CheckResult:
@@ -120,16 +162,10 @@ def label_alignment(
     final
         Of the same sessions, sessions x symbols: the bar was read after its session closed.
     """
-    return combine(
-        compare(rows, _label_rows(bars, final[session], session))
-        for session, rows in stored.items()
-    )
-
-
-def _label_rows(bars: BarPanel, final: pd.DataFrame, session: pd.Timestamp) -> pd.DataFrame:
-    panel = labels(bars.loc(pd.DatetimeIndex([session])), final)
-    outcomes = pd.DataFrame({name: frame.loc[session] for name, frame in panel.items()})
-    return pd.concat({session: outcomes.dropna(how="all")}, names=ROW)
+    sessions = pd.DatetimeIndex(list(stored))
+    panel = labels(bars.loc(sessions), pd.concat(list(final.values())))
+    due = pd.DataFrame({name: frame.stack() for name, frame in panel.items()}).rename_axis(ROW)
+    return compare(pd.concat(list(stored.values())), due.dropna(how="all"))
 
 
 def startup(
@@ -158,7 +194,12 @@ def _startup_of_features(
     longest = known_before(inputs, calendar)
     numbers = [feature for feature in recomputation.features if feature.kind != "static"]
     whole = {feature.name: feature(longest)[[p - 1 for p in places]] for feature in numbers}
-    by_lookback = groupby(sorted(numbers, key=_needed), key=_needed)
+    week = days_a_week(calendar)
+
+    def needed_by(feature: Feature) -> int:
+        return max(in_week(feature.lookback, week), 1)
+
+    by_lookback = groupby(sorted(numbers, key=needed_by), key=needed_by)
     for needed, group in [(needed, list(group)) for needed, group in by_lookback]:
         for number, place in enumerate(places):
             if place <= needed:
@@ -177,10 +218,6 @@ def _feature_rows(
     """One session of features, one value a symbol or one for all, as a long frame."""
     columns = {name: np.broadcast_to(value, len(symbols)) for name, value in values.items()}
     return pd.concat({session: pd.DataFrame(columns, symbols)}, names=ROW)
-
-
-def _needed(feature: Feature) -> int:
-    return max(feature.lookback, 1)
 
 
 def _startup_of_indicators(history: History, sessions: pd.DatetimeIndex) -> Iterator[CheckResult]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline.config.sections import Named, Traded
 from pipeline.config.settings import Settings
+from pipeline.io.calendar import usual_sessions
 from pipeline.io.sources.opening import open_source
 from pipeline.io.sources.protocol import Provider
 from pipeline.io.sources.universe import Universe, of_names, read_universe, spelling
+from pipeline.market.features import days_a_week
 from pipeline.recipe.feature_set import FeatureSet
 from pipeline.recipe.windows import WindowPlan
 from pipeline.selection import Selection
+from pipeline.stats.returns import sessions_a_year
 from pipeline.trading.rules import Rules
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def feature_set(settings: Settings) -> FeatureSet:
         rows=chosen.rows,
         limits=settings.regimes.limits,
         min_window=chosen.min_window_for_session_features,
+        days_a_week=days_a_week(usual_sessions(settings.data.exchange_calendar)),
     )
 
 
@@ -44,14 +47,8 @@ def window_plan(settings: Settings) -> WindowPlan:
         evaluation=settings.evaluation,
         gap_sessions=settings.cv.gap_sessions,
         min_sessions=settings.cv.needed_sessions,
+        sessions_a_year=sessions_a_year(usual_sessions(settings.data.exchange_calendar)),
     )
-
-
-def evidence_plan(settings: Settings) -> WindowPlan:
-    """The same windows where the recipe is judged by a walk-forward."""
-    walked = settings.evaluation.changed(name="walk_forward", start=None)
-    whole = settings.retrain.window.changed(start=None, end=None)
-    return replace(window_plan(settings), evaluation=walked, window=whole)
 
 
 def recipe(settings: Settings) -> Recipe:
@@ -79,6 +76,7 @@ def recipe(settings: Settings) -> Recipe:
             "adjust_dividends": getattr(settings.data, "adjust_dividends", True),
         },
         seed=settings.seed,
+        decision=settings.decision,
     )
 
 

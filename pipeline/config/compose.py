@@ -29,6 +29,9 @@ DATA_KEY = re.compile(r"^data\.")
 settings say of which source it is."""
 
 
+UNKNOWN_KEY = "Could not override"
+"""How Hydra begins about a key that is not in the configuration."""
+
 BARE = re.compile(r"[A-Za-z0-9_./:+%@?|*\\ -]+")
 """What Hydra reads as a text without quotes."""
 
@@ -76,14 +79,18 @@ def _literal(word: str) -> str:
 
 def check(config: DictConfig) -> Settings:
     """Typed settings of a composed configuration; unknown symbols are faults like any other."""
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    content: Mapping[str, Any] = {str(key): value for key, value in plain.items()}
+    content = _plain(config)
     faults = [
         *_symbol_faults(content),
         *_sweep_faults(content),
     ]
     return Settings.from_config(content, faults)
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def diagnosed(overrides: Sequence[str], error: Exception) -> InvalidSettings:
@@ -114,12 +121,24 @@ def _fault_of(word: str, error: Exception) -> Fault:
         near = difflib.get_close_matches(asked.rpartition("/")[2], error.options, 1, cutoff=0.0)
         options = ", ".join(sorted(error.options))
         return Fault(word, f"could not find {asked!r}", f"one of {options}; nearest: {near[0]}")
+    key, sign, value = word.partition("=")
+    if str(error).startswith(UNKNOWN_KEY):
+        near = difflib.get_close_matches(key, _keys(_plain(compose([]))), 1, cutoff=0.0)
+        return Fault(word, f"there is no setting {key!r}", f"nearest: {near[0]}")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = " ".join(line for line in lines[:4] if not line.startswith("full_key"))
-    key, sign, value = word.partition("=")
     if sign and {"'", '"'} & set(value):
         return Fault(word, said, f"quotes in pairs, such as {override(key, value)}")
     return Fault(word, said)
+
+
+def _keys(content: Mapping[str, Any], above: str = "") -> list[str]:
+    """Every key with those it stands below."""
+    keys: list[str] = []
+    for name, value in content.items():
+        keys.append(f"{above}{name}")
+        keys += _keys(value, f"{above}{name}.") if isinstance(value, Mapping) else []
+    return keys
 
 
 def _symbol_faults(content: Mapping[str, Any]) -> list[Fault]:

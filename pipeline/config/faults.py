@@ -18,6 +18,8 @@ UNION_TAGS = {
     EACH_BY_NAME,
     WALK_FORWARD,
     COMBINATORIAL,
+    "evening",
+    "indicated_open",
     "sample",
     "files",
     "yfinance",

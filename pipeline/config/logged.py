@@ -10,9 +10,9 @@ import pandas as pd
 from pipeline.aliases import renamed_config
 from pipeline.config.settings import Settings
 
-OF_HERE = ("store", "compute", "tracking")
+OF_HERE = ("store", "compute", "tracking", "registry", "monitor")
 PATHS = ("path", "index_path", "symbols_path", "splits_path")
-WITH_NEW_KEYS = ("strategy", "backtest", "signals")
+WITH_NEW_KEYS = ("strategy", "backtest", "signals", "status", "audit")
 """Sections that a run may have logged before some of their keys existed: they are as here."""
 
 Content = dict[str, Any]
@@ -30,7 +30,9 @@ def logged_config(settings: Settings, logged: Mapping[str, Any]) -> Content:
     here = settings.content
     content |= {name: here[name] for name in OF_HERE}
     content["data"] |= {name: here["data"][name] for name in PATHS if name in here["data"]}
-    return content | {name: here[name] | content[name] for name in WITH_NEW_KEYS}
+    content.setdefault("decision", {"name": "evening"})
+    later = {name: value for name, value in here.items() if name not in content}  # new since
+    return later | content | {name: here[name] | content[name] for name in WITH_NEW_KEYS}
 
 
 def for_reproduction(

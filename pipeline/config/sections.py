@@ -16,8 +16,8 @@ from pipeline.learning.learner import Learner
 from pipeline.learning.search.plan import ObjectiveName
 from pipeline.learning.targets import Target
 from pipeline.paths import ProjectPath
-from pipeline.recipe.feature_set import RegimeLimits, RowSelection
-from pipeline.recipe.windows import DateRange, RetrainWindow
+from pipeline.recipe.feature_set import RowSelection
+from pipeline.recipe.windows import DateRange
 from pipeline.secrets import holds_secret
 from pipeline.trading.rules import Rules
 from pipeline.values import Count, Fraction, Positive, Value
@@ -122,6 +122,7 @@ class Backtest(DateRange):
     capacity: tuple[Positive, ...]
     capacity_impact: Positive
     capacity_participation: Fraction
+    capacity_auction_part: Fraction
     sweep: Annotated[Mapping[str, SweptValues | None], BeforeValidator(_by_dotted_key)]
 
     @property
@@ -168,96 +169,6 @@ class Tracking(Section):
                 "MLFLOW_TRACKING_URI, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
             )
         return uri
-
-
-class Indicators(Section):
-    """What the stage of indicators does."""
-
-    force: bool
-
-
-class Regimes(RegimeLimits):
-    """How regimes are told, and which of them are calculated."""
-
-    days: Count | None
-
-    @property
-    def limits(self) -> RegimeLimits:
-        """The limits alone."""
-        return RegimeLimits(**self.model_dump(exclude={"days"}))
-
-
-class Retrain(RetrainWindow):
-    """The windows of a retrain, and whether the data stages run before it."""
-
-    refresh: bool
-
-    @property
-    def window(self) -> RetrainWindow:
-        """The windows alone."""
-        return RetrainWindow(**self.model_dump(exclude={"refresh"}))
-
-
-class Promote(Section):
-    """Which version is promoted, and why."""
-
-    version: Count | None
-    force: bool
-    reason: str | None
-    history: bool
-
-    @model_validator(mode="after")
-    def _force_has_a_reason(self) -> Promote:
-        if self.force and not (self.reason or "").strip():
-            raise ValueError('promote.force=true needs promote.reason="..."')
-        return self
-
-
-class Reproduce(Section):
-    """Which retrain is done again."""
-
-    run_id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None
-    data: Literal["logged", "current"]
-
-
-class Audit(DateRange):
-    """What is audited, and what is too good to be true."""
-
-    model: Annotated[str, Field(coerce_numbers_to_str=True)] | None
-    sessions: Count
-    window_days: Count
-    holdout_days: Count
-    permutations: Count
-    max_rows: Count
-    suspicious_ic: Annotated[float, Field(gt=0, lt=1)]
-    suspicious_t: Annotated[float, Field(gt=0)]
-
-
-class Signals(Section):
-    """What a session's orders are sized by."""
-
-    bankroll: Annotated[float, Field(gt=0)]
-    max_stale_fraction: Annotated[float, Field(ge=0, lt=1)]
-    unproven_rules: Literal["refuse", "say"]
-
-
-class Status(Section):
-    """How the status is printed."""
-
-    as_json: bool = Field(alias="json")
-
-
-class Ui(Section):
-    """Where the MLflow UI listens."""
-
-    host: str
-    port: Annotated[int, Field(ge=1, le=65535)]
-
-
-class Test(Section):
-    """What pytest is called with."""
-
-    arguments: str
 
 
 class Named(Section):

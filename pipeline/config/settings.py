@@ -12,13 +12,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline.config import sections
+from pipeline.config import sections, stage_sections
 from pipeline.config.faults import faults_of, invalid
 from pipeline.config.sections import room_for_both_sides
 from pipeline.errors import Fault
 from pipeline.gates.gates import Gates
 from pipeline.learning.search.plan import SearchPlan
 from pipeline.learning.splits import AnySplitter
+from pipeline.monitor.health import Thresholds
+from pipeline.recipe.decision import Decision
 from pipeline.recipe.windows import Evaluation
 
 Day = date | None
@@ -32,10 +34,22 @@ RETRAIN_SECTIONS = (
     "model",
     "hpo",
     "evaluation",
+    "decision",
     "strategy",
     "backtest",
     "retrain",
 )
+
+
+NOT_COMPARED = {
+    "model": ("learners", "objective"),
+    "features": ("list", "overwrite"),
+    "backtest": (
+        "model", "refit", "sweep", "capacity", "capacity_impact", "capacity_participation",
+    ),
+    "retrain": ("refresh",),
+}  # fmt: skip
+"""Keys that are no parameters of a retrain: other stages', or said by another key as well."""
 
 
 class Settings(sections.Named):
@@ -53,21 +67,28 @@ class Settings(sections.Named):
     hpo: SearchPlan
     evaluation: Evaluation
     compute: sections.Compute
+    decision: Decision
     strategy: sections.Strategy
     backtest: sections.Backtest
     gates: Gates
+    monitor: Thresholds
     tracking: sections.Tracking
 
-    indicators: sections.Indicators
-    regimes: sections.Regimes
-    retrain: sections.Retrain
-    promote: sections.Promote
-    reproduce: sections.Reproduce
-    audit: sections.Audit
-    signals: sections.Signals
-    status: sections.Status
-    ui: sections.Ui
-    test: sections.Test
+    indicators: stage_sections.Indicators
+    regimes: stage_sections.Regimes
+    retrain: stage_sections.Retrain
+    registry: stage_sections.Registry
+    promote: stage_sections.Promote
+    reproduce: stage_sections.Reproduce
+    audit: stage_sections.Audit
+    signals: stage_sections.Signals
+    morning: stage_sections.Morning
+    status: stage_sections.Status
+    serve: stage_sections.Serve
+    predict: stage_sections.Predict
+    reconcile: stage_sections.Reconcile
+    ui: stage_sections.Ui
+    test: stage_sections.Test
 
     @model_validator(mode="after")
     def _dates_are_in_order(self) -> Settings:
@@ -119,10 +140,12 @@ class Settings(sections.Named):
     def parameters(self) -> dict[str, Any]:
         """What a retrain's parameters are: the sections that decide it.
 
-        The learners' spaces would bury what people compare; they are in ``config.yaml``.
+        What changes no number of it, and the learners' spaces, would bury what people compare;
+        they are in ``config.yaml``.
         """
         content = self.content
-        content["model"].pop("learners")
+        for section, keys in NOT_COMPARED.items():
+            content[section] = {k: v for k, v in content[section].items() if k not in keys}
         return {name: content[name] for name in RETRAIN_SECTIONS}
 
     def whole_history(self) -> Settings:

@@ -14,11 +14,11 @@ from pipeline.config.faults import faults_of
 from pipeline.config.sections import Strategy, Traded
 from pipeline.config.settings import Settings
 from pipeline.errors import Fault
-from pipeline.trading.rules import Rules
+from pipeline.trading.rules import ONE_SLIPPAGE, Rules
 
 MAX_COMBINATIONS = 1000
 OTHER_KEYS = ("backtest.bankroll", "backtest.max_positions")
-STRATEGY_KEYS = set(Strategy.model_fields) - {"name"}
+STRATEGY_KEYS = {*Strategy.model_fields, ONE_SLIPPAGE} - {"name"}
 POSITIONS = ("strategy.max_positions", "backtest.max_positions")
 """Two names of one number, of which the second decides."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
 from pipeline.schemas import SESSION
 from pipeline.stats.inference import MIN_BLOCK_SESSIONS, paired_test
+
+Told = TypeVar("Told", pd.Series, pd.DataFrame)
 
 
 class JointSessions(NamedTuple):
@@ -47,7 +49,7 @@ def joint_sessions(
     )
 
 
-def at_sessions(predictions: pd.Series, sessions: pd.DatetimeIndex) -> pd.Series:
+def at_sessions(predictions: Told, sessions: pd.DatetimeIndex) -> Told:
     """The predictions (by session and symbol) of some sessions."""
     return predictions[predictions.index.get_level_values(SESSION).isin(sessions)]
 

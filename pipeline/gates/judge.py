@@ -17,6 +17,8 @@ from pipeline.gates.version import AS_TRAINED
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.metrics import by_group, out_of_sample_metrics, rank_ic, session_losses
 from pipeline.recipe.books import books
+from pipeline.recipe.decision import told_of, with_indication
+from pipeline.recipe.doubts import told_doubts
 from pipeline.recipe.evaluate import (
     BASELINES,
     PREDICTION,
@@ -102,6 +104,7 @@ def judge(
     """
     returns = labelled.returns
     predicted = outcome.predicted[PREDICTION]
+    market = with_indication(market, outcome.predicted)
     scored, others = predicted.loc[returns.index], outcome.predicted.loc[returns.index]
     metrics = out_of_sample_metrics(returns, scored, others[BASELINES], seed=recipe.seed)
     metrics["test/ridge_pvalue"] = worse_than_ridge(returns, scored, others["ridge"], recipe.seed)
@@ -114,20 +117,26 @@ def judge(
     metrics |= robustness(recipe.rules, recipe.bankroll, returns, predicted, market)
     count = total(looks)
     metrics |= luck(result.net_returns, count, recipe.seed)
-    metrics |= skill_metrics(result, returns, predicted, count, recipe.seed)
+    metrics |= skill_metrics(result, returns, predicted, count, recipe.seed, market.previous_close)
+    doubted, doubts = told_doubts(recipe, outcome.predicted, returns, market, result)
+    metrics |= doubted
     until = outcome.predicted[TRAINED_UNTIL]
     return Result(
         predictions=predicted,
         returns=returns,
         stored=pd.DataFrame(
-            {PREDICTION: predicted, "intraday_return": returns, TRAINED_UNTIL: until}
+            {
+                **told_of(outcome.predicted),
+                "intraday_return": returns,
+                TRAINED_UNTIL: until,
+            }
         ),
         books=result,
         market=market,
         metrics=metrics,
         answers=evaluate({**metrics, **AS_TRAINED}, gates),
         rank_ic=rank_ic(returns, scored),
-        tables=_tables(outcome, returns, scored, market.regimes),
+        tables={**_tables(outcome, returns, scored, market.regimes), **doubts},
         looks=looks,
     )
 

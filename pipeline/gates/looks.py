@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-from pydantic_core import to_jsonable_python
 
 from pipeline.gates.identity import Witness
 from pipeline.schemas import SESSION
@@ -76,7 +75,7 @@ def opening_digest(predictions: pd.Series) -> str:
 
 def strategy_digest(rules: Rules, bankroll: float) -> str:
     """12 hex digits over rules and bankroll."""
-    content = json.dumps([to_jsonable_python(rules), bankroll], sort_keys=True)
+    content = json.dumps([rules.content, bankroll], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from pipeline.trading.rules import Rules
+from pipeline.trading.rules import ONE_SLIPPAGE, Rules
 
 
 def differing_rules(rules: Rules, evidenced: Mapping[str, Any] | None) -> list[str]:
@@ -21,9 +21,17 @@ def differing_rules(rules: Rules, evidenced: Mapping[str, Any] | None) -> list[s
     """
     if evidenced is None:
         return ["its recipe recorded no rules"]
-    now = to_jsonable_python(rules)
+    now, evidenced = _with_legs(vars(rules)), _with_legs(evidenced)
     return [
         f"{name} is {now[name]}, its evidence has {value}"
         for name, value in evidenced.items()
         if name in now and now[name] != value
     ]
+
+
+def _with_legs(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """The slippage of each leg, also where one was recorded for both."""
+    plain: dict[str, Any] = to_jsonable_python(dict(rules))
+    if ONE_SLIPPAGE in plain:
+        plain["open_bps"] = plain["close_bps"] = plain.pop(ONE_SLIPPAGE)
+    return {"max_gross": None, **plain}

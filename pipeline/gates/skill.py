@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 
-from pipeline.learning.metrics import rank_ic
 from pipeline.schemas import SESSION, SYMBOL
 from pipeline.stats.inference import newey_west_t, paired_test, sharpe_interval
 from pipeline.stats.overfitting import deflated_sharpe_by_looks
@@ -16,8 +15,11 @@ from pipeline.trading.backtest import Backtest
 from pipeline.trading.benchmarks import STALE_WITHIN
 from pipeline.trading.performance import positions
 
-WARM_UP_FORECASTS = 20
-"""Earlier forecasts of a symbol whose mean says what is always forecast of it."""
+LATER_SESSIONS = 126
+"""Half a year: with what a symbol does in so many later sessions a forecast's skill is compared."""
+
+MIN_LATER = 20
+"""Later sessions of a symbol whose mean says what it is for good."""
 
 
 def members_return(predictions: pd.Series, returns: pd.Series) -> pd.Series:
@@ -35,22 +37,41 @@ def members_return(predictions: pd.Series, returns: pd.Series) -> pd.Series:
 
 
 def timing_ic(returns: pd.Series, predictions: pd.Series) -> pd.Series:
-    """Rank IC by session of forecasts less the mean of the same symbol's earlier forecasts.
+    """Rank IC by session, less that of the same forecasts with the symbols' later returns.
 
     A universe that was chosen with hindsight makes symbols differ for good, and a model learns
-    that; what it always says of a symbol is taken away here. Only forecasts of sessions before are
-    looked at, so that noise keeps an IC of 0.
+    that. But given how such symbols were chosen, their returns from session t on are exchangeable:
+    what is forecast of t then says as much of any later session, and the difference has mean 0.
+    The mean of later sessions is taken away and not that of all, which would give noise an IC:
+    forward orthogonal deviations (Arellano and Bover, 1995, Journal of Econometrics 68).
+
+    Parameters
+    ----------
+    returns
+        Of the labelled rows, by (session, symbol).
+    predictions
+        Of all rows.
 
     Returns
     -------
     Series
-        NaN while no symbol has enough forecasts before.
+        By session; known only once the later sessions are. NaN where no symbol has enough of them,
+        so at the last `MIN_LATER` sessions, and where forecasts do not vary.
     """
-    wide = predictions.unstack(SYMBOL).sort_index()
-    usual = wide.expanding(WARM_UP_FORECASTS).mean().shift()
-    timed = pd.Series((wide - usual).stack().reindex(returns.index)).dropna()
-    scores = rank_ic(returns[timed.index], timed)
-    return scores.reindex(pd.Index(wide.index, name=SESSION)).rename("timing_ic")
+    moves = _standard_ranks(returns)
+    later = moves[::-1].rolling(LATER_SESSIONS, min_periods=MIN_LATER).mean()[::-1].shift(-1)
+    beyond = moves - later
+    forecasts = predictions.unstack(SYMBOL).reindex(index=beyond.index, columns=beyond.columns)
+    known = _standard_ranks(pd.Series(forecasts.where(beyond.notna()).stack()))
+    scores = (known * beyond).mean(axis=1)
+    return scores.reindex(pd.Index(beyond.index, name=SESSION)).rename("timing_ic")
+
+
+def _standard_ranks(values: pd.Series) -> pd.DataFrame:
+    """Ranks of each session with mean 0 and variance 1, sessions x symbols; NaN: all are equal."""
+    ranks = values.unstack(SYMBOL).sort_index().rank(axis=1)
+    spread = ranks.std(axis=1, ddof=0)
+    return ranks.sub(ranks.mean(axis=1), axis=0).div(spread.where(spread > 0.0), axis=0)
 
 
 def beyond_members(net: pd.Series, members: pd.Series, looks: float, seed: int) -> dict[str, float]:
@@ -90,8 +111,13 @@ def beyond_members(net: pd.Series, members: pd.Series, looks: float, seed: int) 
     }
 
 
-def activity(result: Backtest) -> dict[str, float]:
+def activity(result: Backtest, previous_close: pd.DataFrame | None = None) -> dict[str, float]:
     """How much trading the result rests on, and whether its fills were prints of their own.
+
+    Parameters
+    ----------
+    previous_close
+        Sessions x symbols; None: orders were sized on it.
 
     Returns
     -------
@@ -100,7 +126,13 @@ def activity(result: Backtest) -> dict[str, float]:
         the positions whose open is no copy of the previous close (NaN without any).
     """
     trades = positions(result.ledger)
-    moves = (trades["open"] / trades["reference_price"] - 1.0).abs().dropna()
+    before = trades["reference_price"].to_numpy()
+    if previous_close is not None:
+        rows = previous_close.index.get_indexer(pd.Index(trades[SESSION]))
+        before = previous_close.to_numpy()[
+            rows, previous_close.columns.get_indexer(pd.Index(trades[SYMBOL]))
+        ]
+    moves = (trades["open"] / before - 1.0).abs().dropna()
     real = float((moves >= STALE_WITHIN).mean()) if len(moves) else math.nan
     return {
         "backtest/trading_sessions": float(trades[SESSION].nunique()),
@@ -114,6 +146,7 @@ def skill_metrics(
     predictions: pd.Series,
     looks: float,
     seed: int,
+    previous_close: pd.DataFrame | None = None,
 ) -> dict[str, float]:
     """All of this room; ``test/timing_ic`` and its t over sessions besides.
 
@@ -123,6 +156,8 @@ def skill_metrics(
         Of the labelled rows, by (session, symbol).
     predictions
         Of all rows.
+    previous_close
+        See `activity`.
     """
     timing = timing_ic(returns, predictions).dropna()
     members = members_return(predictions, returns)
@@ -130,5 +165,5 @@ def skill_metrics(
         "test/timing_ic": float(timing.mean()) if len(timing) else np.nan,
         "test/timing_ic_t": newey_west_t(timing),
         **beyond_members(result.net_returns, members, looks, seed),
-        **activity(result),
+        **activity(result, previous_close),
     }

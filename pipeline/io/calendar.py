@@ -94,20 +94,20 @@ def next_session(name: str, last: pd.Timestamp) -> pd.Timestamp:
     return pd.Timestamp(later[0])
 
 
-def sessions_a_year(name: str) -> int:
-    """Sessions of a usual year of this exchange, such as 252 of New York and 365 of coins.
-
-    >>> sessions_a_year("XNYS"), sessions_a_year("24/7")
-    (252, 365)
-    """
-    first, last = USUAL_YEARS
-    days = sessions(name, pd.Timestamp(first, 1, 1), pd.Timestamp(last, 12, 31))
-    return round(len(days) / days.year.nunique())
+def usual_sessions(name: str) -> pd.DatetimeIndex:
+    """Sessions of a year that every calendar is known for: what the market's weeks are like."""
+    year = USUAL_YEARS[1]
+    return sessions(name, pd.Timestamp(year, 1, 1), pd.Timestamp(year, 12, 31))
 
 
 def timezone(name: str) -> str:
     """Of the exchange, such as ``America/New_York``."""
     return str(_covering(name, *USUAL_YEARS).tz)
+
+
+def opens_at(name: str, session: pd.Timestamp) -> pd.Timestamp:
+    """When a session opens, with the time zone UTC."""
+    return pd.Timestamp(_covering(name, session.year, session.year).opens.loc[session])
 
 
 def last_opened(name: str, now: pd.Timestamp) -> pd.Timestamp:
@@ -118,6 +118,23 @@ def last_opened(name: str, now: pd.Timestamp) -> pd.Timestamp:
 def last_closed(name: str, now: pd.Timestamp, delay: pd.Timedelta) -> pd.Timestamp:
     """The newest session that closed `delay` or longer before `now`; early closes count."""
     return _newest(name, "closes", now - delay)
+
+
+def opening(name: str, session: pd.Timestamp) -> pd.Timestamp:
+    """When a session opens, in UTC."""
+    return hours(name, session)[0]
+
+
+def hours(name: str, session: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """When a session opens and closes, in UTC; early closes count.
+
+    Of a day that is no session of the exchange, the whole day.
+    """
+    known = _covering(name, session.year, session.year)
+    if session not in known.opens.index:
+        day = session.tz_localize("UTC")
+        return day, day + pd.Timedelta(days=1)
+    return pd.Timestamp(known.opens[session]), pd.Timestamp(known.closes[session])
 
 
 def _newest(name: str, times: str, moment: pd.Timestamp) -> pd.Timestamp:

@@ -95,6 +95,11 @@ def _repair(file: Path) -> None:
         os.truncate(file, len(content) - len(rest))
 
 
+def is_intact(file: Path) -> bool:
+    """Whether every line of a journal is as it was written; half a last line is of a kill."""
+    return all(map(_is_intact, file.read_bytes().split(b"\n")[:-1]))
+
+
 class CheckedBackend(JournalFileBackend):  # type: ignore[misc]
     """Optuna's journal file, with a checksum at the end of each line, which Optuna ignores."""
 

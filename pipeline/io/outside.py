@@ -16,7 +16,11 @@ TOO_MANY = (errno.EMFILE, errno.ENFILE)
 IN_SQLITE = (
     ("disk is full", "the disk is full", "free space on it; nothing of this step was written"),
     ("readonly database", "a database may not be written to", "the right to write to it"),
-    ("unable to open", "a database cannot be opened", "a folder that this user may write to"),
+    (
+        "unable to open",
+        "a database cannot be opened",
+        "a folder that this user may write to, on a disk with inodes left (`df -i`)",
+    ),
     ("disk i/o error", "the disk does not read or write", "a disk with room that works"),
     ("database is locked", "another process is writing", "that process to end"),
 )
@@ -92,6 +96,9 @@ def _of_system(who: str, error: OSError) -> PipelineError | None:
         return Broken(who, f"the disk does not read or write{where}", "a disk that works", again)
     if isinstance(error, ConnectionError | TimeoutError):
         return NotReady(who, f"no answer from the network: {error}", "a connection", again)
+    if "usable temporary directory" in str(error):
+        needed = "room, files left to open and the right to write in TMPDIR or /tmp"
+        return Broken(who, "no folder takes temporary files", needed, again)
     if isinstance(error, FileNotFoundError) and error.filename:
         return NotReady(
             who, f"there is no file{where}", "the file put back, or made again", Command("status")

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from pipeline.learning.dataset import Dataset, model_inputs
+from pipeline.learning.falling import falling_columns, fitted_falling
 from pipeline.learning.learner import Learner
 from pipeline.learning.targets import Target
 from pipeline.learning.threads import single_threaded
@@ -98,23 +99,29 @@ def fit(
     """
     recent = {own.name: own for own in learners if own.recent_sessions is not None}
     values = target.treated(dataset).to_numpy()
+    falling = falling_columns(dataset.numeric) if "ensemble" in pipeline.named_steps else ()
     with single_threaded():
-        if recent:
-            _fit_one_by_one(pipeline, dataset, values, recent)
+        if recent or falling:
+            _fit_one_by_one(pipeline, dataset, values, recent, falling)
         else:
             pipeline.fit(dataset.features, values)
     return pipeline
 
 
 def _fit_one_by_one(
-    pipeline: Pipeline, dataset: Dataset, values: np.ndarray, recent: Mapping[str, Learner]
+    pipeline: Pipeline,
+    dataset: Dataset,
+    values: np.ndarray,
+    recent: Mapping[str, Learner],
+    falling: Sequence[int],
 ) -> None:
     """Each member on its own rows; the ensemble then holds them as they are."""
     prepared, ages = pipeline["preparation"].fit_transform(dataset.features), dataset.ages
     members = []
     for name, estimator in pipeline["ensemble"].estimators:
         own = recent[name].newest(ages) if name in recent else slice(None)
-        members.append((name, FrozenEstimator(estimator.fit(prepared[own], values[own]))))
+        fitted = fitted_falling(estimator, prepared[own], values[own], falling)
+        members.append((name, FrozenEstimator(fitted)))
     pipeline["ensemble"].set_params(estimators=members).fit(prepared[:1], values[:1])
 
 

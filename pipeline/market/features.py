@@ -19,6 +19,8 @@ from pipeline.market.selection import LIQUIDITY_SESSIONS, Mask, selection
 from pipeline.market.windows import array
 from pipeline.schemas import ROW, STATIC, BarPanel, Panel
 
+USUAL_WEEK = 5
+
 FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {
     "classic": tuple(classic),
     "extended": tuple(extended),
@@ -112,7 +114,8 @@ def snapshots(
             f"{len(strangers)} sessions without bars asked for, the first {strangers[0].date()}",
             f"sessions from {calendar[0].date()} to {calendar[-1].date()}",
         )
-    start = max(0, positions.min(initial=len(calendar)) - warm_up(features, min_history))
+    week = days_a_week(calendar)
+    start = max(0, positions.min(initial=len(calendar)) - warm_up(features, min_history, week))
     known = known_before(inputs, calendar[start : positions.max(initial=start) + 1])
     asked = np.isin(np.arange(len(known.targets)), positions - start - 1)
     usable, left_out = selection(
@@ -126,9 +129,31 @@ def snapshots(
     return Snapshots(_rows(features, known, usable), {"no_session_before": first, **left_out})
 
 
-def warm_up(features: Iterable[Feature], min_history: int) -> int:
-    """Sessions to load before the first one asked for."""
-    return max([2 * min_history, LIQUIDITY_SESSIONS, *(feature.lookback for feature in features)])
+def days_a_week(sessions: pd.DatetimeIndex) -> int:
+    """5, or 7 of a market with sessions on Saturdays and Sundays.
+
+    >>> [days_a_week(pd.date_range("2024", periods=9, freq=days)) for days in ("B", "D")]
+    [5, 7]
+    """
+    days = set(sessions.day_of_week)
+    return 7 if {5, 6} <= days and len(days) == 7 else USUAL_WEEK
+
+
+def in_week(lookback: int, week: int) -> int:
+    """Sessions that a look-back stands for: it counts weeks of five sessions."""
+    return -(-lookback * week // USUAL_WEEK)
+
+
+def warm_up(features: Iterable[Feature], min_history: int, week: int) -> int:
+    """Sessions to load before the first one asked for.
+
+    Parameters
+    ----------
+    week
+        Of ``days_a_week``: what looks back on weekdays needs more sessions where all are traded.
+    """
+    lookbacks = (in_week(feature.lookback, week) for feature in features)
+    return max([2 * min_history, LIQUIDITY_SESSIONS, *lookbacks])
 
 
 def market_closes(index_bars: BarPanel, index: str) -> pd.DataFrame | None:

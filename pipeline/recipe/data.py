@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import pandas as pd
 
 from pipeline.contract import Metrics
 from pipeline.learning.dataset import Dataset, digest
+from pipeline.recipe.decision import Indicated, IndicatedOpen, Opens
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.windows import Windows
 from pipeline.schemas import SYMBOL
 from pipeline.values import metric_name
 
 
-class Rows(Protocol):
+class Rows(Opens, Protocol):
     """Where labelled rows come from."""
 
     def dataset(self, sessions: pd.DatetimeIndex, columns: Sequence[str]) -> Dataset:
@@ -82,6 +83,14 @@ class RetrainData:
         }
 
 
+def decided(recipe: Recipe, dataset: Dataset, opens: Opens) -> Dataset:
+    """The rows with what is known when it is decided: of the evening, they are as they are."""
+    if not isinstance(recipe.decision, IndicatedOpen):
+        return dataset
+    drawn = Indicated.drawn(opens, dataset.sessions, recipe.decision, recipe.seed)
+    return replace(dataset, features=drawn.joined(dataset.features))
+
+
 def retrain_data(recipe: Recipe, rows: Rows, label_ready: pd.DatetimeIndex) -> RetrainData:
     """Windows, rows and their digest.
 
@@ -96,7 +105,7 @@ def retrain_data(recipe: Recipe, rows: Rows, label_ready: pd.DatetimeIndex) -> R
         A window has too few sessions or rows for the folds.
     """
     plan = recipe.windows
-    dataset = rows.dataset(plan.readable(label_ready), recipe.columns)
+    dataset = decided(recipe, rows.dataset(plan.readable(label_ready), recipe.columns), rows)
     # No window of a walk-forward begins with sessions that have no snapshots.
     windows = plan.of(dataset.sessions if plan.evaluation.is_walk_forward else label_ready)
     if not plan.evaluation.is_walk_forward:

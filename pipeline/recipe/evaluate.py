@@ -24,9 +24,11 @@ from pipeline.learning.search.trials import Trial
 from pipeline.learning.threads import fit_workers
 from pipeline.learning.windows import Step
 from pipeline.recipe.books import net_returns
+from pipeline.recipe.decision import Opens
 from pipeline.recipe.fit import fitted
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen, Clock, Studies, refitted_weights, searched
+from pipeline.recipe.seen import seen
 from pipeline.trading.market import Market
 from pipeline.trading.rules import Rules
 
@@ -37,7 +39,7 @@ TRAINED_UNTIL = "trained_until"
 BASELINES = ["zero", "mean", "ridge"]
 
 
-class History(Protocol):
+class History(Opens, Protocol):
     """What an evaluation reads of the sessions it is at."""
 
     def snapshots(self, sessions: pd.DatetimeIndex, columns: Sequence[str]) -> pd.DataFrame:
@@ -208,9 +210,10 @@ def _predicted(
     development = dataset.at(step.development)
     weights = chosen.weights if step.search else refitted_weights(recipe, development, chosen)
     model = fitted(recipe, chosen.params, development, weights)
-    features = history.snapshots(step.predicted, recipe.columns)
+    snapshots = history.snapshots(step.predicted, recipe.columns)
+    features, told = seen(recipe, model, snapshots, step.predicted, history)
     part = baselines(development, features, recipe.target)
-    part.insert(0, PREDICTION, predictions(model, features))
+    part = pd.concat([told, part], axis=1)
     part[TRAINED_UNTIL] = development.sessions[-1]
     if step.search:
         for share in recipe.windows.evaluation.learning_curve:

@@ -74,12 +74,15 @@ class FeatureSet:
         What regimes are told by: a part of every feature that reads them.
     min_window
         Sessions of development from which columns equal for all symbols are learned from.
+    days_a_week
+        With sessions: 7 of a market that never rests, else 5.
     """
 
     name: str
     rows: RowSelection
     limits: RegimeLimits
     min_window: int
+    days_a_week: int
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -130,7 +133,7 @@ class FeatureSet:
     @cached_property
     def warm_up(self) -> int:
         """Sessions before a snapshot that it may be made of."""
-        return warm_up(self.features, self.rows.min_history)
+        return warm_up(self.features, self.rows.min_history, self.days_a_week)
 
     @property
     def indicator_lookback(self) -> int:
@@ -155,6 +158,12 @@ def labels_made_by() -> dict[str, str]:
 def regimes_made_by(limits: RegimeLimits, index: str) -> dict[str, str]:
     """What regimes are made by: code, limits and the market's index."""
     return {"code": fingerprint(MAKERS["regimes"]), "rules": limits.hash, "index": index}
+
+
+def made_by_now(limits: RegimeLimits, index: str, *, labels: bool) -> dict[str, dict[str, str]]:
+    """What results are made by: indicators, regimes and, where they are used, labels."""
+    made = {"indicators": indicators_made_by(), "regimes": regimes_made_by(limits, index)}
+    return made | ({"labels": labels_made_by()} if labels else {})
 
 
 def canonical_hash(content: Mapping[str, object]) -> str:

@@ -17,6 +17,7 @@ from pipeline.learning.learner import Learner
 from pipeline.learning.search.plan import SearchPlan
 from pipeline.learning.splits import Splitter
 from pipeline.learning.targets import Target
+from pipeline.recipe.decision import EVENING, EveningBefore, IndicatedOpen
 from pipeline.recipe.feature_set import RegimeLimits, RowSelection, canonical_hash
 from pipeline.recipe.windows import WindowPlan
 from pipeline.trading.rules import Rules
@@ -55,6 +56,8 @@ class Recipe:
         Options of the data that change prices or regimes: index, calendar, dividends.
     seed
         Of every random draw.
+    decision
+        When it is decided: the evening before, or on indicated opens.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Recipe:
     limits: RegimeLimits
     data: Mapping[str, str | bool | None]
     seed: int
+    decision: EveningBefore | IndicatedOpen = EVENING
 
     @property
     def columns(self) -> list[str]:
@@ -91,13 +95,15 @@ class Recipe:
             "min_slope": self.min_slope,
             "folds": {type(self.splitter).__name__: to_jsonable_python(self.splitter)},
             "search": plan,
-            "rules": to_jsonable_python(self.rules),
+            "rules": self.rules.content,
             "bankroll": self.bankroll if self.rules.depend_on_bankroll else None,
             "regimes": self.limits.hash if self.rules.regime_positions else None,
             "data": dict(self.data),
             "refits": [self.windows.evaluation.refit_every, self.windows.evaluation.search_every],
             "window_days": "all" if self.windows.window.expanding else self.windows.window_days,
             "seed": self.seed,
+            # The evening's recipes are what they were before there was another time to decide.
+            **({} if self.decision == EVENING else {"decision": self.decision.content}),
         }
 
     @cached_property
@@ -131,6 +137,16 @@ class Recipe:
             said.append(
                 f"the target keeps what {' and '.join(missing)} would explain of it: not among "
                 "the features"
+            )
+        by_price = {
+            "features.min_price": self.rows.min_price > 0.0,
+            "strategy.commission_per_share": self.rules.commission_per_share > 0.0,
+        }
+        if any(by_price.values()):
+            said.append(
+                f"{' and '.join(n for n, holds in by_price.items() if holds)}: prices are adjusted "
+                "for later splits, so history is held to other prices, and whole shares to other "
+                "sizes, than there were"
             )
         symbols = int(np.median(np.bincount(dataset.session_codes)))
         if self.target.ranked and symbols < FEW_TO_RANK:

@@ -74,4 +74,5 @@ def _mean_ic(wide: pd.DataFrame, predicted: pd.Series) -> float:
 
 def _charging(rules: Rules, round_trip_bps: float) -> Rules:
     """The same rules where a round trip costs this much and nothing else."""
-    return Rules(**{**vars(rules), **NO_OTHER_COSTS, "slippage_bps": round_trip_bps / 2})
+    return Rules(**{**vars(rules), **NO_OTHER_COSTS, "open_bps": round_trip_bps / 2,
+                    "close_bps": round_trip_bps / 2})  # fmt: skip

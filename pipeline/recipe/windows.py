@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.windows import Step, holdout_step, refit_window, walk_forward_steps
-from pipeline.schemas import SESSIONS_A_YEAR
+from pipeline.stats.returns import DAYS_A_YEAR
 from pipeline.values import Count, Value
 
 
@@ -91,12 +91,15 @@ class WindowPlan:
         Sessions between what is learned from and what is predicted.
     min_sessions
         Least sessions that the folds of a search can be cut from.
+    sessions_a_year
+        Of the market: 252, or 365 where it trades every day.
     """
 
     window: RetrainWindow
     evaluation: Evaluation
     gap_sessions: int
     min_sessions: int
+    sessions_a_year: int
 
     @property
     def window_days(self) -> int:
@@ -109,7 +112,13 @@ class WindowPlan:
     @property
     def window_sessions(self) -> int:
         """Sessions to expect in development; known without looking at data."""
-        return round(self.window_days * SESSIONS_A_YEAR / 365)
+        return round(self.window_days * self.sessions_a_year / DAYS_A_YEAR)
+
+    @property
+    def of_a_walk_forward(self) -> WindowPlan:
+        """The same where the recipe is judged by a walk-forward over all there is."""
+        walked = self.evaluation.changed(name="walk_forward", start=None)
+        return replace(self, evaluation=walked, window=self.window.changed(start=None, end=None))
 
     def readable(self, ready: pd.DatetimeIndex) -> pd.DatetimeIndex:
         """Those of the label-ready sessions whose rows the windows may need."""

@@ -68,6 +68,16 @@ def is_a_year_shown(sessions: float) -> bool:
     return sessions >= MIN_SESSIONS_A_YEAR
 
 
+def headlines_first(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The same metrics, those of `HEADLINES` first: pages show them as they were logged.
+
+    >>> list(headlines_first({"data/rows": 1.0, "test/r2": 0.1, "test/rank_ic": 0.0}))
+    ['test/rank_ic', 'test/r2', 'data/rows']
+    """
+    first = {line.metric: metrics[line.metric] for line in HEADLINES if line.metric in metrics}
+    return first | dict(metrics)
+
+
 def headline_table(metrics: Mapping[str, float]) -> pd.DataFrame:
     """The figures that matter, beside what they would need to be.
 

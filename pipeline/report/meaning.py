@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 
 from pipeline.report.headlines import metric_text
-from pipeline.report.numbers import count, number
-from pipeline.schemas import SESSIONS_A_YEAR
+from pipeline.report.numbers import count, number, sharpe_error
 
 SKILL_T = 2.0
 """The t-statistic of a rank IC from which it is told from chance, at 5 %."""
@@ -38,21 +37,23 @@ def skill(metrics: Mapping[str, float]) -> str:
     return EARNS_ITS_COST if earned else EARNS_LESS
 
 
-def meaning(metrics: Mapping[str, float], refits: int = 1) -> str:
+def meaning(metrics: Mapping[str, float], sessions_a_year: int, refits: int = 1) -> str:
     """What the result proves, in words.
 
     Parameters
     ----------
     metrics
         At least ``backtest/trades`` and ``backtest/sessions``.
+    sessions_a_year
+        Of the market: 252, or 365 where it trades every day.
     refits
         Models fitted for the evaluation; more than one is a walk-forward, whose evidence counts.
-
-    Notes
-    -----
-    The standard error of an annual Sharpe ratio near 0 is the root of the years observed, inverted.
     """
-    sentences = [_skill_sentence(metrics), _traded_sentence(metrics), _error_sentence(metrics)]
+    sentences = [
+        _skill_sentence(metrics),
+        _traded_sentence(metrics),
+        _error_sentence(metrics, sessions_a_year),
+    ]
     if refits > 1:
         sentences.append(_evidence_sentence(metrics, refits))
     return " ".join(sentence for sentence in sentences if sentence)
@@ -76,11 +77,11 @@ def _traded_sentence(metrics: Mapping[str, float]) -> str:
     return f"The trades break even at {number(break_even, 1)} bp a round trip."
 
 
-def _error_sentence(metrics: Mapping[str, float]) -> str:
+def _error_sentence(metrics: Mapping[str, float], sessions_a_year: int) -> str:
     if metrics["backtest/trades"] == 0:
         return ""
     sessions = metrics["backtest/sessions"]
-    error = (SESSIONS_A_YEAR / sessions) ** 0.5
+    error = sharpe_error(sessions, sessions_a_year)
     sentence = f"A Sharpe over {sessions:.0f} sessions has a standard error of about {error:.1f}"
     if error < 1.0:
         return f"{sentence} a year."

@@ -33,10 +33,18 @@ class RetrainSummary:
         By the names of the run contract; NaN where a value is undefined.
     gates
         Answers of all gates.
+    sessions_a_year
+        Of the market: 252, or 365 where it trades every day.
+    survivorship
+        What the universe knows of symbols that are no more, in one sentence.
     refits
         Models fitted for the evaluation; more than one is a walk-forward.
     next_steps
         Sentences on what to do next, the first one first.
+    is_new
+        False: it equals the model of that version, which stands for it.
+    is_challenger
+        Whether the version becomes the challenger.
     """
 
     registered_model: str
@@ -48,8 +56,12 @@ class RetrainSummary:
     windows: str
     metrics: Mapping[str, float]
     gates: Sequence[GateResult]
+    sessions_a_year: int
+    survivorship: str
     refits: int = 1
     next_steps: Sequence[str] = ()
+    is_new: bool = True
+    is_challenger: bool = True
 
     @property
     def verdict(self) -> str:
@@ -65,9 +77,11 @@ def markdown_summary(summary: RetrainSummary) -> str:
         "",
         f"**{headline_sentence(summary.metrics)}**",
         "",
-        meaning(summary.metrics, summary.refits),
+        meaning(summary.metrics, summary.sessions_a_year, summary.refits),
         "",
         summary.windows,
+        "",
+        f"Universe: {summary.survivorship}.",
         "",
         *markdown_table(headline_table(summary.metrics)),
         "",
@@ -87,13 +101,20 @@ def printed_summary(summary: RetrainSummary) -> str:
         "",
         printed_headlines(summary.metrics),
         "",
-        f"{summary.registered_model} version {summary.version} is the challenger; "
-        f"gates: {summary.verdict}.",
-        wrapped(meaning(summary.metrics, summary.refits)),
+        wrapped(_standing(summary)),
+        wrapped(meaning(summary.metrics, summary.sessions_a_year, summary.refits)),
+        wrapped(f"Universe: {summary.survivorship}."),
         *(line if line.startswith(" ") else wrapped(line) for line in summary.next_steps),
         f"Compare: {Command('ui')}",
     ]
     return "\n".join(lines)
+
+
+def _standing(summary: RetrainSummary) -> str:
+    version = f"{summary.registered_model} version {summary.version}"
+    is_challenger = "is the challenger" if summary.is_challenger else "leaves challenger as it is"
+    equal = "" if summary.is_new else " (an equal model, registered before)"
+    return f"{version}{equal} {is_challenger}; gates: {summary.verdict}."
 
 
 def printed_headlines(metrics: Mapping[str, float]) -> str:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.report.headlines import NO_TRADES, is_a_year_shown
-from pipeline.report.numbers import shown
+from pipeline.report.numbers import sharpe_error, shown
 from pipeline.report.text_tables import terminal_table, wrapped
-from pipeline.schemas import SESSIONS_A_YEAR
+from pipeline.stats.returns import sessions_a_year
 
 MEASURES = {
     "sharpe": ("Sharpe, net, a year", "{:.2f}"),
@@ -84,7 +84,7 @@ def _why(row: Mapping[Any, Any]) -> str:
     return NO_TRADES if row["trades"] == 0 else "returns do not vary"
 
 
-def luck_sentence(settings: int, best: float, deflated: float, sessions: int) -> str:
+def luck_sentence(settings: int, best: float, deflated: float, sessions: pd.Index) -> str:
     """What the best of several Sharpe ratios is worth, so that none stands bare.
 
     Parameters
@@ -96,16 +96,17 @@ def luck_sentence(settings: int, best: float, deflated: float, sessions: int) ->
     sessions
         Behind it.
 
-    >>> print(luck_sentence(12, 8.3, 0.41, 21))  # doctest: +NORMALIZE_WHITESPACE
+    >>> month = pd.bdate_range("2024-03-01", periods=21)
+    >>> print(luck_sentence(12, 8.3, 0.41, month))  # doctest: +NORMALIZE_WHITESPACE
     Best of 12: Sharpe 8.30 over 21 sessions (standard error about 3.5); deflated 0.410, the
     probability that it is more than the luck of the best of 12.
     """
     if not math.isfinite(best):
         return f"None of {settings} has a Sharpe: nothing was traded."
-    error = (SESSIONS_A_YEAR / sessions) ** 0.5
+    error = sharpe_error(len(sessions), sessions_a_year(sessions))
     found = (
-        f"Best of {settings}: Sharpe {best:.2f} over {sessions} sessions (standard error about "
-        f"{error:.1f})"
+        f"Best of {settings}: Sharpe {best:.2f} over {len(sessions)} sessions (standard error "
+        f"about {error:.1f})"
     )
     if math.isfinite(deflated):
         why = f"the probability that it is more than the luck of the best of {settings}"

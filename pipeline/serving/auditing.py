@@ -7,12 +7,14 @@ from functools import partial
 from typing import Protocol
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.audit import model
 from pipeline.audit.checks import Check, CheckResult
 from pipeline.audit.folds import fold_checks
+from pipeline.audit.indication import indication_checks
 from pipeline.audit.recomputation import (
     History,
     Recomputation,
@@ -22,11 +24,13 @@ from pipeline.audit.recomputation import (
     rows_by_session,
     sample_sessions,
 )
-from pipeline.audit.skill import AuditedRecipe, Bounds, skill_checks
-from pipeline.audit.truncation import StoredResults, market_checks
+from pipeline.audit.single import Bounds
+from pipeline.audit.skill import AuditedRecipe, skill_checks
+from pipeline.audit.truncation import StoredResults, every_date, market_checks
 from pipeline.commands import Command
 from pipeline.contract import Artifacts, Tags
 from pipeline.errors import NotReady
+from pipeline.io.sources.universe import members
 from pipeline.io.store.coverage import missing_sessions
 from pipeline.io.store.store import Store
 from pipeline.io.tracking import runs, safe_models
@@ -34,10 +38,13 @@ from pipeline.learning.dataset import Dataset, join
 from pipeline.learning.models import assemble, fit, predictions
 from pipeline.learning.search.folds import capped
 from pipeline.learning.windows import Step, holdout_step
+from pipeline.recipe.data import decided
+from pipeline.recipe.decision import Indicated, IndicatedOpen
 from pipeline.recipe.evaluate import TRAINED_UNTIL
 from pipeline.recipe.recipe import Recipe
-from pipeline.schemas import ROW
+from pipeline.schemas import INDICATED, ROW, SESSION
 from pipeline.serving import versions
+from pipeline.serving.audited_decisions import decision_checks
 from pipeline.workspace import Workspace
 
 
@@ -45,6 +52,8 @@ class Limits(Protocol):
     """How much is audited, and what is too good to be true; see ``audit`` in conf/config.yaml."""
 
     sessions: int
+    dates: int | None
+    symbols: int
     window_days: int
     holdout_days: int
     permutations: int
@@ -63,22 +72,26 @@ class Limits(Protocol):
         ...
 
 
-def checks_of_market(workspace: Workspace, count: int, seed: int) -> dict[str, Check]:
+def checks_of_market(workspace: Workspace, limits: Limits, seed: int) -> dict[str, Check]:
     """Whether what the store and the snapshots hold follows from what was known.
 
     Parameters
     ----------
-    count
-        Sessions that are recomputed, spread over history.
+    seed
+        Draws the sessions and symbols that are recomputed.
     """
     store, features = workspace.store, workspace.features
-    sessions = _audited_sessions(workspace, count, seed)
+    current = _current_sessions(workspace)
+    sessions = sample_sessions(current, limits.sessions, seed)
+    with_bars = current.intersection(store.sessions())
+    dates = sample_sessions(with_bars, limits.dates or len(with_bars), seed)
     bars = store.bar_panel()
     history = History(
         bars=bars,
         index_bars=store.bar_panel(kind="index"),
         symbols=store.symbols("stock"),
         short_sessions=workspace.short_sessions(bars.sessions),
+        members=None if workspace.dated is None else members(workspace.dated, sessions),
     )
     recomputation = Recomputation(
         features=features.features,
@@ -87,24 +100,37 @@ def checks_of_market(workspace: Workspace, count: int, seed: int) -> dict[str, C
         selection=dict(features.rows),
     )
     states = regime_rows(workspace.regimes(), recomputation.index)
-    labelled = sessions.intersection(store.label_ready_sessions())
+    labelled = dates.union(sessions).intersection(store.label_ready_sessions())
+    few = few_of(history, limits.symbols, seed)
     stored = StoredResults(
         indicators=_indicators(store, bars.sessions, sessions),
         regimes=rows_by_session(states, sessions),
         snapshots=rows_by_session(workspace.snapshot_store.read(sessions), sessions),
-        labels={session: store.labels(session, session) for session in labelled},
-        final={session: store.final_mask(session, session) for session in labelled},
+        labels=rows_by_session(store.labels(labelled[0], labelled[-1]), labelled),
+        final=_final(store, labelled),
     )
-    return market_checks(stored, recomputation, history, sessions, seed=seed)
+    return market_checks(stored, recomputation, history, sessions, seed=seed) | {
+        "every_date": lambda: every_date(
+            recomputation, few, dates, workspace.snapshot_store.read(dates, tuple(few.bars.symbols))
+        )
+    }
 
 
 def checks_of_recipe(
-    workspace: Workspace, recipe: Recipe, limits: Limits, version: ModelVersion | None
+    workspace: Workspace, recipe: Recipe, limits: Limits, version: ModelVersion | None, seed: int
 ) -> dict[str, Check]:
-    """Whether folds see what they validate, and whether there is skill where none can be."""
+    """Whether folds see what they validate, and whether there is skill where none can be.
+
+    Parameters
+    ----------
+    seed
+        Of all that is drawn; the recipe's fits keep their own.
+    """
     windows = _windows(workspace, recipe, limits, version)
     everything = _dataset(workspace, windows)
-    dataset = replace(everything, features=everything.features[recipe.columns])
+    dataset = decided(
+        recipe, replace(everything, features=everything.features[recipe.columns]), workspace
+    )
     development = dataset.at(windows.development)
     recipe.require_rows("audit", "development", development)
     audited = AuditedRecipe(
@@ -112,20 +138,59 @@ def checks_of_recipe(
         dataset=dataset,
         windows=windows,
         bounds=Bounds(limits.suspicious_ic, limits.suspicious_t),
-        seed=recipe.seed,
+        seed=seed,
     )
-    return fold_checks(
-        development,
-        recipe.splitter,
-        target=recipe.target,
-        max_rows=recipe.plan.max_rows,
-        seed=recipe.seed,
-    ) | skill_checks(
-        everything,
-        audited,
-        permutations=limits.permutations,
-        gap_sessions=recipe.splitter.gap_sessions,
-    )
+    return {
+        **fold_checks(
+            development,
+            recipe.splitter,
+            target=recipe.target,
+            max_rows=recipe.plan.max_rows,
+            seed=seed,
+        ),
+        **decision_checks(workspace, recipe, audited, limits.max_rows, limits.sessions),
+        **_checks_of_indication(workspace, recipe, dataset, limits),
+        **skill_checks(
+            everything,
+            audited,
+            permutations=limits.permutations,
+            gap_sessions=recipe.splitter.gap_sessions,
+        ),
+    }
+
+
+def _checks_of_indication(
+    workspace: Workspace, recipe: Recipe, dataset: Dataset, limits: Limits
+) -> dict[str, Check]:
+    """Whether what a decision on the indicated open sees is the indication, and no more."""
+    decision = recipe.decision
+    if not isinstance(decision, IndicatedOpen):
+        return {}
+    sessions = sample_sessions(dataset.sessions, limits.sessions, recipe.seed)
+    part = dataset.at(sessions).features
+    names = [name for name in part if str(name).startswith(INDICATED)]
+
+    def drawn() -> list[Indicated]:
+        """Each session by itself: nothing of it or after it is read but its opens."""
+        return [
+            Indicated.drawn(workspace, pd.DatetimeIndex([session]), decision, recipe.seed)
+            for session in sessions
+        ]
+
+    def rows_of(session: pd.Timestamp) -> pd.Index:
+        return part.index[part.index.get_level_values(SESSION) == session]
+
+    def recomputed() -> pd.DataFrame:
+        pairs = zip(sessions, drawn(), strict=True)
+        return pd.concat([one.columns(rows_of(session)) for session, one in pairs])
+
+    def missed() -> pd.Series:
+        pairs = zip(sessions, drawn(), strict=True)
+        seen = pd.concat([one.prices(rows_of(session)) for session, one in pairs])
+        printed = workspace.printed_opens(dataset.sessions).stack()
+        return seen / printed.reindex(seen.index) - 1.0
+
+    return indication_checks(part[names], recomputed, missed, decision.error_bps)
 
 
 def checks_of_version(version: ModelVersion) -> dict[str, Check]:
@@ -136,8 +201,21 @@ def checks_of_version(version: ModelVersion) -> dict[str, Check]:
     }
 
 
-def _audited_sessions(workspace: Workspace, count: int, seed: int) -> pd.DatetimeIndex:
-    """Sessions spread over those whose stored results are of the bars as they are now."""
+def few_of(history: History, count: int, seed: int) -> History:
+    """The history of so many symbols, drawn at random."""
+    names = np.random.default_rng(seed).permutation(history.bars.symbols)[:count]
+    chosen = pd.Index(np.sort(names))
+    bars = history.bars.loc(slice(None), chosen)
+    return replace(history, bars=bars, symbols=history.symbols.reindex(chosen))
+
+
+def _final(store: Store, sessions: pd.DatetimeIndex) -> dict[pd.Timestamp, pd.DataFrame]:
+    mask = store.final_mask(sessions[0], sessions[-1])
+    return {session: mask.loc[[session]] for session in sessions}
+
+
+def _current_sessions(workspace: Workspace) -> pd.DatetimeIndex:
+    """Sessions whose stored results are of the bars as they are now."""
     sessions, features = workspace.require_bars("audit"), workspace.features
     for stage in ("indicators", "regimes", "labels"):
         if not workspace.changes_since(stage, ("bars",)).empty:
@@ -155,7 +233,7 @@ def _audited_sessions(workspace: Workspace, count: int, seed: int) -> pd.Datetim
             "snapshots of the bars as they are",
             Command("features", f"features={features.name}"),
         )
-    return sample_sessions(current, count, seed)
+    return current
 
 
 def _indicators(store: Store, closed: pd.DatetimeIndex, sessions: pd.DatetimeIndex) -> Rows:
@@ -188,7 +266,7 @@ def _windows(
 def _dataset(workspace: Workspace, windows: Step) -> Dataset:
     """Rows of both windows with all features of the set, also those the recipe leaves out."""
     sessions = windows.development.union(windows.predicted)
-    rows = workspace.snapshot_store.read(sessions, workspace.members)
+    rows = workspace.member_rows(sessions)
     return join(rows, workspace.store.labels(sessions[0], sessions[-1]))
 
 

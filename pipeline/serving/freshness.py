@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.commands import Command
 from pipeline.errors import NotReady, Refused
 from pipeline.io import calendar
+from pipeline.io.sources.universe import members_on
 from pipeline.io.store.store import Store
 from pipeline.selection import sessions_before, with_following
 from pipeline.workspace import Workspace
@@ -61,7 +62,9 @@ def last_bars(workspace: Workspace, needed: pd.Timestamp) -> pd.Series:
     """
     store = workspace.store
     start = sessions_before(store.sessions(), needed, RECENT_SESSIONS - 1)
-    is_final = store.final_mask(start, needed, workspace.members)
+    dated = workspace.dated  # who has left need not be up to date
+    symbols = workspace.members if dated is None else members_on(dated, needed)
+    is_final = store.final_mask(start, needed, symbols)
     newest_first = is_final.iloc[::-1]
     has_bar = newest_first.columns[newest_first.any()]
     return newest_first[has_bar].idxmax().rename("last_bar")

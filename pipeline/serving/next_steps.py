@@ -20,7 +20,7 @@ from pipeline.report.next_steps import (
     after_quick_retrain,
     is_longer_window_worth_it,
 )
-from pipeline.schemas import SESSIONS_A_YEAR
+from pipeline.stats.returns import sessions_a_year
 from pipeline.workspace import Workspace
 
 
@@ -55,7 +55,7 @@ def next_steps(
         return after_earlier_evidence(given)
     sessions = workspace.snapshot_sessions()
     walk = _walk_forward(evidence_plan, sessions, timed)
-    years = len(sessions) / SESSIONS_A_YEAR
+    years = len(sessions) / sessions_a_year(sessions)
     window = recipe.windows.window
     return after_quick_retrain(
         given,

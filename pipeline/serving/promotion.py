@@ -23,6 +23,7 @@ from pipeline.io.tracking.evidence import newest_evidence
 from pipeline.io.tracking.identity import confirmed, logged_identity
 from pipeline.io.tracking.recipes import recorded_rules
 from pipeline.recipe.books import books
+from pipeline.recipe.decision import told_of, with_indication
 from pipeline.serving import versions
 from pipeline.trading.rules import Rules
 from pipeline.workspace import Workspace
@@ -108,18 +109,19 @@ def _net_returns(
     workspace: Workspace,
     rules: Rules,
     bankroll: float,
-    predictions: pd.Series,
+    told: pd.DataFrame,
     joint: JointSessions,
 ) -> pd.Series:
-    market = workspace.market(joint.sessions, rules)
-    return books(rules, bankroll, at_sessions(predictions, joint.sessions), market).net_returns
+    own = at_sessions(told, joint.sessions)
+    market = with_indication(workspace.market(joint.sessions, rules), own)
+    return books(rules, bankroll, own["prediction"], market).net_returns
 
 
-def _out_of_sample(version: ModelVersion, evidence: Run) -> pd.Series:
+def _out_of_sample(version: ModelVersion, evidence: Run) -> pd.DataFrame:
     """Predictions of a version's evidence, and those of its own run on other sessions."""
-    own = versions.stored(version)["prediction"]
+    own = told_of(versions.stored(version))
     if evidence.info.run_id == version.run_id:
         return own
-    proven = runs.read_frame(str(evidence.info.run_id), Artifacts.PREDICTIONS)["prediction"]
+    proven = told_of(runs.read_frame(str(evidence.info.run_id), Artifacts.PREDICTIONS))
     others = versions.sessions_of(own).difference(versions.sessions_of(proven))
     return pd.concat([proven, at_sessions(own, others)]).sort_index()

@@ -17,7 +17,9 @@ from pipeline.errors import Refused
 from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.learning.dataset import Dataset, digest
 from pipeline.learning.windows import Step
-from pipeline.recipe.evaluate import PREDICTION, TRAINED_UNTIL, joined_steps, predicted_steps
+from pipeline.recipe.data import decided
+from pipeline.recipe.decision import told_of
+from pipeline.recipe.evaluate import TRAINED_UNTIL, joined_steps, predicted_steps
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen
 from pipeline.workspace import Workspace
@@ -55,7 +57,7 @@ class Refits:
             self.recipe, self.dataset, self.steps, chosen, workspace, journal, workers
         )
         joined, table = joined_steps(list(parts))
-        return joined[[PREDICTION, TRAINED_UNTIL]], table
+        return joined[[*told_of(joined), TRAINED_UNTIL]], table
 
     def journal(self, workspace: Workspace, version: str, run_id: str) -> EvaluationJournal:
         """The refits done so far; another one for other data, dates or versions."""
@@ -75,7 +77,7 @@ def refits(recipe: Recipe, workspace: Workspace, first: pd.Timestamp | None, who
     """
     ready, last = workspace.store.label_ready_sessions(), recipe.windows.window.last
     sessions = ready if last is None else ready[ready <= last]
-    dataset = workspace.dataset(sessions, recipe.columns)
+    dataset = decided(recipe, workspace.dataset(sessions, recipe.columns), workspace)
     steps = recipe.windows.walk_forward(dataset.sessions)
     if first is not None:
         _require_window(recipe, dataset, first, steps[0].predicted[0], who)

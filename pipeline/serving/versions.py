@@ -11,6 +11,15 @@ from pipeline.commands import Command
 from pipeline.contract import Artifacts, Tags
 from pipeline.errors import Refused
 from pipeline.io.tracking import models, runs, safe_models
+from pipeline.io.tracking.recipes import recorded_content
+from pipeline.recipe.decision import (
+    EveningBefore,
+    Indicated,
+    IndicatedOpen,
+    decision_of,
+    made_by,
+    told_of,
+)
 from pipeline.schemas import SESSION
 from pipeline.workspace import Workspace
 
@@ -31,15 +40,25 @@ def check_serves(workspace: Workspace, version: ModelVersion, who: str) -> dict[
         Naming what differs.
     """
     check_source(workspace, version, who)
+    _check_decision(version, who)
     used = models.features_of(version)
     current = workspace.features.hashes
     changed = [name for name, known in used.items() if current.get(name) != known]
+    learned_from, chosen = version.tags.get(Tags.FEATURE_SET), workspace.features.name
+    if changed and learned_from and learned_from != chosen:
+        raise Refused(
+            who,
+            f"version {version.version} was trained on features={learned_from}, this command has "
+            f"features={chosen}",
+            f"features={learned_from}, or a model of features={chosen}",
+            Command(who, f"features={learned_from}"),
+        )
     if changed:
         raise Refused(
             who,
             f"version {version.version} was trained on other definitions of {changed[:5]}"
             + (f" and {len(changed) - 5} more" if len(changed) > 5 else ""),
-            f"features={version.tags.get(Tags.FEATURE_SET)} as it was, or a new model",
+            f"features={learned_from} as it was, or a new model",
             NEW_MODEL,
         )
     _check_index(workspace, version, who, used)
@@ -76,10 +95,33 @@ def _check_index(
         )
 
 
+def decision_of_version(version: ModelVersion) -> tuple[EveningBefore | IndicatedOpen, int]:
+    """When a version's orders are decided, and the seed its indications were drawn by."""
+    content = recorded_content(version)
+    return decision_of(content), int(content.get("seed", 0))
+
+
+def _check_decision(version: ModelVersion, who: str) -> None:
+    recorded = recorded_content(version).get("decision")
+    if recorded and recorded["code"] != made_by():
+        raise Refused(
+            who,
+            f"version {version.version} was trained on other definitions of the indicated columns",
+            "the code as it was, or a new model",
+            NEW_MODEL,
+        )
+
+
 def predicted_now(
     workspace: Workspace, version: ModelVersion, sessions: pd.DatetimeIndex, who: str
-) -> pd.Series:
+) -> pd.DataFrame:
     """Forecasts of the model for sessions after its training end, by (session, symbol).
+
+    Returns
+    -------
+    DataFrame
+        ``prediction``; of a version that decides on the indicated open also what `told_of` names,
+        by the printed opens with drawn errors.
 
     Raises
     ------
@@ -90,12 +132,16 @@ def predicted_now(
     """
     columns = list(check_serves(workspace, version, who))
     workspace.require_current(who, sessions)
-    rows = workspace.snapshot_store.read(sessions, workspace.members, columns)
+    rows = workspace.member_rows(sessions, columns)
     if rows.empty:
-        return pd.Series(dtype="float64", index=rows.index, name="prediction")
+        return pd.DataFrame({"prediction": pd.Series(dtype="float64", index=rows.index)})
     from pipeline.learning.models import predictions  # brings scikit-learn
 
-    return predictions(safe_models.load(version), rows[columns])
+    decision, seed = decision_of_version(version)
+    if isinstance(decision, IndicatedOpen):
+        drawn = Indicated.drawn(workspace, sessions, decision, seed)
+        return drawn.forecasts(safe_models.load(version), rows[columns])
+    return predictions(safe_models.load(version), rows[columns]).to_frame("prediction")
 
 
 def parts_of(
@@ -109,7 +155,7 @@ def parts_of(
     return contributions(safe_models.load(version), rows[used])
 
 
-def sessions_of(predictions: pd.Series) -> pd.DatetimeIndex:
+def sessions_of(predictions: pd.Series | pd.DataFrame) -> pd.DatetimeIndex:
     """The sessions that are predicted, in order."""
     return pd.DatetimeIndex(predictions.index.get_level_values(SESSION).unique()).sort_values()
 
@@ -130,8 +176,10 @@ def out_of_sample(
     first: pd.Timestamp | None,
     last: pd.Timestamp | None,
     who: str,
-) -> pd.Series:
+) -> pd.DataFrame:
     """Predictions of a range of sessions: stored ones, and new ones after the training end.
+
+    Columns as of `predicted_now`.
 
     Parameters
     ----------
@@ -142,9 +190,11 @@ def out_of_sample(
     ------
     Refused
         Naming the sessions the model was fitted on or chosen by; or a model of another source.
+    NotReady
+        Regimes or labels are of other bars than the store holds now.
     """
     check_source(workspace, version, who)
-    kept = stored(version)["prediction"]
+    kept = told_of(stored(version))
     known = sessions_of(kept)
     first, last = first or known[0], last or known[-1]
     ready = workspace.store.label_ready_sessions()
@@ -153,6 +203,7 @@ def out_of_sample(
     fitted_on = wanted.difference(known).difference(later)
     if len(fitted_on) or wanted.empty:
         raise _not_out_of_sample(version, wanted, fitted_on, known, who)
+    workspace.require_current(who, wanted, labels=True, features=False)
     old = kept[kept.index.get_level_values(SESSION).isin(wanted)]
     new = predicted_now(workspace, version, later, who) if len(later) else kept.iloc[:0]
     return pd.concat([old, new]).sort_index()

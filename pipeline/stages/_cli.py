@@ -36,6 +36,7 @@ from pipeline.contract import Stages
 from pipeline.errors import InvalidSettings, PipelineError, Refused
 from pipeline.io import process, terminal
 from pipeline.paths import ARTIFACTS
+from pipeline.schemas import PROJECT_NAME
 from pipeline.secrets import holds_secret, masked
 
 DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
@@ -182,7 +183,7 @@ def _refuse(stage: str, error: InvalidSettings, tracked: bool) -> NoReturn:
     if tracked and os.environ.get(commands.RUN_ID):
         from pipeline.io.tracking import experiment, runs
 
-        experiment.prepare(experiment.tracking_uri(), "daytrade")
+        experiment.prepare(experiment.tracking_uri(), PROJECT_NAME)
         with runs.stage_run(Stages.REFUSED):
             raise error
     raise error
@@ -192,13 +193,17 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
     if not tracked:
         run(settings)
         return
-    from pipeline.io.tracking import experiment, runs
+    from pipeline.io.tracking import experiment, registered, runs
 
     experiment.prepare(
         experiment.tracking_uri(settings.tracking.uri), settings.tracking.experiment_name
     )
 
     sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    chosen = settings.registry
+    registered.select(
+        chosen.model, settings.data.name, moves_challenger=chosen.challenger and not sweep
+    )
     if sweep:
         commands.use_overrides(HydraConfig.get().overrides.task)
     if sweep:

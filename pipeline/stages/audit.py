@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 
 import mlflow
 
@@ -10,7 +11,7 @@ from pipeline.audit import checks
 from pipeline.audit.checks import Check, CheckResult, Results
 from pipeline.config import build
 from pipeline.config.settings import Settings
-from pipeline.contract import Tables, Tags
+from pipeline.contract import Metrics, Tables, Tags
 from pipeline.gates.gates import Answer
 from pipeline.io.tracking import registry, runs
 from pipeline.serving import versions
@@ -19,6 +20,8 @@ from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.audit")
+
+MAX_SEED = 10**9
 
 
 def run(settings: Settings) -> None:
@@ -30,18 +33,22 @@ def run(settings: Settings) -> None:
         Something leaks, or the data are too few to tell.
     """
     alias, recipe = settings.audit.model, build.recipe(settings)
+    seed = settings.audit.seed if settings.audit.seed is not None else secrets.randbelow(MAX_SEED)
+    log.info("audit: audit.seed=%d draws the same sessions and symbols again", seed)
+    mlflow.log_metric(Metrics.AUDIT_SEED, seed)
     version = registry.find(alias, who="audit") if alias else None
     with Workspace.open(settings) as workspace:
         if version:
             versions.check_serves(workspace, version, "audit")
             mlflow.set_tag(Tags.MODEL_VERSION, version.version)
         with runs.timed("audit_read"):
-            pending = checks_of_market(workspace, settings.audit.sessions, settings.seed)
-            pending |= checks_of_recipe(workspace, recipe, settings.audit, version)
+            pending = checks_of_market(workspace, settings.audit, seed)
+            pending |= checks_of_recipe(workspace, recipe, settings.audit, version, seed)
             pending |= checks_of_version(version) if version else {}
         results = {name: _result(name, check) for name, check in pending.items()}
     answer = checks.verdict(results)
-    _record(settings, results, answer)
+    runs.log_settings(settings.content, ("seed", "audit", "data", "features"))
+    _record(results, answer, settings.data.name)
     if version:
         registry.record_audit(version, checks.VERDICTS[answer], answer is Answer.PASS)
     if answer is not Answer.PASS:
@@ -55,11 +62,10 @@ def _result(name: str, check: Check) -> CheckResult:
     return result
 
 
-def _record(settings: Settings, results: Results, answer: Answer) -> None:
-    runs.log_settings(settings.content, ("seed", "audit", "data", "features"))
+def _record(results: Results, answer: Answer, source: str) -> None:
     runs.log_table(checks.table(results), Tables.AUDIT)
     mlflow.log_metrics(checks.metrics(results))
-    mlflow.set_tags({Tags.AUDIT: checks.VERDICTS[answer], Tags.DATA_SOURCE: settings.data.name})
+    mlflow.set_tags({Tags.AUDIT: checks.VERDICTS[answer], Tags.DATA_SOURCE: source})
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pipeline.io.tracking import looks, registry, runs
 from pipeline.io.tracking.backtest import record_backtest, record_capacity
 from pipeline.io.tracking.chosen import chosen_parameters
 from pipeline.io.tracking.sweep import record_sweep
+from pipeline.recipe.decision import told_of, with_indication
 from pipeline.recipe.sweep import hedged_with, swept_books
 from pipeline.report.capacity import capacity_sentence
 from pipeline.report.summary import printed_headlines
@@ -42,12 +43,11 @@ def run(settings: Settings) -> None:
         versions.check_source(workspace, version, "backtest")
         if chosen.refit:
             of_version = for_refits(settings, runs.config_of(str(version.run_id)))
-            predicted = _refitted(of_version, version, chosen.first)
+            told = _refitted(of_version, version, chosen.first)
         else:
-            predicted = versions.out_of_sample(
-                workspace, version, chosen.first, chosen.last, "backtest"
-            )
-        market = workspace.market(versions.sessions_of(predicted), rules)
+            told = versions.out_of_sample(workspace, version, chosen.first, chosen.last, "backtest")
+        predicted = told["prediction"]
+        market = with_indication(workspace.market(versions.sessions_of(predicted), rules), told)
         runs.log_settings(settings.content, ("backtest", "strategy"))
         mlflow.set_tags(
             {
@@ -67,7 +67,10 @@ def run(settings: Settings) -> None:
         )  # fmt: skip
         print(printed_headlines(metrics))
         if chosen.capacity:
-            sized = size_aware(rules, chosen.capacity_impact, chosen.capacity_participation)
+            sized = size_aware(
+                rules, chosen.capacity_impact, chosen.capacity_participation,
+                chosen.capacity_auction_part,
+            )  # fmt: skip
             capacity = record_capacity(predicted, market, sized, chosen.capacity)
             print(f"{capacity_sentence(capacity)}.")
         if chosen.grid:
@@ -75,7 +78,9 @@ def run(settings: Settings) -> None:
             _sweep(combinations, chosen.grid, workspace, version, predicted, market, rules)
 
 
-def _refitted(of_version: Settings, version: ModelVersion, first: pd.Timestamp | None) -> pd.Series:
+def _refitted(
+    of_version: Settings, version: ModelVersion, first: pd.Timestamp | None
+) -> pd.DataFrame:
     """Forecasts by the version's recipe, refitted as of each date; logged."""
     from pipeline.serving.refits import refits  # brings the learners
 
@@ -96,7 +101,7 @@ def _refitted(of_version: Settings, version: ModelVersion, first: pd.Timestamp |
     runs.log_table(steps, Tables.STEPS)
     runs.log_frame(predicted, Artifacts.PREDICTIONS)
     journal.remove()
-    return predicted["prediction"].astype("float64")
+    return told_of(predicted)
 
 
 def _sweep(
@@ -114,7 +119,9 @@ def _sweep(
         predicted,
         market,
         hedged_with(rules),
-        lambda other: workspace.market(market.sessions, other),
+        lambda other: replace(
+            workspace.market(market.sessions, other), indication=market.indication
+        ),
     )
     benchmark = equal_weight_benchmark(market.open, market.close)
     recipe = version.tags.get(Tags.RECIPE, "")

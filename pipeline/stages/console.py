@@ -5,6 +5,7 @@ Made by `pip install -e .`; the stages are those of MLproject.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import os
 import runpy
@@ -37,8 +38,17 @@ def _usage(named: str, known: list[str]) -> str:
     lines = [] if named in ("", "-h", "--help") else [f"daytrade: no stage {named!r}"]
     if near := difflib.get_close_matches(named, known, 1):
         lines.append(f"  nearest: daytrade {near[0]}")
-    lines += ["usage: daytrade STAGE [key=value ...]", f"  STAGE: {', '.join(known)}"]
+    lines += ["usage: daytrade STAGE [key=value ...]", ""]
+    lines += [f"  {name:<11} {_sentence(name)}" for name in known]
+    lines += ["", "daytrade STAGE --help names the choices; docs/settings.md describes every key."]
     return "\n".join(lines)
+
+
+def _sentence(stage: str) -> str:
+    """What a stage does, from the first line of its module."""
+    text = (ROOT / "pipeline" / "stages" / f"{stage}.py").read_text()
+    line = (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
+    return line.partition(": ")[2] or line
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Metrics
+from pipeline.io.sources.universe import members
 from pipeline.io.store.coverage import missing_sessions, oldest_revision, rebuild_reasons
 from pipeline.market.features import (
     FeatureInputs,
@@ -18,6 +19,7 @@ from pipeline.market.features import (
     market_closes,
     snapshots,
 )
+from pipeline.market.membership import of_members
 from pipeline.selection import sessions_before
 from pipeline.stages._cli import command
 from pipeline.values import metric_name
@@ -98,13 +100,19 @@ def _built(workspace: Workspace, chosen: pd.DatetimeIndex, following: pd.Timesta
         symbols=store.symbols("stock"),
         short_sessions=workspace.short_sessions(chosen),
     )
-    return snapshots(
-        features.features,
-        inputs,
-        chosen,
-        next_session=following if chosen[-1] == following else None,
-        **dict(features.rows),
-    )
+
+    def make(inputs: FeatureInputs, sessions: pd.DatetimeIndex) -> Snapshots:
+        return snapshots(
+            features.features,
+            inputs,
+            sessions,
+            next_session=following if sessions[-1] == following else None,
+            **dict(features.rows),
+        )
+
+    if workspace.dated is None:
+        return make(inputs, chosen)
+    return of_members(make, inputs, members(workspace.dated, chosen))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
+from datetime import date
 
 import mlflow
 import pandas as pd
@@ -24,13 +25,25 @@ from pipeline.gates.verdict import (
     unmeasured_excuses,
     verdict,
 )
-from pipeline.io import process
+from pipeline.io import calendar, clock, process
 from pipeline.io.tracking import champion as champion_moves
-from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking import life, registry, runs
 from pipeline.io.tracking.evidence import newest_evidence
+from pipeline.monitor.history import (
+    RESUMED,
+    SILENT,
+    Event,
+    Live,
+    history_table,
+    is_silent,
+    live_at,
+    live_in,
+)
+from pipeline.monitor.names import LifeTables, LifeTags
 from pipeline.report.gates import printed_gates, refusals
+from pipeline.report.life import printed_history
 from pipeline.report.next_steps import forced, walk_forward_command
-from pipeline.serving import versions
+from pipeline.serving import verdicts, versions
 from pipeline.serving.promotion import comparison, evidence_metrics, version_metrics
 from pipeline.stages import audit
 from pipeline.stages._cli import ask, command
@@ -46,8 +59,12 @@ def run(settings: Settings) -> None:
     """Check the gates of the challenger (or `promote.version`), then move the alias."""
     chosen = settings.promote
     if chosen.history:
-        moves = [asdict(move) for move in champion_moves.settle("promote")]
-        print(pd.DataFrame(moves).to_string(index=False) if moves else "champion was never moved")
+        champion_moves.settle("promote")
+        events, live = life.events(), None
+        if settings.day and settings.store.path.exists():
+            with Workspace.open(settings) as workspace:
+                live = _live_on(workspace, events, settings.day)
+        _print_history(events, settings.day, live)
         return
     registry.settle_challenger()
     champion_moves.settle("promote")
@@ -59,9 +76,13 @@ def run(settings: Settings) -> None:
     with Workspace.open(settings) as workspace:
         versions.check_serves(workspace, version, "promote")
         if champion and champion.version == version.version:
-            print(f"version {version.version} is the champion already")
+            _resume(workspace, version, chosen.reason if chosen.force else None)
             return
-        answers = _answers(settings, workspace, version, champion)
+        _require_reason_to_resume(version, forced=chosen.force)
+        judged = versions.sessions_of(versions.stored(version)["prediction"])
+        workspace.require_current("promote", judged, labels=True, features=False)
+        answers, evidence = _answers(settings, workspace, version, champion)
+        following = _after(workspace)
     table, answer = gate_table(answers), verdict(answers)
     print(f"\nversion {version.version}: {answer}\n\n{printed_gates(answers)}\n")
     runs.log_table(table, Tables.GATES)
@@ -74,11 +95,14 @@ def run(settings: Settings) -> None:
         int(version.version), action="promote", reason=reason,
         forced=bool(overridden) or answer != Verdicts.ACCEPTED, by=process.user(),
         tags=gate_tags(answers) | recorded,
-        compared_with=int(champion.version) if champion else None,
+        compared_with=int(champion.version) if champion else None, evidence=evidence,
     )  # fmt: skip
+    if life.is_stopped(version):
+        life.decide(RESUMED, version, reason=reason, by=process.user(), session=following)
     mlflow.set_tag(Tags.VERDICT, Verdicts.FORCED if move.forced else Verdicts.ACCEPTED)
     before = f", before it version {move.previous}" if move.previous else ""
-    print(f"champion: version {version.version}{before}; {reason}\nNext: {Command('signals')}")
+    ahead = Command("signals").with_given()
+    print(f"champion: version {version.version}{before}; {reason}\nNext: {ahead}")
 
 
 def _answers(
@@ -86,7 +110,8 @@ def _answers(
     workspace: Workspace,
     version: ModelVersion,
     champion: ModelVersion | None,
-) -> list[GateResult]:
+) -> tuple[list[GateResult], str]:
+    """The gates' answers, and the id of the run that they look at."""
     evidence = newest_evidence(workspace, version)
     mlflow.set_tag(Tags.EVIDENCE, evidence.info.run_id)
     metrics = evidence_metrics(workspace, evidence, settings.gates)
@@ -100,7 +125,58 @@ def _answers(
         log.info("promote: the evidence is too good to be true until it is audited")
         passed = ask("audit", audit.run, settings.auditing(evidence.info.run_id))
         metrics[Metrics.AUDIT_PASSED] = float(passed)
-    return evaluate(metrics, settings.gates)
+    return evaluate(metrics, settings.gates), str(evidence.info.run_id)
+
+
+def _live_on(workspace: Workspace, events: list[Event], day: date) -> Live:
+    """Who was live on a day: by the ledger, else who held the alias when the exchange opened."""
+    session, entries = f"{day:%Y-%m-%d}", workspace.store.evenings()
+    found = live_in(entries, events, session)
+    if found is not None:
+        return found
+    name, stamp = workspace.exchange_calendar, pd.Timestamp(day)
+    if calendar.sessions(name, stamp, stamp).empty:
+        return live_at(events, f"{session}T23:59:59Z")
+    live = live_at(events, clock.as_text(calendar.opening(name, stamp)))
+    is_one = live.version is not None and live.state == "traded" and is_silent(entries, session)
+    return replace(live, state=SILENT) if is_one else live
+
+
+def _print_history(events: list[Event], day: date | None, live: Live | None) -> None:
+    """All there was; or who was live on a day, by the ledger where it holds that session."""
+    if day is None:
+        runs.log_table(history_table(events), LifeTables.HISTORY)
+        print(printed_history(events))
+        return
+    live = live or live_at(events, f"{day:%Y-%m-%d}T23:59:59Z")
+    print(f"{day:%Y-%m-%d}: {live.in_words}")
+
+
+def _resume(workspace: Workspace, version: ModelVersion, reason: str | None) -> None:
+    """The champion is asked for: let it trade again where it was stopped and a person says so."""
+    if not life.is_stopped(version):
+        print(f"version {version.version} is the champion already")
+        return
+    _require_reason_to_resume(version, forced=reason is not None)
+    who, session = process.user(), _after(workspace)
+    life.decide(RESUMED, version, reason=reason or "", by=who, session=session)
+    mlflow.set_tag(Tags.VERDICT, Verdicts.FORCED)
+    print(f"version {version.version}, the champion, trades again: {reason}")
+
+
+def _require_reason_to_resume(version: ModelVersion, *, forced: bool) -> None:
+    if life.is_stopped(version) and not forced:
+        raise Refused(
+            "promote",
+            f"version {version.version} was stopped. {version.tags[LifeTags.HEALTH]}",
+            "another version; or a person's reason to trade it all the same",
+            verdicts.resume(version),
+        )
+
+
+def _after(workspace: Workspace) -> str:
+    """The first day whose outcome counts after a decision of now."""
+    return f"{workspace.store.sessions()[-1] + pd.Timedelta(days=1):%Y-%m-%d}"
 
 
 def _in_words(overridden: Mapping[str, str]) -> str:

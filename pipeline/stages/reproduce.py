@@ -50,7 +50,7 @@ def run(settings: Settings) -> None:
         data = retrain_data(recipe, workspace, workspace.store.label_ready_sessions())
         runs.log_settings(same.parameters)
         record_inputs(recipe, data, workspace.tags)
-        differences |= _of_data(settings, original, data)
+        differences |= _of_data(settings.reproduce.data, original, data)
         journal = EvaluationJournal(Path(folder), runs.current_run_id())
         outcome = recorded_evaluation(
             recipe, data, workspace, journal, clock=time.perf_counter, workers=workers
@@ -128,12 +128,12 @@ def _differences(features: Mapping[str, str], original: Run) -> dict[str, str]:
     return differences
 
 
-def _of_data(settings: Settings, original: Run, data: RetrainData) -> dict[str, str]:
+def _of_data(allowed: str, original: Run, data: RetrainData) -> dict[str, str]:
     logged = original.data.tags[Tags.DATA_DIGEST]
     if data.digest == logged:
         return {}
     words = f"was {logged}, is {data.digest} ({len(data.dataset.returns):,} rows now)"
-    if settings.reproduce.data == "current":
+    if allowed == "current":
         return {"data": words}
     raise Refused(
         "reproduce",

@@ -23,6 +23,7 @@ from pipeline.io.tracking.retrain import (
 )
 from pipeline.recipe.data import retrain_data
 from pipeline.recipe.fit import refitted, weight_metrics
+from pipeline.report.doubts import printed_doubts
 from pipeline.serving.next_steps import Timed, next_steps
 from pipeline.stages._cli import command, refresh
 from pipeline.workspace import Workspace
@@ -67,8 +68,12 @@ def run(settings: Settings) -> None:
         record_drivers(model, data)
         search = outcome.chosen.metrics[Metrics.SEARCH_SECONDS]
         timed = None if is_resumed else Timed(search, max(seconds - search, 0.0))
-        steps = next_steps(recipe, workspace, result, build.evidence_plan(settings), timed)
+        steps = next_steps(
+            recipe, workspace, result, build.window_plan(settings).of_a_walk_forward, timed
+        )
         publish(recipe, workspace, data, outcome, result, model, settings.strategy.name, steps)
+    if doubts := printed_doubts(result.tables, result.metrics):
+        print(doubts)
     journal.remove()
 
 

@@ -2,45 +2,70 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 
 import mlflow
 import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-from pipeline.commands import Command
+from pipeline.commands import Command, override
 from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Metrics, Tables, Tags
 from pipeline.errors import NotReady, Refused
 from pipeline.gates.proven import differing_rules
+from pipeline.io import clock
 from pipeline.io.tracking import champion as champion_moves
-from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking import registered, registry, runs
 from pipeline.io.tracking.recipes import recorded_content
+from pipeline.monitor.health import Thresholds
 from pipeline.recipe.books import wide
+from pipeline.recipe.decision import IndicatedOpen
+from pipeline.report.morning import printed_watch_list
 from pipeline.report.signals import SignalsSummary, described, printed_signals
-from pipeline.schemas import MODEL_NAME, SYMBOL
-from pipeline.serving import freshness, versions
+from pipeline.schemas import SYMBOL
+from pipeline.serving import evenings, freshness, verdicts, versions
+from pipeline.serving.broker import write_order_files
+from pipeline.serving.morning import Morning
 from pipeline.stages._cli import command
 from pipeline.trading.forecasts import Forecasts
 from pipeline.trading.rules import Rules
 from pipeline.trading.strategy import orders
 from pipeline.workspace import Workspace
 
+log = logging.getLogger("pipeline.signals")
+
 
 def run(settings: Settings) -> None:
-    """Rank, size and store the orders of whoever holds `champion` at this moment."""
+    """Rank, size and store the orders of whoever holds `champion` at this moment.
+
+    What everybody forecast is sealed in the ledger, whether it is traded or not.
+    """
     champion_moves.settle("signals")
-    champion = registry.find(Aliases.CHAMPION, who="signals")
     rules, chosen = build.rules(settings), settings.signals
+    if registry.holder(Aliases.CHAMPION) is None:
+        _keep_shadows(partial(Workspace.open, settings), rules, chosen.bankroll, settings.monitor)
+    champion = registry.find(Aliases.CHAMPION, who="signals")
     unproven = differing_rules(rules, recorded_content(champion).get("rules"))
     if unproven and chosen.unproven_rules == "refuse":
         raise _unproven(champion.version, unproven)
     with Workspace.open(settings) as workspace:
         wanted = freshness.signal_session(workspace)
         late = freshness.stale_symbols(workspace, wanted.needed, chosen.max_stale_fraction)
+        stopped = verdicts.reasons_not_to_trade(champion, settings.monitor)
+        if isinstance(versions.decision_of_version(champion)[0], IndicatedOpen):
+            evenings.keep(workspace, wanted, None, rules, chosen.bankroll, settings.monitor)
+            if stopped:
+                raise verdicts.not_traded(champion, stopped, "signals")
+            _watch(workspace, champion, wanted, rules, late)
+            return
         sessions = pd.DatetimeIndex([wanted.session])
-        predicted = versions.predicted_now(workspace, champion, sessions, "signals")
+        predicted = versions.predicted_now(workspace, champion, sessions, "signals")["prediction"]
         if predicted.empty:
             day = f"{wanted.session:%Y-%m-%d}"
             raise NotReady(
@@ -50,6 +75,8 @@ def run(settings: Settings) -> None:
         market = workspace.market(sessions, rules)
         forecasts = Forecasts(wide(predicted, market), market)
         listed = orders(forecasts, rules, chosen.bankroll)
+        if stopped:
+            listed = listed.iloc[:0]
         listed = listed.assign(
             regime=market.regimes.iloc[0],
             model_version=champion.version,
@@ -57,6 +84,12 @@ def run(settings: Settings) -> None:
         )
         with workspace.store.writer("signals"):
             workspace.store.write_signals(listed, wanted.session, champion.version)
+        state = evenings.STOPPED if stopped else evenings.TRADED
+        made = evenings.ChampionEvening(champion, predicted.droplevel(0), listed, state)
+        evenings.keep(workspace, wanted, made, rules, chosen.bankroll, settings.monitor)
+        if stopped:
+            raise verdicts.not_traded(champion, stopped, "signals")
+        said = write_order_files(workspace, listed, wanted.session, clock.now())[1]
         symbols = workspace.store.symbols("stock")
         kept = _kept(workspace, wanted.needed)
         traded = [name for name in listed["symbol"] if name in predicted.index.get_level_values(1)]
@@ -78,9 +111,49 @@ def run(settings: Settings) -> None:
     candidates = sum(int(forecasts.candidates(side, rules).sum()) for side in rules.signs)
     _record(summary, late, candidates, settings.data.name)
     print(printed_signals(summary))
+    print(said)
     if unproven:
         mlflow.set_tag(Tags.RULES, "unproven")
         print(f"Unproven: no evidence was measured by these rules. {'; '.join(unproven)}")
+
+
+def _keep_shadows(
+    opened: Callable[[], AbstractContextManager[Workspace]],
+    rules: Rules,
+    bankroll: float,
+    thresholds: Thresholds,
+) -> None:
+    """Without a champion the others forecast all the same, where the data are there."""
+    try:
+        with opened() as workspace:
+            wanted = freshness.signal_session(workspace)
+            evenings.keep(workspace, wanted, None, rules, bankroll, thresholds)
+    except Refused as refusal:
+        log.info("signals: nothing is kept of this evening: %s", refusal.found)
+
+
+def _watch(
+    workspace: Workspace,
+    champion: ModelVersion,
+    wanted: freshness.SignalSession,
+    rules: Rules,
+    late: pd.Series,
+) -> None:
+    """Of a champion that decides on the indicated open, the evening knows prices, not orders."""
+    morning = Morning.of(workspace, champion, wanted.session, "signals")
+    listed = morning.watch_list(rules)
+    runs.log_table(listed, Tables.WATCH_LIST)
+    mlflow.set_tags(
+        {
+            MLFLOW_RUN_NAME: f"watch list {wanted.session:%Y-%m-%d}, version {champion.version}",
+            Tags.MODEL_VERSION: champion.version,
+            "session": f"{wanted.session:%Y-%m-%d}",
+            "data_until": f"{wanted.needed:%Y-%m-%d}",
+            Tags.DATA_SOURCE: workspace.data_source,
+        }
+    )
+    print(printed_watch_list(listed, wanted.session, champion.version, freshness.in_words(late)))
+    print(f"In the morning: {Command('morning', override('morning.quotes', 'quotes.csv'))}")
 
 
 def _unproven(version: str, differing: list[str]) -> Refused:
@@ -111,7 +184,7 @@ def _kept(workspace: Workspace, until: pd.Timestamp) -> tuple[str, ...]:
         "The champion in your own code:",
         "  import mlflow, pandas as pd",
         f'  mlflow.set_tracking_uri("{_without_password(mlflow.get_tracking_uri())}")',
-        f'  model = mlflow.pyfunc.load_model("models:/{MODEL_NAME}@{Aliases.CHAMPION}")',
+        f'  model = mlflow.pyfunc.load_model("models:/{registered.name()}@{Aliases.CHAMPION}")',
         f'  rows = pd.read_parquet("{month}")',
         '  print(rows[["session", "symbol"]].assign(forecast=model.predict(',
         "      rows[model.metadata.get_input_schema().input_names()])))",

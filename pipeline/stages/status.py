@@ -16,15 +16,19 @@ from pipeline.commands import Command
 from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Metrics, Tags, Verdicts
-from pipeline.errors import NotReady, TooFewSessions
+from pipeline.errors import Damaged, NotReady, TooFewSessions
 from pipeline.io.store.coverage import missing_sessions
+from pipeline.io.store.store import Store
 from pipeline.io.tracking import champion as champion_moves
 from pipeline.io.tracking import registry
 from pipeline.io.tracking.dead_runs import close_dead_runs
 from pipeline.io.tracking.evidence import newest_walk_forward
+from pipeline.io.tracking.ledger import anchors
+from pipeline.monitor.names import LifeTags
 from pipeline.recipe.feature_set import indicators_made_by, labels_made_by, regimes_made_by
 from pipeline.recipe.windows import WindowPlan
 from pipeline.report.next_steps import walk_forward_command
+from pipeline.report.survivorship import survivorship
 from pipeline.selection import with_following
 from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
@@ -54,11 +58,28 @@ class Line:
 
 
 def run(settings: Settings) -> None:
-    """Print the table and the next command; exit code 1 when not ready to retrain."""
+    """Print the table and the next command; exit code 1 when not ready to retrain.
+
+    Raises
+    ------
+    NotReady
+        A retrain is impossible.
+    Damaged
+        With ``status.deep``: something that is kept is not as it was written.
+    """
     killed = close_dead_runs()
-    lines = [*_of_data(settings), *_of_models()]
+    deep = settings.status.deep
+    if settings.store.path.exists():
+        with Workspace.open(settings) as workspace:
+            lines = [_undamaged(workspace)] if deep else []
+            lines += _of_store(workspace, build.window_plan(settings))
+    else:
+        text = f"there is no store for data={settings.data.name}"
+        lines = [_undamaged(None)] if deep else []
+        lines.append(Line("bars", False, text, Command("ingest"), blocks=True))
+    lines += _of_models()
     missing = [line for line in lines if not line.there]
-    following = next((line.next for line in missing if line.next), Command("signals"))
+    following = next((line.next for line in missing if line.next), Command("signals")).with_given()
     ready = not any(line.blocks for line in missing)
     if settings.status.as_json:
         content = [{**vars(line), "next": str(line.next or "")} for line in lines]
@@ -71,13 +92,27 @@ def run(settings: Settings) -> None:
         raise NotReady("status", "not ready to retrain", missing[0].text, following)
 
 
-def _of_data(settings: Settings) -> Iterator[Line]:
-    if not settings.store.path.exists():
-        text = f"there is no store for data={settings.data.name}"
-        yield Line("bars", False, text, Command("ingest"), blocks=True)
-        return
-    with Workspace.open(settings) as workspace:
-        yield from _of_store(workspace, build.window_plan(settings))
+def _undamaged(workspace: Workspace | None) -> Line:
+    """That all that is kept is as it was written.
+
+    Raises
+    ------
+    Damaged
+        It is not: each fault is printed with what heals it.
+    """
+    from pipeline.serving import deep_check  # brings Optuna
+
+    found: list[Damaged] = []
+    if workspace is not None:
+        found += deep_check.faults_of_data(workspace)
+    found += deep_check.faults_of_runs()
+    if found:
+        print("\n".join(map(str, found)))
+        raise Damaged(
+            "status", f"{len(found)} kept things are not as they were written, named above",
+            "each of them healed", [fault.next_command for fault in found if fault.next][:1],
+        )  # fmt: skip
+    return Line("undamaged", True, "everything that is kept is as it was written", None)
 
 
 def _of_store(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
@@ -111,7 +146,10 @@ def _of_store(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
     yield Line("features", missing.empty, text, Command("features"))
     yield _share(workspace, "labels", rows["labels"], bars, labels_made_by())
     yield _window(plan, store.label_ready_sessions(), missing)
+    carried = survivorship(store.last_final_sessions(), is_dated=workspace.dated is not None)
+    yield Line("survivors", True, carried, None)
     yield Line("looks", True, _looks(store.looks()), None)
+    yield _ledger(store)
 
 
 def _share(workspace: Workspace, name: str, rows: int, bars: int, made_by: dict[str, str]) -> Line:
@@ -155,6 +193,17 @@ def _window(plan: WindowPlan, ready: pd.DatetimeIndex, missing: pd.DatetimeIndex
     return Line("window", len(have) >= plan.min_sessions, text, helps, blocks=True)
 
 
+def _ledger(store: Store) -> Line:
+    """Whether the evenings' forecasts are those that were sealed."""
+    counts = store.counts()
+    evenings, forecasts = (int(counts[name]["rows"]) for name in ("evenings", "forecasts"))
+    if not evenings:
+        return Line("ledger", True, "no evening's forecasts are kept yet", None)
+    faults = store.ledger_faults(anchors(store.store_id))
+    text = f"{forecasts:,} forecasts in {evenings:,} entries, chained"
+    return Line("ledger", not faults, "; ".join(faults) or f"{text} and as they were sealed", None)
+
+
 def _looks(kept: list[dict[str, Any]]) -> str:
     """How often results on this data were looked at, and what that number cannot know."""
     if not kept:
@@ -191,6 +240,7 @@ def _of_models() -> Iterator[Line]:
         text += f", the alias was removed by hand, {moves[-1].reason}"
     if champion:
         text += f"; trained until {champion.tags.get(Tags.TRAINED_UNTIL)}"
+        text += f"; {health}" if (health := champion.tags.get(LifeTags.HEALTH)) else ""
     helps = "rollback" if by_hand else "promote" if challenger else "retrain"
     yield Line("champion", champion is not None, text, Command(helps))
 

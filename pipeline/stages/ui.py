@@ -44,12 +44,13 @@ def run(settings: Settings) -> None:
 
 
 def leaderboard(address: str, experiment_id: str) -> str:
-    """Where the view of retrains opens.
+    """Where the view of retrains opens; without its last part MLflow opens a page on GenAI.
 
-    >>> leaderboard("http://127.0.0.1:5000", "0")
-    'http://127.0.0.1:5000/#/experiments/0/runs?viewStateShareKey=retrains'
+    >>> leaderboard("", "0")
+    '/#/experiments/0/runs?viewStateShareKey=retrains&workflowType=machine_learning'
     """
-    return f"{address}/#/experiments/{experiment_id}/runs?viewStateShareKey={views.RETRAINS.key}"
+    view = f"viewStateShareKey={views.RETRAINS.key}&workflowType=machine_learning"
+    return f"{address}/#/experiments/{experiment_id}/runs?{view}"
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pipeline.schemas import SESSIONS_A_YEAR
-from pipeline.stats.returns import Values
+from pipeline.stats.returns import Values, sessions_a_year
 
 MIN_JOINT_SESSIONS = 60
 MIN_SPA_SESSIONS = 60
@@ -119,7 +118,8 @@ def sharpe_interval(
     estimated = sharpe - error * np.quantile(distances, tails)
     lowest = sharpe - norm.ppf(tails) / math.sqrt(len(values))
     low, high = min(estimated[0], lowest[0]), max(estimated[1], lowest[1])
-    return float(low) * math.sqrt(SESSIONS_A_YEAR), float(high) * math.sqrt(SESSIONS_A_YEAR)
+    a_year = math.sqrt(sessions_a_year(returns.index))
+    return float(low) * a_year, float(high) * a_year
 
 
 def _studentised(

@@ -1,7 +1,8 @@
 """Measures of a series of returns.
 
 Returns are simple returns per session, of shape (sessions,); all sessions count, the first one and
-those without trades included. A year has 252 sessions. A measure is known after the last session.
+those without trades included. A year has 252 sessions, or 365 of a market that trades every day, as
+their dates show (`sessions_a_year`). A measure is known after the last session.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ import pandas as pd
 from pipeline.schemas import SESSIONS_A_YEAR
 
 Values = npt.NDArray[np.float64]
+
+DAYS_A_YEAR = 365
+SATURDAY, SUNDAY = 5, 6
+USUAL_DAYS = 5
+"""Of a week; some exchanges rest on Friday and Saturday."""
 
 
 def session_sharpe(values: Values) -> Values:
@@ -34,6 +40,23 @@ def session_sharpe(values: Values) -> Values:
     return np.asarray(values.mean(axis=0) / deviation)
 
 
+def sessions_a_year(sessions: pd.Index) -> int:
+    """Sessions of a year of the market that these are of.
+
+    Exchanges that rest at weekends have 242 to 254; all of them count 252, so that a Sharpe ratio
+    of one compares with that of another. A market with sessions on Saturdays and Sundays has 365.
+
+    >>> sessions_a_year(pd.date_range("2024-01-01", periods=7))
+    365
+    >>> sessions_a_year(pd.bdate_range("2024-01-01", periods=7)), sessions_a_year(pd.RangeIndex(7))
+    (252, 252)
+    """
+    if not isinstance(sessions, pd.DatetimeIndex):
+        return SESSIONS_A_YEAR
+    days = set(sessions.day_of_week)
+    return DAYS_A_YEAR if {SATURDAY, SUNDAY} <= days and len(days) > USUAL_DAYS else SESSIONS_A_YEAR
+
+
 def sharpe(returns: pd.Series) -> float:
     """Annualised Sharpe ratio against a zero rate: mean over standard deviation (ddof 1).
 
@@ -46,7 +69,7 @@ def sharpe(returns: pd.Series) -> float:
     values = returns.to_numpy(dtype="float64")
     if len(values) < 2 or np.ptp(values) == 0.0:
         return math.nan
-    return float(values.mean() / values.std(ddof=1) * math.sqrt(SESSIONS_A_YEAR))
+    return float(values.mean() / values.std(ddof=1) * math.sqrt(sessions_a_year(returns.index)))
 
 
 def total_return(returns: pd.Series) -> float:
@@ -61,12 +84,14 @@ def total_return(returns: pd.Series) -> float:
 def annualized_return(returns: pd.Series) -> float:
     """Compounded return a year, by the number of sessions; NaN without sessions.
 
-    A loss of all there was, or more, is -1: a debt has no yearly rate.
+    A loss of all there was, or more, at any time is -1: a debt has no yearly rate, and two such
+    losses are no gain.
     """
     if returns.empty:
         return math.nan
-    kept = max(1.0 + total_return(returns), 0.0)
-    return float(kept ** (SESSIONS_A_YEAR / len(returns)) - 1.0)
+    equity = np.cumprod(1.0 + returns.to_numpy(dtype="float64"))
+    kept = equity[-1] if (equity > 0.0).all() else 0.0
+    return float(kept ** (sessions_a_year(returns.index) / len(returns)) - 1.0)
 
 
 def drawdowns(returns: pd.Series) -> pd.Series:

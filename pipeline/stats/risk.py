@@ -1,7 +1,7 @@
 """Measures of what a series of returns can lose, and how it wins.
 
-Returns are simple returns per session; a year has 252 sessions. A measure is known after the last
-session, and NaN where it is undefined.
+Returns are simple returns per session; a year is that of ``sessions_a_year``. A measure is known
+after the last session, and NaN where it is undefined.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from pipeline.schemas import SESSIONS_A_YEAR
-from pipeline.stats.returns import annualized_return, drawdowns, max_drawdown
+from pipeline.stats.returns import annualized_return, drawdowns, max_drawdown, sessions_a_year
 
 
 def sortino(returns: pd.Series) -> float:
@@ -28,7 +27,7 @@ def sortino(returns: pd.Series) -> float:
     if len(values) == 0 or not (values < 0.0).any():
         return math.nan
     downside = math.sqrt(float(np.mean(np.minimum(values, 0.0) ** 2)))
-    return float(values.mean()) / downside * math.sqrt(SESSIONS_A_YEAR)
+    return float(values.mean()) / downside * math.sqrt(sessions_a_year(returns.index))
 
 
 def calmar(returns: pd.Series) -> float:

@@ -1,8 +1,9 @@
 """How much a strategy can carry: what larger bankrolls leave of its result.
 
-An order moves the price against itself by the square root of its part of the day's dollar volume
-(``costs.impact_rate``), and asks for a bounded part of it at most (``sizing.max_shares``). Where
-the edge has to exceed the cost, positions that cost too much at their size are not taken.
+An order moves the price against itself by the square root of its part of the dollar volume
+(``costs.impact_rate``), and asks for a bounded part of it at most (``sizing.max_shares``). The
+volume is that of the auction it is filled in, not the day's. Where the edge has to exceed the cost,
+positions that cost too much at their size are not taken.
 """
 
 from __future__ import annotations
@@ -22,11 +23,20 @@ LEFT = 0.5
 """Part of the smallest bankroll's return that a bankroll within the capacity keeps."""
 
 
-def size_aware(rules: Rules, impact: float, participation: float) -> Rules:
-    """The rules, with this impact and participation cap where they have none of their own."""
+def size_aware(
+    rules: Rules, impact: float, participation: float, auction_part: float = 1.0
+) -> Rules:
+    """The rules, with this impact and participation cap where they have none of their own.
+
+    Parameters
+    ----------
+    auction_part
+        Of the day's volume that trades in the auction: what is stated for the day's volume is
+        turned into the same for the auction's.
+    """
     return rules.changed(
-        impact=rules.impact or impact,
-        max_participation=rules.max_participation or participation,
+        impact=(rules.impact or impact) / math.sqrt(auction_part),
+        max_participation=(rules.max_participation or participation) * auction_part,
     )
 
 

@@ -32,7 +32,7 @@ def round_trip_before_size(
             commission = commission + rules.commission_per_share / reference
     if rules.commission_maximum is not None:
         commission = np.minimum(commission, rules.commission_maximum)
-    cost = 2.0 * (commission + rules.slippage_bps * BPS)
+    cost = (commission + rules.open_bps * BPS) + (commission + rules.close_bps * BPS)
     if spread is not None:
         cost = cost + 2.0 * rules.spread_fraction * spread
     return cost + rules.borrow_fee if side < 0.0 else cost
@@ -63,6 +63,5 @@ def expected_round_trip(shares: Values, reference: Values, costs: Costs) -> Valu
         notional > 0.0, notional, np.inf
     )
     impact = costs.impact * np.sqrt(notional)
-    return np.where(
-        notional > 0.0, 2.0 * (commission + costs.slippage + impact) + costs.borrow, 0.0
-    )
+    legs = (commission + costs.slippage_in + impact) + (commission + costs.slippage_out + impact)
+    return np.where(notional > 0.0, legs + costs.borrow, 0.0)

@@ -19,6 +19,9 @@ MONTH, MIN_OF_MONTH = 20, 15
 
 ATR_SESSIONS, MIN_OF_ATR = 14, 10
 BETA_SESSIONS, MIN_OF_BETA = 63, 42
+SPARE_SESSIONS = 16
+"""Sessions of bars to load beyond the look-back: room for some that a symbol lacks."""
+
 LOOK_BACK = 1 + BETA_SESSIONS
 """Sessions of bars before the first one traded that the longest of these windows needs."""
 

@@ -148,12 +148,13 @@ def _ends(orders: Orders, quoted: Quotes) -> stops.Exits:
 def rates(opened: Values, ended: Values, costs: Costs) -> Values:
     """What one share books by part, in currency; 0 where it is not traded."""
     of_share = np.where(opened > 0.0, costs.per_share, 0.0)
-    slippage, impact = (
-        np.where(opened > 0.0, rate, 0.0) for rate in (costs.slippage, costs.impact)
+    slippage_in, slippage_out, impact = (
+        np.where(opened > 0.0, rate, 0.0)
+        for rate in (costs.slippage_in, costs.slippage_out, costs.impact)
     )
     parts = (
-        opened, opened * costs.commission + of_share, opened * slippage, opened * impact,
-        ended, ended * costs.commission + of_share, ended * slippage, ended * impact,
+        opened, opened * costs.commission + of_share, opened * slippage_in, opened * impact,
+        ended, ended * costs.commission + of_share, ended * slippage_out, ended * impact,
         opened * costs.borrow,
     )  # fmt: skip
     return np.stack(parts, axis=1)

@@ -7,6 +7,7 @@ regime up to the close of t-1.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ Key = tuple[tuple[str, object], ...]
 
 SIZING_RULES = frozenset({
     "max_position_fraction", "whole_shares", "hedge", "hedge_symbol", "hedge_bps", "limit_bps",
-    "commission_minimum",
+    "commission_minimum", "max_gross",
 })  # fmt: skip
 """Rules that size, hedge, fill or charge positions which are taken already.
 
@@ -83,6 +84,23 @@ class Forecasts:
             self._known[name] = self.values(frame)
         return self._known[name]
 
+    def reference(self) -> Values:
+        """The price orders are sized on."""
+        if self.market.indication is None:
+            return self.known("previous_close")
+        require_same_axes(self._axes, indicated=self.market.reference)
+        return self.values(self.market.reference)
+
+    @cached_property
+    def worse(self) -> dict[float, Values]:
+        """Forecasts at opens that are worse than indicated, by basis points."""
+        told = self.market.indication
+        return {} if told is None else {bps: self.values(f) for bps, f in told.worse.items()}
+
+    def hurdle(self, side: float, rules: Rules) -> Values | float:
+        """What the edge of a side has to exceed."""
+        return ranking.hurdle(self._round_trip(side, rules), rules)
+
     def names(self, row: Places, column: Places) -> npt.NDArray[np.object_]:
         """Symbols by the numbers of session and column; the hedge by what it trades then."""
         names = self.symbols.to_numpy(dtype=object)[np.maximum(column, 0)]
@@ -125,7 +143,11 @@ class Forecasts:
 
     def candidates(self, side: float, rules: Rules) -> Mask:
         """True where a position may be taken: edge above the hurdle, liquid, everything known."""
-        allowed = side * self.predictions > ranking.hurdle(self._round_trip(side, rules), rules)
+        allowed = side * self.predictions > self.hurdle(side, rules)
+        if self.market.indication is not None:
+            allowed &= self.reference() > 0.0
+        for followed in self.worse.values():
+            allowed &= ~np.isnan(followed)
         if rules.min_dollar_volume > 0.0:
             allowed &= ranking.is_liquid(self.known("mean_dollar_volume"), rules)
         if rules.needs_volatility:
@@ -140,7 +162,7 @@ class Forecasts:
 
     def _round_trip(self, side: float, rules: Rules) -> Values | float:
         spread = self.known("spread") if rules.spread_fraction > 0.0 else None
-        return costs.round_trip_before_size(side, self.known("previous_close"), spread, rules)
+        return costs.round_trip_before_size(side, self.reference(), spread, rules)
 
     def _sectors(self) -> Places:
         """Number of each symbol's sector; the unknown ones are one more."""

@@ -110,7 +110,8 @@ def with_hedge(orders: Orders, reference: Values, rules: Rules) -> Orders:
             per_share=zero,
             minimum=zero,
             maximum=never,
-            slippage=zero,
+            slippage_in=zero,
+            slippage_out=zero,
             impact=zero,
             borrow=np.where(side < 0.0, rules.borrow_fee, 0.0),
         ),
@@ -120,6 +121,7 @@ def with_hedge(orders: Orders, reference: Values, rules: Rules) -> Orders:
         limit=never,
         stop=never,
         target=never,
+        gross=zero,
     )
     scaled = orders._replace(weight=orders.weight * factor)
     both = mapped(lambda values: np.broadcast_to(values, side.shape), slots)

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.errors import InvalidData
 from pipeline.schemas import BarPanel
 from pipeline.trading import estimates, hedging
+from pipeline.trading.indication import Indication
 
 FORMULAS: dict[str, Callable[[BarPanel], pd.DataFrame]] = {
     "previous_close": estimates.previous_close,
@@ -82,6 +83,8 @@ class Market:
         The session before the first: where an equity curve starts.
     hedge
         Of ``hedging.instrument``, by session; None where nothing is hedged.
+    indication
+        Indicated opens, where they are known when it is decided; None: the evening before.
     """
 
     open: pd.DataFrame
@@ -94,6 +97,7 @@ class Market:
     sectors: pd.Series
     previous_session: pd.Timestamp
     hedge: pd.DataFrame | None = None
+    indication: Indication | None = None
 
     @classmethod
     def of_bars(
@@ -149,7 +153,17 @@ class Market:
             if isinstance(known, Estimates)
             else {name: frame.loc[sessions] for name, frame in known.items()},
             hedge=None if self.hedge is None else self.hedge.loc[sessions],
+            indication=None if self.indication is None else self.indication.at(sessions),
         )
+
+    def deciding_on(self, indication: Indication) -> Market:
+        """The same market where the open is indicated when it is decided."""
+        return replace(self, indication=indication)
+
+    @property
+    def reference(self) -> pd.DataFrame:
+        """The price orders are sized on: the indicated one, or the previous close."""
+        return self.previous_close if self.indication is None else self.indication.price
 
     def require(self, name: str) -> pd.DataFrame:
         """An estimate that a rule asks for.

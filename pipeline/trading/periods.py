@@ -9,8 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.schemas import SESSION, SESSIONS_A_YEAR
-from pipeline.stats.returns import max_drawdown, session_sharpe, sharpe, total_return
+from pipeline.schemas import SESSION
+from pipeline.stats.returns import (
+    max_drawdown,
+    session_sharpe,
+    sessions_a_year,
+    sharpe,
+    total_return,
+)
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.performance import positions, turnover, win_rate
 
@@ -143,4 +149,4 @@ def rolling_sharpe(returns: pd.Series, window: int) -> pd.DataFrame:
     error = NORMAL_95 * sharpe_error(ratios, window)
     table = {"sharpe": ratios, "low": ratios - error, "high": ratios + error}
     sessions = returns.index[window - 1 :]
-    return pd.DataFrame(table, sessions) * math.sqrt(SESSIONS_A_YEAR)
+    return pd.DataFrame(table, sessions) * math.sqrt(sessions_a_year(returns.index))

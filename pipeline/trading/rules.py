@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import to_jsonable_python
 
 from pipeline.schemas import Regime
 from pipeline.values import Bps, Count, Fraction, NotNegative, Positive, Value
@@ -15,6 +16,8 @@ DAYS_OF_A_BORROW_YEAR = 360
 """Fees for borrowed shares are quoted a year of 360 days, as brokers count them."""
 
 LONG_SHORT: Literal["long_short"] = "long_short"
+ONE_SLIPPAGE = "slippage_bps"
+"""Name of the slippage of earlier releases, the same at both legs."""
 
 
 class Rules(Value):
@@ -47,6 +50,9 @@ class Rules(Value):
         The largest part of equity in one position, in (0, 1].
     max_participation
         The largest part of the mean dollar volume that one order may ask for, in (0, 1].
+    max_gross
+        The largest part of equity that all orders of a session may come to, if every one of them
+        is filled at its limit (without a limit: at the price it is sized on), in (0, 1].
     whole_shares
         Round shares down to whole ones; the hedge is always fractional.
     hedge
@@ -62,8 +68,11 @@ class Rules(Value):
         against the trade, in basis points.
     stop_atr, target_atr
         Distance of stop and target from the previous close, in average true ranges.
-    commission_bps, slippage_bps
+    commission_bps
         Cost per side on the traded notional, in basis points.
+    open_bps, close_bps
+        Slippage of the entry at the open, and of the way out, on their notionals, in basis points;
+        ``slippage_bps``, as earlier releases had it, stands for both.
     commission_per_share, commission_minimum
         Further commission a share, and the least commission of an order, both per side, in
         currency.
@@ -93,6 +102,7 @@ class Rules(Value):
     weights: Literal["equal", "edge", "volatility"]
     max_position_fraction: Fraction
     max_participation: Fraction | None
+    max_gross: Fraction | None
     whole_shares: bool
     hedge: Literal["none", "dollar", "beta"]
     hedge_symbol: str | None
@@ -104,10 +114,19 @@ class Rules(Value):
     commission_per_share: NotNegative
     commission_minimum: NotNegative
     commission_maximum: Fraction | None
-    slippage_bps: Bps
+    open_bps: Bps
+    close_bps: Bps
     spread_fraction: Annotated[float, Field(ge=0, le=1)]
     impact: NotNegative
     borrow_bps_a_year: NotNegative
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_slippage_is_that_of_both_legs(cls, given: object) -> object:
+        if not isinstance(given, Mapping) or ONE_SLIPPAGE not in given:
+            return given
+        others = {name: value for name, value in given.items() if name != ONE_SLIPPAGE}
+        return {**others, "open_bps": given[ONE_SLIPPAGE], "close_bps": given[ONE_SLIPPAGE]}
 
     @field_validator("regime_positions")
     @classmethod
@@ -131,14 +150,24 @@ class Rules(Value):
         return self
 
     @property
-    def side_cost(self) -> float:
-        """Commission and slippage in basis points of one side, as a fraction of its notional."""
-        return (self.commission_bps + self.slippage_bps) * BPS
+    def content(self) -> dict[str, Any]:
+        """The rules as plain values, by which recipes and looks are told apart.
+
+        What no rule of an earlier release said is left out, so that its evidence stays: legs that
+        cost alike are one ``slippage_bps``, and without a ``max_gross`` there is none.
+        """
+        plain = to_jsonable_python(self)
+        if plain["max_gross"] is None:
+            del plain["max_gross"]
+        if plain["open_bps"] == plain["close_bps"]:
+            plain[ONE_SLIPPAGE] = plain.pop("open_bps")
+            del plain["close_bps"]
+        return {str(name): value for name, value in plain.items()}
 
     @property
     def round_trip_bps(self) -> float:
         """The part of buying and selling again that costs every symbol alike, in basis points."""
-        return 2.0 * (self.commission_bps + self.slippage_bps)
+        return (self.commission_bps + self.open_bps) + (self.commission_bps + self.close_bps)
 
     @property
     def min_edge(self) -> float:

@@ -78,13 +78,15 @@ def sized(orders: Orders, equity: Values) -> Values:
     Returns
     -------
     Values
-        weight x equity at the previous close, at most ``max_shares``, rounded down where
-        ``is_whole``; 0 where the cost at that size reaches the edge. The hedge makes up for what is
-        ordered.
+        weight x equity at the reference, at most ``max_shares``, rounded down where ``is_whole``; 0
+        where the cost at that size reaches the edge; within the reserve of the session. The hedge
+        makes up for what is ordered.
     """
     shares = asked(orders, equity)
     if orders.edge is not None:
         shares = np.where(is_worth_its_cost(shares, orders), shares, 0.0)
+    if orders.gross is not None:
+        shares = within_reserve(shares, orders, equity)
     if orders.beta is not None:
         shares[..., -2:] = hedge_units(shares, orders)
     return shares
@@ -97,6 +99,35 @@ def asked(orders: Orders, equity: Values) -> Values:
     return (
         shares if orders.is_whole is None else np.where(orders.is_whole, np.floor(shares), shares)
     )
+
+
+def worst_price(orders: Orders) -> Values:
+    """The price at which an order takes the most money that is set aside for it.
+
+    The limit of a purchase; without one, and of what is sold short, the price it is sized on.
+    """
+    if orders.limit is None:
+        return orders.reference
+    is_limited = (orders.side > 0.0) & ~np.isnan(orders.limit)
+    return np.where(is_limited, orders.limit, orders.reference)
+
+
+def within_reserve(shares: Values, orders: Orders, equity: Values) -> Values:
+    """Shares that the reserve of the session pays for, in rank order; the hedge is not counted."""
+    assert orders.gross is not None
+    stocks = shares.shape[-1] - (0 if orders.beta is None else 2)
+    held, worst = shares.copy(), np.broadcast_to(worst_price(orders), shares.shape)
+    part, money = orders.gross[..., 0], np.maximum(equity[..., 0], 0.0)
+    left = np.where(np.isinf(part), np.inf, money * np.where(np.isinf(part), 0.0, part))
+    for place in range(stocks):
+        price = np.where(worst[..., place] > 0.0, worst[..., place], 1.0)
+        most = left / price
+        if orders.is_whole is not None:
+            most = np.where(orders.is_whole[..., place], np.floor(most), most)
+        held[..., place] = np.minimum(held[..., place], most)
+        spent = np.where(held[..., place] > 0.0, held[..., place] * price, 0.0)
+        left = np.maximum(left - spent, 0.0)
+    return held
 
 
 def is_worth_its_cost(shares: Values, orders: Orders) -> Mask:

@@ -30,8 +30,9 @@ class Costs(NamedTuple):
         Further commission a share, and the least one of an order, of one side, in currency.
     maximum
         The most commission of one side, as a fraction of its notional; NaN where there is none.
-    slippage
-        Of one side, the part of the spread included, as a fraction of its notional.
+    slippage_in, slippage_out
+        Of the entry and of the way out, the part of the spread included, as fractions of their
+        notionals.
     impact
         Of one side, as a fraction of its notional, divided by the root of the notional ordered.
     borrow
@@ -42,7 +43,8 @@ class Costs(NamedTuple):
     per_share: Values
     minimum: Values
     maximum: Values
-    slippage: Values
+    slippage_in: Values
+    slippage_out: Values
     impact: Values
     borrow: Values
 
@@ -59,7 +61,7 @@ class Orders(NamedTuple):
     prediction
         Predicted return; NaN for the hedge.
     weight, reference
-        Part of equity; previous close in currency, NaN where it is unknown.
+        Part of equity; price orders are sized on, in currency, NaN where it is unknown.
     max_shares
         The most shares that may be ordered; 0 where there is no price to size on.
     costs
@@ -72,6 +74,8 @@ class Orders(NamedTuple):
         Part of the notional that the hedge makes up for.
     limit, stop, target
         Prices in currency, NaN where there is none.
+    gross
+        Part of equity that all orders of the session may come to at their worst prices.
     """
 
     column: Places
@@ -87,6 +91,7 @@ class Orders(NamedTuple):
     limit: Values | None
     stop: Values | None
     target: Values | None
+    gross: Values | None = None
 
 
 def slot_sum(values: Values) -> Values:

@@ -17,6 +17,7 @@ from pipeline.errors import InvalidData
 from pipeline.trading import costs, hedging, sizing, stops
 from pipeline.trading.estimates import Values
 from pipeline.trading.forecasts import Forecasts
+from pipeline.trading.indication import hurdle_limit
 from pipeline.trading.ranking import Selection
 from pipeline.trading.rules import BPS, Rules
 from pipeline.trading.slots import EMPTY, Costs, Orders, is_listed, mapped
@@ -48,6 +49,7 @@ class Shape(NamedTuple):
     has_size_costs: bool
     has_limit: bool
     has_exits: bool
+    has_reserve: bool
 
 
 def common_shape(forecasts: Forecasts, several: Sequence[Rules]) -> Shape:
@@ -57,8 +59,9 @@ def common_shape(forecasts: Forecasts, several: Sequence[Rules]) -> Shape:
         has_hedge=any(r.is_hedged for r in several),
         has_whole=any(r.whole_shares for r in several),
         has_size_costs=any(r.has_size_costs for r in several),
-        has_limit=any(r.limit_bps is not None for r in several),
+        has_limit=bool(forecasts.worse) or any(r.limit_bps is not None for r in several),
         has_exits=any(r.has_exits for r in several),
+        has_reserve=any(r.max_gross is not None for r in several),
     )
 
 
@@ -88,7 +91,7 @@ class _Plan:
 
     def orders(self) -> Orders:
         rules, shape = self.rules, self.shape
-        reference = self._known("previous_close")
+        reference = self._of(self.forecasts.reference())
         prediction = self._of(self.forecasts.predictions)
         stocks = Orders(
             column=self._placed(self.chosen.column, empty=EMPTY),
@@ -101,9 +104,10 @@ class _Plan:
             is_whole=self._filled(rules.whole_shares) if shape.has_whole else None,
             edge=self._edge(prediction) if shape.has_size_costs else None,
             beta=self._beta() if shape.has_hedge else None,
-            limit=self._limit(reference) if shape.has_limit else None,
+            limit=self._limit(reference, prediction) if shape.has_limit else None,
             stop=self._level(reference, rules.stop_atr, -1.0) if shape.has_exits else None,
             target=self._level(reference, rules.target_atr, 1.0) if shape.has_exits else None,
+            gross=self._filled(rules.max_gross or np.inf) if shape.has_reserve else None,
         )
         return (
             hedging.with_hedge(stocks, self._hedge_reference(), rules)
@@ -145,10 +149,27 @@ class _Plan:
         beta = self._known("beta") if self.rules.hedge == "beta" else self._filled(1.0)
         return np.where(self.is_taken, beta, 0.0)
 
-    def _limit(self, reference: Values) -> Values:
-        if self.rules.limit_bps is None:
-            return self._filled(np.nan)
-        return stops.limit_price(reference, self.side, self.rules.limit_bps)
+    def _limit(self, reference: Values, prediction: Values) -> Values:
+        limit = self._filled(np.nan)
+        if self.rules.limit_bps is not None:
+            limit = stops.limit_price(reference, self.side, self.rules.limit_bps)
+        if not self.forecasts.worse:
+            return limit
+        edges = {bps: self.side * self._of(far) for bps, far in self.forecasts.worse.items()}
+        met = hurdle_limit(
+            self.side, reference, {0.0: self.side * prediction, **edges}, self._hurdle()
+        )
+        return np.where(self.side > 0.0, np.fmin(limit, met), np.fmax(limit, met))
+
+    def _hurdle(self) -> Values:
+        """Of the side that each slot takes."""
+        hurdle: Values = np.zeros(self.side.shape)
+        for side in self.rules.signs:
+            one = np.broadcast_to(
+                self.forecasts.hurdle(side, self.rules), self.forecasts.predictions.shape
+            )
+            hurdle = np.where(self.side == side, self._of(one), hurdle)
+        return hurdle
 
     def _level(self, reference: Values, ranges: float | None, direction: float) -> Values:
         if ranges is None:
@@ -159,9 +180,10 @@ class _Plan:
 
     def _costs(self) -> Costs:
         rules = self.rules
-        slippage = self._filled(rules.slippage_bps * BPS)
+        slippages = [self._filled(leg * BPS) for leg in (rules.open_bps, rules.close_bps)]
         if rules.spread_fraction > 0.0:
-            slippage = slippage + rules.spread_fraction * self._known("spread")
+            part = rules.spread_fraction * self._known("spread")
+            slippages = [slippage + part for slippage in slippages]
         impact = self._filled(0.0)
         if rules.impact > 0.0:
             impact = costs.impact_rate(
@@ -172,7 +194,8 @@ class _Plan:
             per_share=self._filled(rules.commission_per_share),
             minimum=self._filled(rules.commission_minimum),
             maximum=self._filled(rules.commission_maximum or np.nan),
-            slippage=slippage,
+            slippage_in=slippages[0],
+            slippage_out=slippages[1],
             impact=impact,
             borrow=np.where(self.side < 0.0, rules.borrow_fee, 0.0),
         )
@@ -187,7 +210,9 @@ class _Plan:
 
 
 def orders(forecasts: Forecasts, rules: Rules, equity: float) -> pd.DataFrame:
-    """Orders of one session, best position first, the hedge last, sized on the previous close.
+    """Orders of one session, best position first, the hedge last.
+
+    Sized on the previous close, or on the indicated open where the market has one.
 
     Known at decision time. A position whose price is unknown, or that is too small for one whole
     share or for its cost, is listed with 0 shares, so that nothing is left out silently.
@@ -205,9 +230,9 @@ def orders(forecasts: Forecasts, rules: Rules, equity: float) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per order with the columns ``ORDER_COLUMNS``: shares positive whatever the side;
-        ``notional`` is shares times ``reference_price``, the previous close; ``edge_bps`` is the
-        return expected of the side taken (NaN for the hedge) and ``cost_bps`` the round trip at
-        this size.
+        ``notional`` is shares times ``reference_price``, the previous close or the indicated open;
+        ``edge_bps`` is the return expected of the side taken (NaN for the hedge) and ``cost_bps``
+        the round trip at this size.
     """
     slots = planned(forecasts, rules)
     ordered = sizing.sized(slots, np.array([[equity]]))

@@ -6,15 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.audit.single import Bounds, single_features, skill
 from pipeline.audit.skill import (
     AuditedRecipe,
-    Bounds,
     permuted_labels,
     reversed_time,
     shifted_labels,
     shuffled_symbols,
-    single_features,
-    skill,
 )
 from pipeline.learning.dataset import Dataset, join
 from pipeline.learning.windows import Step
@@ -92,6 +90,18 @@ def test_a_perfect_forecast_has_no_variance_and_is_too_good_all_the_same():
 
     assert result.t == np.inf
     assert result.too_good
+
+
+@pytest.mark.parametrize(("size", "modest"), [(0.01, True), (0.9, False)])
+def test_a_mean_of_exactly_nothing_as_of_two_symbols_is_measured_like_any_other(size, modest):
+    result = skill(pd.Series([size, -size] * 4), BOUNDS)
+
+    assert (result.mean, result.t, result.modest) == (0.0, 0.0, modest)
+
+
+def test_where_nothing_varies_the_words_are_no_number():
+    assert str(skill(pd.Series([np.nan] * 5), BOUNDS)) == "undefined, all equal in every session"
+    assert str(skill(pd.Series([0.5]), BOUNDS)) == "+0.500 (t undefined, 1 sessions)"
 
 
 def test_a_negative_mean_is_too_good_only_where_the_sign_does_not_matter():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,20 +23,22 @@ from pipeline.audit.recomputation import (
 )
 from pipeline.audit.truncation import (
     StoredResults,
+    every_date,
     label_alignment,
     market_checks,
     startup,
     symbol_order,
     truncation,
 )
-from pipeline.market.definitions import Feature
+from pipeline.market.definitions import Feature, Known
 from pipeline.market.features import FEATURE_SETS, snapshots
 from pipeline.market.indicators import indicators
 from pipeline.market.labels import labels
 from pipeline.market.regimes import regimes, universe_moves
+from pipeline.market.series import intraday
 from pipeline.market.windows import array, deviation
 from pipeline.schemas import SESSION, UNIVERSE_INDEX
-from tests.audit.planted import BY_LOOKBACK, BY_NAME, LOOK_AHEAD
+from tests.audit.planted import BY_LOOKBACK, BY_NAME, LOOK_AHEAD, ahead
 from tests.market.conftest import ROWS
 
 LIMITS = {"volatility_window": 30}
@@ -252,6 +255,51 @@ def stored_labels(history: History, sessions: pd.DatetimeIndex, shift: int = 0) 
 
 def finals(history: History, sessions: pd.DatetimeIndex) -> Rows:
     return {session: history.bars.close.loc[[session]].notna() for session in sessions}
+
+
+def rarely_wrong(known: Known) -> np.ndarray:
+    """return of s, on one session in twenty that of t"""
+    where = np.asarray(known.targets.dayofyear % 20 == 0)[:, None]
+    return np.where(where, ahead(intraday(known)), intraday(known))
+
+
+RARE = Feature("rarely_wrong", "symbol", 1, "return of s, at times of t", "planted", rarely_wrong)
+
+
+@pytest.mark.parametrize("leak", [(), (RARE,)])
+def test_a_feature_that_is_wrong_on_few_sessions_is_found_on_all_of_few_symbols(
+    make_history, leak: tuple[Feature, ...]
+) -> None:
+    history = make_history(3, symbols=3)
+    recomputation = recomputation_of([*FEATURE_SETS["classic"][:4], *leak])
+    dates = history.bars.sessions[150:210]
+    rows = pd.concat(stored(recomputation, history, dates).values())
+
+    result = every_date(recomputation, history, dates, rows)
+
+    assert leaking(result) == {feature.name for feature in leak}
+    assert set(pd.DatetimeIndex(result.listed["session"]).dayofyear % 20) <= {0}
+    assert result.checked > 2 * 60 * 3
+
+
+def test_a_value_that_was_stored_otherwise_on_few_sessions_is_found(make_history) -> None:
+    """The store holds more symbols: what depends on them is not compared, what does not is."""
+    history = make_history(3, symbols=6, missing=0.0)
+    names = [f for f in FEATURE_SETS["classic"] if f.name in {"return_1", "relative_market_1"}]
+    recomputation, dates = recomputation_of(names), history.bars.sessions[150:200]
+    few = replace(
+        history, bars=history.bars.loc(slice(None), history.bars.symbols[:2]),
+        symbols=history.symbols.iloc[:2],
+    )  # fmt: skip
+    rows = pd.concat(stored(recomputation, history, dates).values())
+    rows = rows[rows.index.get_level_values("symbol").isin(few.bars.symbols)]
+
+    assert every_date(recomputation, few, dates, rows).leaks == 0
+    rows.loc[(dates[20], "S01"), "return_1"] += 1e-4
+    result = every_date(recomputation, few, dates, rows)
+
+    assert result.listed[["column", "symbol"]].to_numpy().tolist() == [["return_1", "S01"]]
+    assert result.listed["session"].tolist() == [f"{dates[20]:%Y-%m-%d}"]
 
 
 def test_labels_follow_from_the_bars_of_their_own_session(make_history) -> None:

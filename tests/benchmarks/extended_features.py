@@ -144,7 +144,7 @@ def speed(name: str) -> None:
         "earlier sessions symbols      rows     user      CPU ns/value"
         "   system   faults  peak MB x result"
     )
-    needed = warm_up(FEATURE_SETS[name], ROWS["min_history"]) + 1
+    needed = warm_up(FEATURE_SETS[name], ROWS["min_history"], 5) + 1
     sizes = [(0, *size) for size in product(SESSIONS, SYMBOLS)]
     for size in sizes + [(needed, YEAR, symbols) for symbols in SYMBOLS]:
         print(f"{size[0]:7d} {size[1]:8d} {size[2]:7d} ", end="", flush=True)

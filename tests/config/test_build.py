@@ -49,9 +49,9 @@ def test_symbols_are_written_as_the_source_writes_them(tmp_path: Path) -> None:
 
 
 def test_the_backtest_s_number_of_positions_is_the_rules() -> None:
-    chosen = settings("backtest.max_positions=3", "strategy.slippage_bps=2")
+    chosen = settings("backtest.max_positions=3", "strategy.open_bps=2")
     assert build.rules(chosen).max_positions == 3
-    assert build.rules(chosen).slippage_bps == 2
+    assert build.rules(chosen).open_bps == 2
     assert build.rules(settings("strategy.max_positions=4")).max_positions == 4
 
 

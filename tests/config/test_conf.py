@@ -37,8 +37,8 @@ def test_every_file_says_first_what_it_is_and_when_to_choose_it(path: Path) -> N
 
 def test_a_group_option_is_named_once_for_every_group_promised() -> None:
     promised = (
-        "data universe store features cv model hpo evaluation compute strategy backtest gates "
-        "tracking experiment"
+        "data universe store features cv model hpo evaluation compute decision strategy backtest "
+        "gates tracking experiment monitor"
     )
     assert {p.name for p in CONFIG.iterdir() if p.is_dir()} == set(promised.split())
 

@@ -116,7 +116,7 @@ def test_keys_that_a_strategy_did_not_have_yet_are_as_here(
     logged["strategy"]["slippage_bps"] = 9.0
     same = loaded(logged, f"{section}.{key}=0.5")
     assert getattr(getattr(same, section), key) == 0.5
-    assert same.strategy.slippage_bps == 9.0
+    assert same.strategy.open_bps == same.strategy.close_bps == 9.0
 
 
 # ---- a retrain done again ----

@@ -68,3 +68,19 @@ def test_a_budget_is_one_for_all_learners_or_one_for_each() -> None:
     classic = check(compose(["experiment=classic"])).hpo
     assert [classic.trials(n) for n in ("random_forest", "gradient_boosting")] == [12, 9]
     assert check(compose(["experiment=classic", "hpo.n_trials=3"])).hpo.trials("any") == 3
+
+
+def test_parameters_of_a_retrain_are_what_decides_it() -> None:
+    told = check(compose([])).parameters
+    flat = {
+        f"{section}.{key}" for section, part in told.items() if section != "seed" for key in part
+    }
+    assert not flat & {"features.list", "retrain.refresh", "backtest.sweep", "model.learners"}
+    assert {"model.name", "hpo.objective", "retrain.window_days", "backtest.bankroll"} <= flat
+
+
+def test_a_key_that_is_not_there_names_the_nearest_one() -> None:
+    with pytest.raises(HydraException) as unknown:
+        compose(["retrain.window_dyas=3"])
+    told = str(diagnosed(["retrain.window_dyas=3"], unknown.value))
+    assert "no setting 'retrain.window_dyas'; nearest: retrain.window_days" in told

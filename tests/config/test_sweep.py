@@ -26,7 +26,7 @@ def test_every_combination_is_a_setting_and_the_last_key_changes_first() -> None
     got = [(each.rules.sides, each.bankroll) for each in several]
     assert got == [("long", 1.0), ("long", 2.0), ("long_short", 1.0), ("long_short", 2.0)]
     assert several[3].changes == {"strategy.sides": "long_short", "backtest.bankroll": 2}
-    assert several[0].rules.slippage_bps == asked.strategy.slippage_bps
+    assert several[0].rules.open_bps == asked.strategy.open_bps
 
 
 @pytest.mark.parametrize("key", ["strategy.max_positions", "backtest.max_positions"])
@@ -64,8 +64,8 @@ def test_nothing_is_swept_by_default() -> None:
             ],
         ),
         (
-            "{strategy.slippage_bps:[-1,much],backtest.bankroll:[0]}",
-            ["slippage_bps: got -1;", "slippage_bps: got 'much';", "backtest.bankroll: got 0;"],
+            "{strategy.open_bps:[-1,much],backtest.bankroll:[0]}",
+            ["open_bps: got -1;", "open_bps: got 'much';", "backtest.bankroll: got 0;"],
         ),
         # Each value alone is allowed.
         (

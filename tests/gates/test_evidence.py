@@ -19,7 +19,7 @@ METRICS = {"backtest/sessions": 250.0, "backtest/sharpe": 2.0, "test/r2": 0.01, 
 def net_returns(count: int, sharpe: float) -> pd.Series:
     """Symmetric returns with exactly this Sharpe ratio a session."""
     values = np.tile([-1.0, 1.0], count // 2)
-    sessions = pd.date_range("2024-01-01", periods=count)
+    sessions = pd.bdate_range("2024-01-01", periods=count)
     return pd.Series(0.01 * (values + sharpe * values.std(ddof=1)), sessions)
 
 
@@ -85,7 +85,7 @@ def test_interval_lies_around_the_annualised_ratio():
 
 
 def test_luck_without_variance_is_unknown():
-    found = luck(pd.Series(0.0, pd.date_range("2024-01-01", periods=80)), 3, seed=1)
+    found = luck(pd.Series(0.0, pd.bdate_range("2024-01-01", periods=80)), 3, seed=1)
     assert found.pop("backtest/looks") == 3.0
     assert len(found) == 4
     assert all(math.isnan(value) for value in found.values())

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from pipeline.gates.skill import beyond_members, members_return, timing_ic
+from pipeline.learning.metrics import rank_ic
+from pipeline.stats.inference import newey_west_t
 from tests.learning.rows import by_session
 
 
@@ -32,10 +34,24 @@ def test_what_is_always_forecast_of_a_symbol_is_no_timing():
     random = np.random.default_rng(1)
     usual = random.normal(0.0, 0.002, 40)
     returns = panel(usual + random.normal(0.0, 0.01, (300, 40)))
-    scores = timing_ic(returns, panel(usual + np.zeros((300, 40)))).dropna()
-    assert len(scores) == 0  # nothing is left of it
-    noisy = timing_ic(returns, panel(usual + random.normal(0.0, 1e-4, (300, 40)))).dropna()
-    assert abs(noisy.mean()) < 0.02
+    always = panel(usual + np.zeros((300, 40)))
+    assert rank_ic(returns, always).mean() > 0.15
+    assert abs(timing_ic(returns, always).mean()) < 0.02
+
+
+def test_a_universe_chosen_with_hindsight_teaches_momentum_but_no_timing():
+    """The best and the worst eighth of random walks, forecast by their past returns."""
+    ics, timings = [], []
+    for seed in range(6):
+        moves = np.random.default_rng(seed).normal(0.0, 0.02, (400, 400))
+        order = np.argsort(moves.sum(axis=0))
+        chosen = moves[:, np.r_[order[:50], order[-50:]]]
+        past = panel(pd.DataFrame(chosen).cumsum().shift().fillna(0.0).to_numpy())
+        ics.append(newey_west_t(rank_ic(panel(chosen), past).dropna()))
+        timings.append(newey_west_t(timing_ic(panel(chosen), past).dropna()))
+    assert min(ics) > 4.0
+    assert abs(np.mean(timings)) < 1.0
+    assert max(timings) < 2.0
 
 
 def test_a_forecast_that_knows_when_keeps_its_ic():
@@ -44,26 +60,35 @@ def test_a_forecast_that_knows_when_keeps_its_ic():
     returns = panel(0.1 * signal + random.normal(size=(300, 40)))
     scores = timing_ic(returns, panel(signal)).dropna()
     assert scores.mean() == pytest.approx(0.095, abs=0.02)
-    assert scores.index[0] == pd.bdate_range("2020-01-01", periods=21)[-1]
+    assert scores.index[-1] == pd.bdate_range("2020-01-01", periods=280)[-1]
 
 
-def test_timing_looks_at_earlier_forecasts_alone():
+def test_timing_is_the_ic_less_that_with_later_sessions_by_hand():
+    """Ranks 3 1 2 forecast, (3 1 2) then 22 sessions of (1 3 2): 1 less -1 of all later ones."""
+    moves = np.vstack([[0.3, 0.1, 0.2], np.tile([0.1, 0.3, 0.2], (22, 1))])
+    scores = timing_ic(panel(moves), panel(np.tile([0.3, 0.1, 0.2], (23, 1))))
+    assert scores.iloc[:3].tolist() == pytest.approx([2.0, 0.0, 0.0])
+    assert scores.iloc[-20:].isna().all()
+
+
+def test_timing_of_a_session_asks_no_other_sessions_forecasts():
     random = np.random.default_rng(3)
     returns, forecast = panel(random.normal(size=(60, 10))), panel(random.normal(size=(60, 10)))
-    later = forecast.index.get_level_values("session") > "2020-03-02"
+    later = forecast.index.get_level_values("session") > "2020-02-03"
     changed = forecast.where(~later, forecast * random.normal(size=len(forecast)))
-    until = slice(None, "2020-03-02")
+    until = slice(None, "2020-02-03")
     before, after = timing_ic(returns, forecast), timing_ic(returns, changed)
     pd.testing.assert_series_equal(before[until], after[until])
     assert not before.equals(after)
 
 
-def test_noise_has_a_timing_ic_of_zero():
-    """A mean over all forecasts, later ones too, would give reversals an IC they do not have."""
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_noise_has_a_timing_ic_of_zero(sign):
+    """Less the mean of all sessions, earlier ones too, reversals would have an IC of 0.02."""
     random = np.random.default_rng(4)
     moves = random.normal(size=(150, 200))
-    reversal = -pd.DataFrame(moves).rolling(20, min_periods=1).sum().shift().fillna(0.0).to_numpy()
-    scores = timing_ic(panel(moves), panel(reversal)).dropna()
+    past = sign * pd.DataFrame(moves).rolling(20, min_periods=1).sum().shift().fillna(0.0)
+    scores = timing_ic(panel(moves), panel(past.to_numpy())).dropna()
     assert abs(scores.mean()) < 0.015
 
 

@@ -8,6 +8,7 @@ import pytest
 from pipeline.errors import InvalidData, InvalidSettings
 from pipeline.io import calendar
 from pipeline.io.calendar import Calendar
+from pipeline.stats.returns import sessions_a_year
 
 WEEK = Calendar("XNYS", pd.Timestamp("2021-11-22"), pd.Timestamp("2021-11-28"))
 """Thanksgiving is a Thursday without session; the Friday after it closes at 13:00, 18:00 UTC."""
@@ -37,6 +38,16 @@ def test_a_short_session_is_known_and_its_early_close_counts():
 def test_the_next_session_skips_holidays_and_years():
     assert calendar.next_session("XNYS", day("2021-11-24")) == day("2021-11-26")
     assert calendar.next_session("XNYS", day("2019-12-31")) == day("2020-01-02")
+
+
+def test_the_hours_of_a_session_follow_summer_time_and_early_closes():
+    def utc(session: str) -> list[str]:
+        return [f"{moment:%H:%M}" for moment in calendar.hours("XNYS", day(session))]
+
+    assert utc("2024-05-01") == ["13:30", "20:00"]
+    assert utc("2024-01-10") == ["14:30", "21:00"]
+    assert utc("2024-11-29") == ["14:30", "18:00"]
+    assert utc("2024-12-25") == ["00:00", "00:00"]  # no session: the whole day
 
 
 def test_the_newest_session_may_be_tomorrow_elsewhere():
@@ -74,9 +85,13 @@ def test_a_session_beyond_the_published_holidays_is_asked_for_in_vain_and_in_wor
         calendar.next_session("XSES", day("2026-12-31"))
 
 
-def test_sessions_a_year_are_those_of_the_exchange():
-    names = ("XNYS", "24/7", "XSAU", "XTKS")
-    assert [calendar.sessions_a_year(name) for name in names] == [252, 365, 249, 244]
+def test_a_usual_year_tells_which_market_never_rests():
+    years = {name: calendar.usual_sessions(name) for name in ("XNYS", "24/7", "XSAU", "XTKS")}
+    assert {name: len(year) for name, year in years.items()} == {
+        "XNYS": 250, "24/7": 365, "XSAU": 250, "XTKS": 246
+    }  # fmt: skip
+    a_year = {name: sessions_a_year(year) for name, year in years.items()}
+    assert a_year == {"XNYS": 252, "24/7": 365, "XSAU": 252, "XTKS": 252}
 
 
 REPAIRED = {

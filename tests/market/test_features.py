@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from pipeline.market.features import (
     FEATURE_SETS,
     FeatureInputs,
     catalogue,
+    days_a_week,
     feature_set_hash,
     known_before,
     warm_up,
@@ -212,7 +213,7 @@ def test_a_snapshot_made_the_evening_before_equals_the_later_one(
 def test_more_history_than_the_warm_up_changes_no_bit(make_bars, make_inputs, seed) -> None:
     bars = make_bars(seed, sessions=150, missing=0.05)
     inputs, asked = make_inputs(bars), bars.sessions[-20:]
-    part = bars.sessions[-20 - warm_up(CLASSIC, 40) :]
+    part = bars.sessions[-20 - warm_up(CLASSIC, 40, 5) :]
     shorter = replace(
         inputs,
         bars=bars.loc(part),
@@ -224,6 +225,26 @@ def test_more_history_than_the_warm_up_changes_no_bit(make_bars, make_inputs, se
         snapshots(CLASSIC, inputs, asked).rows,
         check_exact=True,
     )
+
+
+def test_a_look_back_of_weeks_holds_every_day_of_a_market_that_never_rests(
+    make_bars, make_inputs
+) -> None:
+    made = make_bars(1, sessions=150)
+    days = pd.date_range("2020-01-01", periods=150, name="session", unit="us")
+    bars = BarPanel(*(getattr(made, f.name).set_axis(days) for f in fields(BarPanel)))
+    weekdays = [f for f in FEATURE_SETS["extended"] if f.name == "weekday_intraday_13"]
+    part = bars.loc(days[-10 - warm_up(weekdays, 20, days_a_week(days)) :])
+    assert len(part.sessions) < 150
+
+    rows = [
+        snapshots(weekdays, make_inputs(panel), days[-10:], min_history=20).rows
+        for panel in (part, bars)
+    ]
+    evening = snapshots(weekdays, make_inputs(bars), days[-1:], min_history=20).rows
+
+    pd.testing.assert_frame_equal(*rows, check_exact=True)
+    pd.testing.assert_frame_equal(evening, rows[1].loc[[days[-1]]], check_exact=True)
 
 
 def scaled(bars: BarPanel, price: np.ndarray, volume: np.ndarray) -> BarPanel:
@@ -426,7 +447,7 @@ def test_where_the_reference_deviates_its_obv_sum_is_ours_of_the_session_before(
 
 def test_the_page_beside_the_reference_names_features_and_tests_that_exist() -> None:
     root = Path(__file__).resolve().parents[2]
-    page = (root / "notebooks" / "reference.md").read_text()
+    page = (root / "docs" / "classic.md").read_text()
     written = "".join(file.read_text() for file in (root / "tests").rglob("test_*.py"))
     rows = [line.split("|") for line in page.splitlines() if line.startswith("| ")][1:]
 

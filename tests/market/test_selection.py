@@ -57,14 +57,17 @@ def test_the_least_itself_is_enough(make_bars, make_inputs, volume, kept) -> Non
 def test_what_comes_later_selects_nobody(make_bars, make_inputs, seed, cut) -> None:
     bars = make_bars(seed, sessions=100, missing=0.05)
     inputs = make_inputs(bars)
-    session = bars.sessions[cut : cut + 1]
+    session, others = bars.sessions[cut : cut + 1], bars.sessions[cut : cut + 5]
     evening = cut_at(inputs, bars.sessions[:cut])
 
     early = snapshots(ONE, evening, session, next_session=session[0], **LIMITS)
 
-    later = snapshots(ONE, inputs, session, **LIMITS)
-    assert early.left_out == later.left_out
-    assert early.rows.index.equals(later.rows.index)
+    alone = snapshots(ONE, inputs, session, **LIMITS)
+    assert early.left_out == alone.left_out
+    assert early.rows.index.equals(alone.rows.index)
+    # Asked for later sessions too, the selection has their bars before it.
+    later = snapshots(ONE, inputs, others, **LIMITS).rows.index
+    assert early.rows.index.equals(later[later.get_level_values("session") == session[0]])
 
 
 def cut_at(inputs: FeatureInputs, sessions: pd.DatetimeIndex) -> FeatureInputs:

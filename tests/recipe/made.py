@@ -38,7 +38,14 @@ def selected_rows(**changes: Any) -> RowSelection:
 
 def feature_set(name: str = "classic", **changes: Any) -> FeatureSet:
     return FeatureSet(
-        **{"name": name, "rows": selected_rows(), "limits": limits(), "min_window": 1} | changes
+        **{
+            "name": name,
+            "rows": selected_rows(),
+            "limits": limits(),
+            "min_window": 1,
+            "days_a_week": 5,
+        }
+        | changes
     )
 
 
@@ -62,7 +69,8 @@ def evaluation(**changes: Any) -> Evaluation:
 
 def windows(**changes: Any) -> WindowPlan:
     """A plan; `window` and `evaluation` are taken apart from the rest."""
-    parts = {"window": window(), "evaluation": evaluation(), "gap_sessions": 1, "min_sessions": 1}
+    parts = {"window": window(), "evaluation": evaluation(), "gap_sessions": 1, "min_sessions": 1,
+             "sessions_a_year": 252}  # fmt: skip
     return WindowPlan(**parts | changes)
 
 

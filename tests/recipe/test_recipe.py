@@ -132,7 +132,9 @@ def test_settings_of_the_machine_and_names_change_no_hash(overrides: list[str]) 
         ["hpo.n_trials=3"],
         ["cv.folds=3"],
         ["cv=combinatorial"],
-        ["strategy.slippage_bps=3"],
+        ["strategy.open_bps=3"],
+        ["strategy.close_bps=3"],
+        ["strategy.max_gross=0.5"],
         ["backtest.max_positions=3"],
         ["retrain.window_days=120"],
         ["retrain.start=2010-02-01", "retrain.end=2010-08-31"],
@@ -201,6 +203,17 @@ def test_the_order_of_few_symbols_is_advised_against(override: str, said: bool) 
     advice = "29: for fewer than 30 choose features=classic"
 
     assert (advice in cautions(29, AGAINST, override)) is said
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("features.min_price=5", "features.min_price"),
+        ("strategy.commission_per_share=0.005", "strategy.commission_per_share"),
+    ],
+)
+def test_limits_and_costs_by_the_price_are_said_to_see_adjusted_ones(override, named) -> None:
+    assert f"{named}: prices are adjusted for later splits" in cautions(30, AGAINST, override)
 
 
 def test_a_window_with_too_few_sessions_for_the_folds_is_refused_with_numbers() -> None:

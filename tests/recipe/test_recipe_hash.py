@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +16,8 @@ import pytest
 
 from pipeline.config import build
 from pipeline.config.compose import check, compose
+from pipeline.config.settings import Settings
+from pipeline.errors import InvalidSettings
 from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.models import predictions
@@ -25,6 +31,7 @@ from tests.trading.markets import random_case
 BASE = ("model=ridge", "hpo=quick")
 
 
+@cache
 def recipe(*overrides: str) -> Recipe:
     return build.recipe(check(compose([*BASE, *overrides])))
 
@@ -106,7 +113,8 @@ RULES = [
     "strategy.max_participation=0.001", "strategy.whole_shares=false", "strategy.hedge=dollar",
     "strategy.hedge=beta", "strategy.limit_bps=50", "strategy.stop_atr=0.5",
     "strategy.target_atr=0.5", "strategy.commission_bps=9", "strategy.commission_per_share=0.1",
-    "strategy.commission_minimum=5", "strategy.slippage_bps=20", "strategy.spread_fraction=0.5",
+    "strategy.commission_minimum=5", "strategy.open_bps=20", "strategy.close_bps=20",
+    "strategy.max_gross=0.05", "strategy.spread_fraction=0.5",
     "strategy.impact=0.5", "strategy=long_short", "compute.workers=3", "strategy.name=other",
 ]  # fmt: skip
 
@@ -170,3 +178,66 @@ def test_an_override_that_changes_a_forecast_changes_the_hash(
         forecasts.append(forecast(chosen, tmp_path / str(place), settings.compute.workers))
         hashes.add(chosen.hash)
     assert forecasts[0].equals(forecasts[1]) or len(hashes) == 2
+
+
+SECTIONS = ("seed", "features", "cv", "model", "hpo", "evaluation", "regimes", "retrain",
+            "strategy", "backtest", "data")  # fmt: skip
+OUTSIDE = {
+    "features.list": "printing",
+    "features.overwrite": "how a stage runs",
+    "features.min_window_for_session_features": "counts by the features it leaves",
+    "retrain.holdout_days": "what is judged, not what decides",
+    "retrain.refresh": "how a stage runs",
+    "strategy.max_positions": "where backtest.max_positions comes from",
+    "backtest.capacity_impact": "other bankrolls than the recipe's",
+    "backtest.capacity_participation": "other bankrolls than the recipe's",
+    "backtest.capacity_auction_part": "other bankrolls than the recipe's",
+}
+"""Numbers of these sections that are none of the recipe's, and why."""
+
+
+def leaves(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield from leaves(value, (*path, name))
+    else:
+        yield path, content
+
+
+def others(value: Any) -> list[Any]:
+    """Numbers near a number; nothing for words, which are tried above."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, max(value - 1, 0)]
+    return [value * 1.5 or 0.5, value / 2] if isinstance(value, float) else []
+
+
+def with_value(settings: Settings, path: tuple[str, ...], value: Any) -> str | None:
+    """Hash of the recipe with one number changed; None where that is no valid value."""
+    content = deepcopy(settings.content)
+    place = content
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    try:
+        return build.recipe(Settings.from_config(content)).hash
+    except InvalidSettings:
+        return None
+
+
+@pytest.mark.parametrize("words", [BASE, ("model=lightgbm", "strategy=long_short")])
+def test_every_number_of_the_recipes_sections_is_in_the_hash_or_said_to_be_none_of_it(
+    words: tuple[str, ...],
+) -> None:
+    settings = check(compose(list(words)))
+    hash_ = build.recipe(settings).hash
+    outside, tried = set(), 0
+    for path, value in leaves({name: settings.content[name] for name in SECTIONS}):
+        hashes = [with_value(settings, path, other) for other in others(value) if other != value]
+        valid = [each for each in hashes if each is not None]
+        tried += bool(valid)
+        if valid and hash_ in valid:
+            outside.add(".".join(path))
+    assert tried > 50
+    assert outside == set(OUTSIDE)

@@ -37,13 +37,14 @@ def rules(**changes: Any) -> Rules:
         "weights": "equal", "max_position_fraction": 0.5, "max_participation": None,
         "whole_shares": False, "hedge": "none", "hedge_symbol": None, "hedge_bps": 0.0,
         "limit_bps": None, "stop_atr": None, "target_atr": None, "commission_maximum": None,
+        "max_gross": None,
     }  # fmt: skip
     return Rules(**{**plain, **DEAR, **changes})
 
 
 def frame(values: Any) -> pd.DataFrame:
     array = np.array(values, dtype="float64")
-    days = pd.date_range("2024-01-01", periods=len(array), name="session").as_unit("us")
+    days = pd.bdate_range("2024-01-01", periods=len(array), name="session").as_unit("us")
     return pd.DataFrame(array, days, pd.Index(list("ABCDEFGH")[: array.shape[1]], name="symbol"))
 
 

@@ -49,7 +49,8 @@ def summary_of(sessions: int, trades: int, **metrics: float) -> RetrainSummary:
     return RetrainSummary(
         registered_model="intraday_return", version=7, model="ranked", features="extended",
         data_source="sample", seed=42, windows="development 2021-01-04..2021-02-26",
-        metrics=measured, gates=evaluate(measured, GATES),
+        metrics=measured, gates=evaluate(measured, GATES), sessions_a_year=252,
+        survivorship="1 of 7 symbols ends before the last session",
     )  # fmt: skip
 
 
@@ -141,13 +142,18 @@ def test_the_markdown_summary_opens_with_the_verdict_and_tells_windows_gates_and
     assert "| metric | meaning | value | target |" in lines
     assert "| test/rank_ic_t | ... its t-statistic | 1.25 |  |" in lines
     assert any(line.startswith("| sharpe | fail | backtest/sharpe is ") for line in lines)
+    assert "Universe: 1 of 7 symbols ends before the last session." in lines
     assert lines[-1] == "Model `ranked`, features `extended`, data `sample`, seed 42."
 
 
 def test_the_printed_summary_names_the_challenger_and_what_comes_next() -> None:
     text = printed_summary(summary_of(21, 20))
     assert "intraday_return version 7 is the challenger; gates: not enough evidence." in text
+    assert "Universe: 1 of 7 symbols ends before the last session." in text
     assert text.splitlines()[-1].startswith("Compare: mlflow run . -e ui")
+    again = replace(summary_of(21, 20), is_new=False, is_challenger=False)
+    told = "version 7 (an equal model, registered before) leaves challenger as it is; gates:"
+    assert told in printed_summary(again).replace("\n", " ")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +165,7 @@ def test_the_printed_summary_names_the_challenger_and_what_comes_next() -> None:
 def test_a_short_history_proves_nothing_and_says_so(
     sessions: int, words: str, proves_nothing: bool
 ) -> None:
-    text = meaning({"backtest/trades": 5.0, "backtest/sessions": float(sessions)})
+    text = meaning({"backtest/trades": 5.0, "backtest/sessions": float(sessions)}, 252)
     assert words in text
     assert ("proves nothing" in text) == proves_nothing
 
@@ -175,14 +181,14 @@ def test_a_forecast_with_skill_is_told_from_one_that_is_worth_its_cost(
     metrics = {"test/rank_ic": 0.02, "test/rank_ic_t": t, "backtest/total_return": earned,
                "backtest/trades": 5.0, "backtest/sessions": 21.0}  # fmt: skip
     assert skill(metrics) == phrase
-    said = meaning(metrics)
+    said = meaning(metrics, 252)
     assert phrase[1:] in said
     assert "no edge" not in said
 
 
 def test_where_nothing_is_traded_the_skill_is_still_told() -> None:
     said = meaning({"test/rank_ic": 0.02, "test/rank_ic_t": 4.3, "backtest/total_return": 0.0,
-                    "backtest/trades": 0.0, "backtest/sessions": 500.0})  # fmt: skip
+                    "backtest/trades": 0.0, "backtest/sessions": 500.0}, 252)  # fmt: skip
     assert said.startswith("Orders the symbols, earns less than its cost (rank IC t 4.3).")
     assert said.endswith("nothing was traded.")
 
@@ -190,8 +196,8 @@ def test_where_nothing_is_traded_the_skill_is_still_told() -> None:
 def test_the_text_of_a_walk_forward_speaks_of_its_evidence() -> None:
     metrics = {"backtest/trades": 5.0, "backtest/sessions": 504.0, "backtest/sharpe": 1.25,
                "backtest/deflated_sharpe": 0.91, "backtest/looks": 3.0}  # fmt: skip
-    assert "Evidence" not in meaning(metrics)
-    said = meaning(metrics, refits=24)
+    assert "Evidence" not in meaning(metrics, 252)
+    said = meaning(metrics, 252, refits=24)
     assert said.endswith(
         "Evidence of this recipe: 24 refits, each judged on later sessions alone; Sharpe 1.25, "
         "deflated by 3 looks 0.910."
@@ -246,9 +252,10 @@ def test_the_header_of_a_retrain_names_kind_end_facts_and_reasons() -> None:
     assert header.facts == {
         "Data": "sample", "Model": "ranked", "Features": "extended",
         "Newest development": "2021-01-04 to 2021-01-06", "Fits": "1", "Seed": "42",
+        "Survivorship": "1 of 7 symbols ends before the last session",
     }  # fmt: skip
     assert header.verdict == summary.verdict
-    assert header.reasons == [meaning(summary.metrics), *refusals(summary.gates)]
+    assert header.reasons == [meaning(summary.metrics, 252), *refusals(summary.gates)]
     walked = retrain_header(summary, {}, development=days, last_predicted=days[-1], fits=2)
     assert walked.title.startswith("Walk-forward of ranked")
 

@@ -83,12 +83,15 @@ def test_lists_and_mappings_are_text_in_the_table_that_is_kept() -> None:
     assert kept["sharpe"].tolist() == [1.0, 2.0]
 
 
+MONTH = pd.bdate_range("2024-03-01", periods=21)
+
+
 def test_the_best_of_several_never_stands_bare() -> None:
-    said = luck_sentence(12, 8.3, 0.41, 21)
+    said = luck_sentence(12, 8.3, 0.41, MONTH)
     assert "Sharpe 8.30 over 21 sessions (standard error about 3.5)" in said
     assert "deflated 0.410" in said
-    assert "nothing can be said" in luck_sentence(2, 8.3, float("nan"), 21)
-    assert "nothing was traded" in luck_sentence(2, float("nan"), float("nan"), 21)
+    assert "nothing can be said" in luck_sentence(2, 8.3, float("nan"), MONTH)
+    assert "nothing was traded" in luck_sentence(2, float("nan"), float("nan"), MONTH)
 
 
 def test_few_sessions_are_ranked_by_the_whole_return_and_not_a_years() -> None:
@@ -98,3 +101,8 @@ def test_few_sessions_are_ranked_by_the_whole_return_and_not_a_years() -> None:
     assert "total_return" in printed_sweep(few, {"k": [1]})
     assert "annualized_return" not in printed_sweep(few, {"k": [1]})
     assert "annualized_return" in printed_sweep(many, {"k": [1]})
+
+
+def test_a_market_that_trades_every_day_has_a_longer_year() -> None:
+    days = pd.date_range("2024-03-01", periods=21)
+    assert "standard error about 4.2" in luck_sentence(12, 8.3, 0.41, days)

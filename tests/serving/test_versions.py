@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
 from pipeline.errors import Refused
@@ -18,6 +19,8 @@ from tests.indices import SESSIONS, store_of
 from tests.recipe import made
 from tests.workspaces import workspace
 
+Versions = Callable[..., ModelVersion]
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
@@ -27,9 +30,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def version(**tags: str | None) -> ModelVersion:
-    given = [ModelVersionTag(name, value) for name, value in tags.items() if value is not None]
-    return ModelVersion("intraday_return", "3", 0, run_id="0" * 32, tags=given)
+@pytest.fixture(scope="module")
+def version(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ModelVersion]]:
+    """Versions of a run that logged no recipe, as those of older releases."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('runs') / 'mlflow.db'}"
+    run_id = MlflowClient(uri).create_run("0").info.run_id
+
+    def made(**tags: str | None) -> ModelVersion:
+        given = [ModelVersionTag(name, value) for name, value in tags.items() if value is not None]
+        return ModelVersion("intraday_return", "3", 0, run_id=run_id, tags=given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MLFLOW_TRACKING_URI", uri)
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -43,7 +56,12 @@ def version(**tags: str | None) -> ModelVersion:
     ],
 )
 def test_a_model_trained_against_another_market_is_not_served(
-    store: Store, monkeypatch: pytest.MonkeyPatch, trained_on: str | None, used: str, served: bool
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    trained_on: str | None,
+    used: str,
+    served: bool,
+    version: Versions,
 ) -> None:
     space = workspace(store)
     hashes = {used: space.features.hashes[used]}
@@ -57,7 +75,7 @@ def test_a_model_trained_against_another_market_is_not_served(
         versions.check_serves(space, asked, "signals")
 
 
-def test_a_model_of_another_source_is_not_served(store: Store) -> None:
+def test_a_model_of_another_source_is_not_served(store: Store, version: Versions) -> None:
     with pytest.raises(Refused) as caught:
         versions.check_source(workspace(store), version(data_source="files"), "backtest")
     assert "version 3 was trained on data=files" in caught.value.found
@@ -70,7 +88,7 @@ def space(store: Store) -> Workspace:
 
 
 def test_a_model_of_features_that_changed_is_not_served_and_they_are_named(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch
+    space: Workspace, monkeypatch: pytest.MonkeyPatch, version: Versions
 ) -> None:
     known = space.features.hashes
     used = {"return_5": known["return_5"], "gone": "1" * 12, "rsi": "0" * 12}
@@ -83,7 +101,7 @@ def test_a_model_of_features_that_changed_is_not_served_and_they_are_named(
 
 
 def test_other_limits_of_regimes_are_another_definition_of_what_reads_them(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, version: Versions
 ) -> None:
     used = workspace(store).features.hashes
     monkeypatch.setattr(models, "features_of", lambda version: used)

@@ -26,7 +26,12 @@ from tests.soak import gate_worlds
 from tests.soak.gate_worlds import BEFORE, Prices, measured
 
 SESSIONS, SYMBOLS, TRIES = 252, 60, 10
-FREE = ("strategy.min_edge_bps=0", "strategy.commission_bps=0", "strategy.slippage_bps=0.5")
+FREE = (
+    "strategy.min_edge_bps=0",
+    "strategy.commission_bps=0",
+    "strategy.open_bps=0.5",
+    "strategy.close_bps=0.5",
+)
 
 
 def _gate(metric: str, operator: str, threshold: float) -> dict[str, Any]:

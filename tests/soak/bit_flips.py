@@ -22,10 +22,12 @@ import pyarrow.parquet as pq
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from pipeline.contract import Artifacts, Tags
 from pipeline.io.journal import opened
 from pipeline.io.parquet import read_parquet, write_parquet
 from pipeline.io.store.snapshots import SnapshotStore
 from pipeline.io.store.store import Store
+from pipeline.io.tracking import experiment, models, registry, runs, safe_models
 from pipeline.schemas import INDICATORS, LABELS, ROW
 from tests.io.store.made_bars import delivered, listed, wide
 
@@ -196,6 +198,52 @@ def _read_database(path: Path) -> Any:
     return _read_database_plainly(path)
 
 
+def _tracked(folder: Path) -> None:
+    experiment.prepare(f"sqlite:///{folder}/mlflow.db", "soak")
+
+
+def _write_predictions(folder: Path) -> Path:
+    _tracked(folder)
+    with runs.stage_run("retrain") as run:
+        runs.log_frame(_rows(20).iloc[:, :2], Artifacts.PREDICTIONS)
+    (folder / "run_id.txt").write_text(run.info.run_id)
+    return Path(f"{run.info.artifact_uri}/{Artifacts.PREDICTIONS}")
+
+
+def _read_predictions(path: Path) -> Any:
+    place = next(parent for parent in path.parents if (parent / "run_id.txt").exists())
+    run_id = (place / "run_id.txt").read_text()
+    return _values(runs.read_frame(run_id, Artifacts.PREDICTIONS))
+
+
+ROWS = _rows(4).astype("float64").reset_index(drop=True)
+
+
+def _write_model(folder: Path) -> Path:
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    _tracked(folder)
+    fitted = make_pipeline(StandardScaler(), Ridge()).fit(ROWS, ROWS.sum(axis=1))
+    inputs = ROWS.set_axis(_rows(4).index)
+    with runs.stage_run("retrain"):
+        uri = models.log_model(fitted, inputs)
+        digest = safe_models.files_digest(safe_models.files_of(uri))
+        registry.register(uri, {Tags.FILES_DIGEST: digest})
+    return next(folder.rglob(safe_models.MODEL_FILE))
+
+
+def _read_model(path: Path) -> Any:
+    return safe_models.load(registry.versions()[0]).predict(ROWS).tolist()
+
+
+def _read_model_plainly(path: Path) -> Any:
+    import skops.io
+
+    return skops.io.load(path, trusted=list(safe_models.TRUSTED)).predict(ROWS).tolist()
+
+
 KINDS = (
     Kind("snapshot", _write_snapshot, _read_snapshot_plainly, _read_snapshot),
     Kind(
@@ -205,5 +253,12 @@ KINDS = (
         lambda path: _values(read_parquet(path, needed="")),
     ),
     Kind("journal", _write_journal, _read_journal_plainly, _read_journal),
+    Kind(
+        "predictions of a run",
+        _write_predictions,
+        lambda path: _values(pd.read_parquet(path)),
+        _read_predictions,
+    ),
+    Kind("model", _write_model, _read_model_plainly, _read_model),
     Kind("database", _write_database, _read_database_plainly, _read_database),
 )

@@ -15,7 +15,8 @@ from tests.soak import panels, seeds
 
 SEEDS = range(10)
 OVERRIDES = (
-    "evaluation=walk_forward", "strategy.commission_bps=1", "strategy.slippage_bps=4",
+    "evaluation=walk_forward", "strategy.commission_bps=1", "strategy.open_bps=4",
+    "strategy.close_bps=4",
 )  # fmt: skip
 
 

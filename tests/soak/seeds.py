@@ -83,7 +83,7 @@ def judged(project: Project, seed: int, bars: pd.DataFrame, overrides: tuple[str
     if learned != 0 or promoted not in (0, 1):
         raise RuntimeError(f"seed {seed}: retrain {learned}, promote {promoted}: {project.folder}")
     run = project.newest("retrain")
-    version = project.client.get_model_version_by_alias("intraday_return", "challenger")
+    version = project.client.get_model_version_by_alias("intraday_return_files", "challenger")
     gates = {k.removeprefix("gate."): v for k, v in version.tags.items() if k.startswith("gate.")}
     return Outcome(
         seed=seed,

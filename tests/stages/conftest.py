@@ -135,10 +135,11 @@ def stocked(tmp_path_factory: pytest.TempPathFactory, mlflow_store: None) -> Pat
 
 
 @pytest.fixture
-def metrics(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """What a stage called inside the test logs; nothing is written to MLflow."""
+def metrics(mlflow_store: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
+    """What a stage called inside the test logs, inside an open run."""
     logged: dict[str, float] = {}
     monkeypatch.setattr(mlflow, "log_metrics", logged.update)
     monkeypatch.setattr(mlflow, "log_metric", lambda name, value: logged.update({name: value}))
     monkeypatch.setattr(mlflow, "set_tag", lambda name, value: None)
-    return logged
+    with mlflow.start_run():
+        yield logged

@@ -72,7 +72,8 @@ def leaks(check: str) -> pd.DataFrame:
 
 CHECKS = {
     "truncation", "startup", "symbol_order", "labels", "folds", "preparation", "single_features",
-    "permuted_labels", "shifted_labels", "reversed_time", "shuffled_symbols",
+    "permuted_labels", "shifted_labels", "reversed_time", "shuffled_symbols", "every_date", "join",
+    "steps", "orders", "attributes",
 }  # fmt: skip
 
 
@@ -85,7 +86,8 @@ def test_an_honest_store_and_recipe_pass_every_check(stocked: Path) -> None:
     assert metrics["audit/values_checked"] > 100_000
     assert {name for name in CHECKS if metrics[f"audit/{name}_leaks"] == 0} == CHECKS
     assert all(f"time/audit_{name}_seconds" in metrics for name in CHECKS)
-    assert set(table()["answer"]) == {"pass"}
+    assert set(table()["answer"]) == {"pass", "not looked at"}
+    assert metrics["audit/seed"] == 7
     assert (run.info.status, run.data.tags["audit"]) == ("FINISHED", "passed")
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 
+from pipeline.stages import console
 from tests.stages.conftest import ROOT, Project
 
 DAYTRADE = [sys.executable, "-c", "from pipeline.stages.console import main; main()"]
@@ -28,8 +29,12 @@ def test_an_unknown_stage_names_all_and_the_nearest(project: Project) -> None:
     done = called(project, "retrian")
     assert done.returncode == 1
     assert "nearest: daytrade retrain" in done.stderr
-    assert "ingest, indicators" in done.stderr
-    assert called(project, "--help").returncode == 0
+    helped = called(project, "--help")
+    assert helped.returncode == 0
+    for name in console.stages():
+        [line] = [text for text in helped.stderr.splitlines() if text.startswith(f"  {name} ")]
+        assert len(line) <= 100
+        assert line in done.stderr
 
 
 def test_pip_makes_it_from_the_same_list_of_versions() -> None:

@@ -17,7 +17,7 @@ import yaml
 from mlflow.artifacts import download_artifacts, load_dict, load_text
 from mlflow.entities import Run
 
-from tests.stages.conftest import ROOT, Project
+from tests.stages.conftest import Project
 
 pytestmark = pytest.mark.xdist_group("finished")
 
@@ -99,13 +99,16 @@ def test_the_first_point_of_the_equity_curve_is_the_bankroll(finished: Project) 
 
 
 def test_a_second_retrain_computes_no_data_and_repeats_every_number(finished: Project) -> None:
-    before = finished.newest("retrain")
+    before = finished.runs("retrain")[-1]  # of the main job
     said = finished.python("retrain", "experiment=quick", "compute.workers=1").stdout
     after = finished.newest("retrain")
     for stage in ("ingest", "indicators", "regimes", "features", "labels"):
         assert f"{stage}: up to date" in said
         assert finished.newest(stage).data.metrics[f"{stage}/rows"] == 0
     assert before.info.run_id != after.info.run_id
+    assert "intraday_return_sample version 1 (an equal model, registered before)" in said
+    assert before.data.tags["model_version"] == after.data.tags["model_version"] == "1"
+    assert len(finished.client.search_model_versions("name = 'intraday_return_sample'")) == 1
     np.testing.assert_equal(comparable(before.data.metrics), comparable(after.data.metrics))
     assert before.data.tags["predictions"] == after.data.tags["predictions"]
     assert tear_sheet(before) == tear_sheet(after)
@@ -118,7 +121,7 @@ def test_the_challenger_loads_without_this_project_and_repeats_its_numbers(
 import sys, mlflow, numpy as np, pandas as pd
 uri = sys.argv[1]
 mlflow.set_tracking_uri(uri)
-model = mlflow.pyfunc.load_model("models:/intraday_return@challenger")
+model = mlflow.pyfunc.load_model("models:/intraday_return_sample@challenger")
 get = lambda path: pd.read_parquet(
     mlflow.artifacts.download_artifacts(run_id=model.metadata.run_id, artifact_path=path))
 inputs, expected = get("check/inputs.parquet"), get("check/predictions.parquet")
@@ -159,9 +162,11 @@ def test_a_backtest_refuses_sessions_the_model_was_fitted_on(finished: Project) 
 
 
 def test_an_audit_finds_no_leak_in_the_sample_and_its_challenger(finished: Project) -> None:
-    said = finished.mlflow_run("audit", "model=ridge audit.permutations=2 audit.model=challenger")
+    said = finished.mlflow_run(
+        "audit", "model=ridge audit.permutations=2 audit.dates=40 audit.model=challenger"
+    )
     metrics = finished.newest("audit").data.metrics
-    version = finished.client.get_model_version_by_alias("intraday_return", "challenger")
+    version = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
     assert "truncation        pass" in said.stdout + said.stderr
     assert (metrics["audit/passed"], metrics["audit/leaks"]) == (1.0, 0.0)
     assert version.tags["audit"] == "passed"
@@ -186,7 +191,7 @@ def test_a_promotion_without_evidence_is_refused_with_every_gate(finished: Proje
 def test_force_needs_a_reason_and_records_it(finished: Project) -> None:
     finished.python("promote", "promote.force=true", code=1)
     finished.mlflow_run("promote", "promote.force=true promote.reason=\"'to try, it = 1'\"")
-    version = finished.client.get_model_version_by_alias("intraday_return", "champion")
+    version = finished.client.get_model_version_by_alias("intraday_return_sample", "champion")
     assert version.tags["champion.reason"] == "to try, it = 1"
     assert version.tags["champion.forced"] == "True"
     assert finished.newest("promote").data.tags["verdict"] == "forced"
@@ -202,13 +207,55 @@ def test_signals_list_trades_or_say_why_there_are_none(finished: Project) -> Non
     assert len(orders["data"]) == run.data.metrics["signals/orders"]
 
 
+@pytest.mark.parametrize("model", ["ridge", "zero"])
+def test_every_small_model_can_be_trained_logged_and_loaded(finished: Project, model: str) -> None:
+    challenger = finished.client.get_model_version_by_alias
+    said = finished.python("retrain", f"model={model}", "hpo=none", "retrain.refresh=false").stdout
+    run = finished.newest("retrain")
+    version = run.data.tags["model_version"]
+    assert run.data.params["model.name"] == model
+    assert run.info.status == "FINISHED"
+    assert f"intraday_return_sample version {version} is the challenger" in said
+    assert str(challenger("intraday_return_sample", "challenger").version) == version
+
+
+def test_a_quick_retrain_and_the_jobs_of_a_multirun_leave_the_challenger(finished: Project) -> None:
+    before = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
+    said = finished.python(
+        "retrain", "-m", "model=ridge", "hpo=none", "retrain.refresh=false", "seed=7,8"
+    ).stdout
+    said += finished.python("retrain", "experiment=quick", "retrain.refresh=false").stdout
+    after = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
+    assert " ".join(said.split()).count("leaves challenger as it is") == 3
+    assert str(before.version) == str(after.version)
+
+
+def test_the_page_of_a_run_links_to_its_version_and_the_model_page_tells_of_aliases(
+    finished: Project,
+) -> None:
+    name = "intraday_return_sample"
+    version = finished.client.get_model_version(name, "1")
+    model = finished.client.get_logged_model(version.source.removeprefix("models:/"))
+    [link] = json.loads(model.tags["mlflow.modelVersions"])
+    assert (link["name"], str(link["version"])) == (name, "1")
+    assert version.run_id == model.source_run_id
+    assert version.description.startswith(f"## {name} v1: ")
+    page = finished.client.get_registered_model(name).description
+    held = finished.client.get_model_version_by_alias(name, "challenger")
+    assert f"| challenger | {held.version} |" in page
+    assert "moved by hand" not in page.splitlines()[-1]
+    assert page.count("| promote") >= 1
+
+
 def champion(project: Project) -> int:
-    return int(project.client.get_model_version_by_alias("intraday_return", "champion").version)
+    return int(
+        project.client.get_model_version_by_alias("intraday_return_sample", "champion").version
+    )
 
 
 def test_an_alias_moved_by_hand_is_obeyed_and_shown(finished: Project) -> None:
     other = 1 if champion(finished) != 1 else 2
-    finished.client.set_registered_model_alias("intraday_return", "champion", str(other))
+    finished.client.set_registered_model_alias("intraday_return_sample", "champion", str(other))
     assert f"champion version {other}," in finished.python("signals").stdout
     assert "moved by hand" in finished.python("status").stdout
 
@@ -271,19 +318,6 @@ def test_overwriting_features_of_some_symbols_changes_nothing(finished: Project)
         pd.testing.assert_frame_equal(rows, after[name], check_exact=True)
 
 
-def test_the_notebook_runs_on_these_runs(finished: Project) -> None:
-    script = (
-        "import nbformat, nbclient;"
-        "book = nbformat.read('notebooks/01_compare_runs.ipynb', as_version=4);"
-        "nbclient.NotebookClient(book, resources={'metadata': {'path': 'notebooks'}}).execute()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT, env=finished.environment, text=True, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize(("routine", "last"), [("daily", "signals"), ("weekly", "promote")])
 def test_a_routine_is_safe_to_run_twice(finished: Project, routine: str, last: str) -> None:
     """Its last stage may answer no; that fails neither the routine nor the next one."""
@@ -295,11 +329,3 @@ def test_a_routine_is_safe_to_run_twice(finished: Project, routine: str, last: s
         )
         assert parent.info.status == "FINISHED"
         assert last in {child.data.tags["stage"] for child in children}
-
-
-@pytest.mark.parametrize("model", ["ridge", "zero"])
-def test_every_small_model_can_be_trained_logged_and_loaded(finished: Project, model: str) -> None:
-    finished.python("retrain", f"model={model}", "hpo=none", "retrain.refresh=false")
-    run = finished.newest("retrain")
-    assert run.data.params["model.name"] == model
-    assert run.info.status == "FINISHED"

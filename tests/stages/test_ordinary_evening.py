@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.io import calendar
+from pipeline.io.store.store import Store
 from tests.stages.conftest import Project
 
 SESSIONS = calendar.sessions("XNYS", pd.Timestamp("2021-01-04"), pd.Timestamp("2021-09-30"))
@@ -67,6 +68,48 @@ def test_daily_twice_ends_well_both_times_and_says_the_same(promoted) -> None:
     runs = [re.findall(r"of run ([0-9a-f]{32})", text) for text in listed]
     assert len(runs[0]) == len(runs[1]) == 1
     assert listed[0].replace(runs[0][0], runs[1][0]) == listed[1]
+    line = listed[0].splitlines()[-1]
+    assert line.startswith(f"daily result=ok session={NEXT} data_until=2021-09-30 champion=1 ")
+    assert " orders=0 " in line
+    assert " ledger=whole " in line
+    with Store.open(project.folder / "sample.db") as store:
+        entries = store.evenings()
+    assert sorted({e.evening.model for e in entries}) == ["1", "ridge of 1"]
+    assert {e.evening.session for e in entries} == {NEXT}
+
+
+def test_weekly_that_makes_the_champion_again_says_that_nothing_changed(promoted) -> None:
+    project, words = promoted
+    done = project.python("weekly", *words)
+    assert "against champion" not in done.stdout  # it is not compared with itself
+    last = done.stdout.splitlines()[-1]
+    assert last == "weekly result=unchanged challenger=1 champion=1 joint_sessions=0"
+
+
+def test_daily_with_a_stopped_champion_fails_and_says_so_in_its_last_line(promoted) -> None:
+    project, words = promoted
+    client, name = project.client, "intraday_return_files"
+    client.set_model_version_tag(name, "1", "health", "stop: no skill left")
+    done = project.python("daily", *words, *RULES, code=1)
+    predicted = project.python("predict", *words, *RULES, code=1)
+    client.delete_model_version_tag(name, "1", "health")
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith("daily result=refused ")
+    assert " health=stop orders=0 " in line
+    assert "trades nothing. stop: no skill left" in done.stderr
+    assert "predict: the champion, version 1, trades nothing" in predicted.stderr
+
+
+def test_daily_without_a_champion_ends_well_and_says_so(promoted) -> None:
+    project, words = promoted
+    client, name = project.client, "intraday_return_files"
+    client.delete_registered_model_alias(name, "champion")
+    done = project.python("daily", *words, *RULES)
+    client.set_registered_model_alias(name, "champion", "1")
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith('daily result="no champion" ')
+    assert " champion=none " in line
+    assert " orders=0 " in line
 
 
 def test_one_symbol_late_is_left_out_by_name(promoted) -> None:
@@ -84,6 +127,12 @@ def test_one_symbol_late_is_left_out_by_name(promoted) -> None:
         f"store.path={project.folder / 'late.db'}",
         *RULES,
     )
-    run = project.newest("signals")
+    done = project.python(
+        "daily", *words, f"data.path={folder}", "signals.max_stale_fraction=0",
+        f"store.path={project.folder / 'late.db'}", *RULES, code=1,
+    )  # fmt: skip
+    assert "BBC (last 2021-09-29)" in done.stderr
+    assert done.stdout.splitlines()[-1].startswith("daily result=refused ")
+    run = project.runs("signals", "attributes.status = 'FINISHED'")[0]
     assert run.data.metrics["signals/stale_symbols"] == 1
     assert run.data.metrics["signals/orders"] == len(SYMBOLS) - 1

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from mlflow import MlflowClient
 
 from pipeline.contract import Aliases
-from pipeline.errors import Refused
+from pipeline.errors import NotReady, Refused
+from pipeline.io.store.backup import back_up, restore
 from pipeline.io.tracking import registry
 from pipeline.io.tracking.looks import logged_looks
-from pipeline.stages import promote, retrain
+from pipeline.stages import (
+    backtest,
+    features,
+    indicators,
+    labels,
+    promote,
+    regimes,
+    retrain,
+    signals,
+)
 from pipeline.stages._cli import step
+from pipeline.workspace import Workspace
 from tests.stages.stocked import asked_to_promote, bars, configured, newest
+from tests.workspaces import delivery
 
 TRADING = ("retrain.holdout_days=100", "strategy.min_edge_bps=0")
 """Enough sessions for evidence, and trades in them."""
@@ -86,3 +99,39 @@ def test_overridden_gates_need_a_reason_which_is_recorded_with_the_thresholds(
     assert champion.tags["champion.forced"].lower() == "true"
     assert champion.tags["champion.reason"] == "wanted"
     assert "min_sessions: 7 (as shipped: 60)" in champion.tags["gates_overridden"]
+
+
+def test_nothing_made_of_other_bars_is_traded_promoted_or_served(
+    rivals: Path, tmp_path: Path
+) -> None:
+    """A bar is corrected, and a backup is put back beside what was made since; the last test."""
+    chosen = configured(rivals, *TRADING, "signals.max_stale_fraction=0.5", "promote.version=1",
+                        "promote.force=true", "promote.reason=test")  # fmt: skip
+    made_again = (indicators, regimes, features, labels)
+
+    def assert_refused(*stages: ModuleType) -> None:
+        for stage in stages:
+            name = stage.__name__.rpartition(".")[2]
+            with pytest.raises(NotReady, match="do not belong to the bars") as caught:
+                step(name, stage.run, chosen)
+            assert "mlflow run . -e indicators && mlflow run" in caught.value.next_command
+
+    def make_again() -> None:
+        for stage in made_again:
+            step(stage.__name__.rpartition(".")[2], stage.run, chosen)
+
+    back_up(chosen.store.path, tmp_path / "backup.db")
+    corrected = bars()
+    corrected.loc[corrected.index[-2000], "close"] *= 1.001
+    with Workspace.open(chosen) as workspace:
+        workspace.store.write_bars(delivery(corrected))
+    assert_refused(signals, backtest, promote)
+    make_again()
+    step("backtest", backtest.run, chosen)
+    step("signals", signals.run, chosen)
+
+    restore(tmp_path / "backup.db", chosen.store.path)
+    with pytest.raises(NotReady, match=r"features from .* changed since"):
+        step("signals", signals.run, chosen)
+    make_again()
+    step("signals", signals.run, chosen)

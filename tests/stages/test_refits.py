@@ -68,7 +68,7 @@ def test_every_session_is_traded_on_a_forecast_by_a_model_of_earlier_ones(
 def test_a_refit_registers_nothing_leaves_no_folder_and_is_no_look(
     finished: Project, refitted: Run
 ) -> None:
-    versions = finished.client.search_model_versions("name = 'intraday_return'")
+    versions = finished.client.search_model_versions("name = 'intraday_return_sample'")
     run_ids = {version.run_id for version in versions}
     assert refitted.info.run_id not in run_ids
     assert not list((finished.folder / "refits").glob("*"))
@@ -92,7 +92,8 @@ def test_sessions_without_a_full_window_before_them_are_refused(
 
 
 def test_a_model_of_another_source_is_refused(finished: Project) -> None:
-    done = finished.python("backtest", *REFIT, "data=files", "data.path=prices", code=1)
+    words = ("data=files", "data.path=prices", "registry.model=intraday_return_sample")
+    done = finished.python("backtest", *REFIT, *words, code=1)
     assert "was trained on data=sample" in done.stderr
 
 

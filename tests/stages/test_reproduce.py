@@ -19,7 +19,7 @@ def retrained(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_every_number_of_a_retrain_comes_again(retrained: Project) -> None:
-    versions = len(retrained.client.search_model_versions("name = 'intraday_return'"))
+    versions = len(retrained.client.search_model_versions("name = 'intraday_return_sample'"))
 
     said = retrained.python("reproduce", "compute.workers=1").stdout
 
@@ -29,7 +29,9 @@ def test_every_number_of_a_retrain_comes_again(retrained: Project) -> None:
     assert run.data.metrics["reproduce/metrics"] > 60
     assert run.data.metrics["reproduce/largest_difference"] == 0
     assert run.data.metrics["reproduce/largest_prediction_difference"] == 0
-    assert len(retrained.client.search_model_versions("name = 'intraday_return'")) == versions
+    assert (
+        len(retrained.client.search_model_versions("name = 'intraday_return_sample'")) == versions
+    )
 
 
 def test_a_reproduction_is_no_look(retrained: Project) -> None:

@@ -127,11 +127,13 @@ def test_a_walk_is_reproduced_to_the_last_bit_by_more_workers(walked: Project) -
 
 
 def test_a_later_quick_refit_of_the_recipe_is_judged_by_the_walk(walked: Project) -> None:
-    walked.python("retrain", "experiment=quick")
+    walked.python("retrain", *[word for word in WALK if "walk_forward" not in word])
     quick, walk = walked.runs("retrain")[:2]
     assert quick.data.tags["recipe"] == walk.data.tags["recipe"]
 
-    refused = walked.python("promote", code=1)
+    refused = walked.python(
+        "promote", f"promote.version={quick.data.tags['model_version']}", code=1
+    )
 
     sessions = int(walk.data.metrics["backtest/sessions"])
     assert f"{sessions} sessions out of sample" in refused.stdout

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.stats import returns as measures
+from pipeline.stats.inference import sharpe_interval
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,7 @@ def test_returns_are_compounded_and_annualised_by_sessions():
     assert measures.total_return(returns) == pytest.approx(0.99**63 - 1.0)
     assert measures.annualized_return(returns) == pytest.approx(0.99**126 - 1.0)
     assert measures.annualized_return(pd.Series([-1.0, 0.1])) == -1.0
+    assert measures.annualized_return(pd.Series([-1.5, -1.5, 0.2])) == -1.0
 
 
 @given(st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=30))
@@ -53,3 +55,27 @@ def test_sharpe_of_two_sessions_by_hand():
         0.02 / np.std([1, 3], ddof=1) * 1587.45
     )
     assert np.isnan(measures.sharpe(pd.Series([0.0, 0.0, 0.0])))
+
+
+@pytest.mark.parametrize(
+    ("sessions", "a_year"),
+    [
+        (pd.bdate_range("2024-01-01", periods=40), 252),
+        (pd.date_range("2024-01-01", periods=40), 365),
+        (pd.date_range("2024-01-01", periods=60)[~np.isin(np.arange(60) % 7, (4, 5))][:40], 252),
+        (pd.RangeIndex(40), 252),
+    ],
+    ids=["weekdays", "every day", "Friday and Saturday off", "no dates"],
+)
+def test_a_year_has_the_sessions_of_its_market(sessions, a_year):
+    values = np.resize([0.01, -0.004, 0.002], 40)
+    returns = pd.Series(values, sessions)
+    assert measures.sessions_a_year(sessions) == a_year
+    assert measures.sharpe(returns) == pytest.approx(
+        values.mean() / values.std(ddof=1) * a_year**0.5
+    )
+    assert measures.annualized_return(returns) == pytest.approx(
+        np.prod(1 + values) ** (a_year / 40) - 1
+    )
+    one = sharpe_interval(returns.reset_index(drop=True), seed=1)[0] / 252**0.5
+    assert sharpe_interval(returns, seed=1)[0] == pytest.approx(one * a_year**0.5)

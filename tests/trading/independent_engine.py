@@ -32,6 +32,14 @@ class Day:
     average_true_range: Number
     beta: float
     sector: str
+    indicated: Number = None
+    """Open indicated before the auction; None: the orders were decided the evening before."""
+    worse: tuple[tuple[float, Number], ...] = ()
+    """Basis points that the open is worse by, and the forecast for it; in their order."""
+
+    @property
+    def sized_on(self) -> Number:
+        return self.previous_close if self.indicated is None else self.indicated
 
 
 @dataclass
@@ -127,7 +135,7 @@ class Engine:
                 chosen.append(entry)
         chosen.sort()
         orders = [
-            Order(s, side, session[s].prediction, 0.0, session[s].previous_close, session[s])
+            Order(s, side, session[s].prediction, 0.0, session[s].sized_on, session[s])
             for _, s, side in chosen
         ]
         self.set_weights(orders)
@@ -138,6 +146,10 @@ class Engine:
     def is_candidate(self, day: Day, side: int) -> bool:
         rules = self.rules
         if day.prediction is None:
+            return False
+        if any(forecast is None for _, forecast in day.worse):
+            return False
+        if day.worse and not positive(day.indicated):
             return False
         if rules["min_dollar_volume"] > 0 and (
             day.mean_dollar_volume is None or day.mean_dollar_volume < rules["min_dollar_volume"]
@@ -168,12 +180,12 @@ class Engine:
         rules = self.rules
         commission = rules["commission_bps"] * BPS
         if rules["commission_per_share"] > 0:
-            if day.previous_close is None:
+            if day.sized_on is None:
                 return None
-            commission += rules["commission_per_share"] / day.previous_close
+            commission += rules["commission_per_share"] / day.sized_on
         if rules["commission_maximum"] is not None:
             commission = min(commission, rules["commission_maximum"])
-        cost = 2 * (commission + rules["slippage_bps"] * BPS)
+        cost = (commission + rules["open_bps"] * BPS) + (commission + rules["close_bps"] * BPS)
         if rules["spread_fraction"] > 0:
             cost += 2 * rules["spread_fraction"] * (day.spread or 0.0)
         if side < 0:
@@ -248,6 +260,7 @@ class Engine:
                 assert order.prediction is not None
                 if not order.side * order.prediction > self.cost_of_size(order):
                     order.shares = 0.0
+        self.within_reserve(orders, equity)
         if leg is not None:
             parts = [o.shares * (o.price or 0.0) * self.beta(o) for o in orders]
             net = sum(o.side * part for o, part in zip(orders, parts, strict=True))
@@ -265,15 +278,17 @@ class Engine:
         commission = max(commission, rules["commission_minimum"])
         if rules["commission_maximum"] is not None:
             commission = min(commission, rules["commission_maximum"] * notional)
-        side = commission / notional + self.slippage(order) + self.impact(order)
+        legs = 0.0
+        for leg in ("open", "close"):
+            legs += commission / notional + self.slippage(order, leg) + self.impact(order)
         borrow = rules["borrow_bps_a_year"] * BPS / 360 if order.side < 0 else 0.0
-        return 2 * side + borrow
+        return legs + borrow
 
-    def slippage(self, order: Order) -> float:
+    def slippage(self, order: Order, leg: str) -> float:
         if order.is_hedge:
             return 0.0
         spread = self.rules["spread_fraction"] * (order.day.spread or 0.0)
-        return self.rules["slippage_bps"] * BPS + spread
+        return self.rules[f"{leg}_bps"] * BPS + spread
 
     def impact(self, order: Order) -> float:
         """Of what was ordered, per side."""
@@ -299,8 +314,8 @@ class Engine:
         price, kind = self.exit(order)
         day = order.day
         assert day.open
-        entry = self.side_of_trade(order, shares, day.open)
-        ending = self.side_of_trade(order, shares, price)
+        entry = self.side_of_trade(order, shares, day.open, "open")
+        ending = self.side_of_trade(order, shares, price, "close")
         borrow = 0.0
         if order.side < 0:
             rate = self.rules["borrow_bps_a_year"] * BPS / 360
@@ -326,13 +341,54 @@ class Engine:
         if not positive(day.open) or not positive(day.close) or day.volume == 0:
             return False
         assert day.open
-        if rules["limit_bps"] is not None and not order.is_hedge:
-            assert order.price
-            worst = order.price * (1 + order.side * rules["limit_bps"] * BPS)
-            if order.side * (day.open - worst) > 0:
-                return False
+        worst = self.limit(order)
+        if worst is not None and order.side * (day.open - worst) > 0:
+            return False
         waits = rules["stop_atr"] is not None or rules["target_atr"] is not None
         return not waits or order.is_hedge or (positive(day.high) and positive(day.low))
+
+    def limit(self, order: Order) -> Number:
+        """The worst open to trade at: by the rule, and where the forecast reaches the hurdle."""
+        limits = []
+        if order.is_hedge or not order.price:
+            return None
+        if self.rules["limit_bps"] is not None:
+            limits.append(order.price * (1 + order.side * self.rules["limit_bps"] * BPS))
+        if order.day.worse:
+            least = self.rules["min_edge_bps"]
+            hurdle = self.cost_before_size(order.day, order.side) if least is None else least * BPS
+            assert hurdle is not None
+            assert order.prediction is not None
+            reach, edge = 0.0, order.side * order.prediction
+            for bps, forecast in order.day.worse:
+                assert forecast is not None
+                after = order.side * forecast
+                if after > hurdle or edge <= after:
+                    reach, edge = bps, after
+                    if after > hurdle:
+                        continue
+                    break
+                reach += (edge - hurdle) / (edge - after) * (bps - reach)
+                break
+            limits.append(order.price * (1 + order.side * reach * BPS))
+        return (min(limits) if order.side > 0 else max(limits)) if limits else None
+
+    def within_reserve(self, orders: list[Order], equity: float) -> None:
+        """Every order could be filled at its limit: together they may not take more than this."""
+        if self.rules["max_gross"] is None:
+            return
+        left = max(equity, 0.0) * self.rules["max_gross"]
+        for order in orders:
+            limit = self.limit(order) if order.side > 0 else None
+            worst = limit if limit is not None else order.price
+            if not order.shares or not positive(worst):
+                continue
+            assert worst is not None
+            most = left / worst
+            order.shares = min(
+                order.shares, float(math.floor(most)) if self.rules["whole_shares"] else most
+            )
+            left = max(left - order.shares * worst, 0.0)
 
     def exit(self, order: Order) -> tuple[float, str]:
         day, rules = order.day, self.rules
@@ -372,12 +428,14 @@ class Engine:
             self.rules["commission_minimum"],
         )
 
-    def side_of_trade(self, order: Order, shares: float, price: float) -> dict[str, float]:
+    def side_of_trade(
+        self, order: Order, shares: float, price: float, leg: str
+    ) -> dict[str, float]:
         rate, per_share, minimum = self.commission_rate(order)
         of_a_share = {
             "notional": price,
             "commission": price * rate + per_share,
-            "slippage": price * self.slippage(order),
+            "slippage": price * self.slippage(order, leg),
             "impact": price * self.impact(order),
         }
         units = {name: shares * (self.units * amount) for name, amount in of_a_share.items()}
@@ -391,13 +449,13 @@ class Engine:
         if shares <= 0:
             return 0.0
         assert order.day.open
-        return sum(self.side_of_trade(order, shares, order.day.open).values())
+        return sum(self.side_of_trade(order, shares, order.day.open, "open").values())
 
     def affordable(self, order: Order, cash: float) -> float:
         rate, per_share, minimum = self.commission_rate(order)
         assert order.day.open
         money = cash / self.units
-        price = order.day.open * (1 + self.slippage(order) + self.impact(order))
+        price = order.day.open * (1 + self.slippage(order, "open") + self.impact(order))
         shares = money / (price + order.day.open * rate + per_share)
         if minimum > 0:
             shares = min(shares, (money - minimum) / price)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.schemas import BarPanel
+from pipeline.trading.indication import WORSE_BPS, Indication
 from pipeline.trading.market import Market
 
 PRICES = ("open", "high", "low", "close", "volume")
@@ -93,7 +94,7 @@ def one_session(**rows: list[float]) -> Case:
 def random_case(seed: int, sessions: int = 8, symbols: int = 5) -> Case:
     """Random prices with gaps, missing bars, halts, missing snapshots and unknown estimates."""
     rng = np.random.default_rng(seed)
-    days = pd.date_range("2024-01-01", periods=sessions, name="session").as_unit("us")
+    days = pd.bdate_range("2024-01-01", periods=sessions, name="session").as_unit("us")
     names = pd.Index([f"S{number:02d}" for number in range(symbols)], name="symbol")
     shape = (sessions, symbols)
 
@@ -127,6 +128,17 @@ def random_case(seed: int, sessions: int = 8, symbols: int = 5) -> Case:
     sectors = pd.Series(rng.choice(["X", "Y", "Z"], symbols), names)
     sectors = sectors.where(rng.random(symbols) > 0.2)
     return Case(predictions, market_of(frames, regimes, sectors, random_hedge(rng, days)))
+
+
+def indicated(case: Case, seed: int) -> Case:
+    """The same case, decided on indicated opens that miss the print by up to a percent or two."""
+    rng = np.random.default_rng(seed)
+    opened, forecast = case.market.open, case.predictions
+    price = opened * (1.0 + rng.normal(0.0, 0.01, opened.shape))
+    price = price.where(rng.random(opened.shape) >= 0.05)
+    fall = forecast.abs() * rng.uniform(0.0, 0.02, opened.shape)
+    worse = {bps: forecast - np.sign(forecast) * fall * bps for bps in WORSE_BPS}
+    return Case(forecast, replaced(case.market, indication=Indication(price, worse)))
 
 
 def random_hedge(rng: np.random.Generator, days: pd.DatetimeIndex) -> pd.DataFrame:

@@ -44,6 +44,19 @@ def test_rules_keep_the_impact_and_the_cap_of_their_own(rules):
     assert (own.impact, own.max_participation) == (0.5, 0.01)
 
 
+def test_the_auction_has_a_part_of_the_days_volume(rules):
+    # A hundredth of the volume: the same order is a hundred times the part, and moves ten times.
+    auction = size_aware(rules(max_positions=1), 1.0, 0.05, 0.01)
+    assert (auction.impact, auction.max_participation) == (10.0, pytest.approx(0.0005))
+    case = one_session(
+        previous_close=[100.0], open=[100.0], close=[101.0],
+        mean_dollar_volume=[1e6], volatility=[0.02],
+    )  # fmt: skip
+    found = capacity_curve(*case.both, auction, [1e6])
+    assert found["exposure"].tolist() == pytest.approx([0.0005], rel=0.01)
+    assert found["charged_bps"].tolist() == pytest.approx([2e4 * 0.02 * math.sqrt(0.05)], rel=0.01)
+
+
 def test_one_trade_by_hand_at_two_bankrolls(rules):
     # A day's dollar volume of 1e6 and a volatility of 2 %: an order of 1e4 (1 % of the volume)
     # moves the price by 0.02 x 0.1 on either side, one of 5e4 (the cap) by 0.02 x sqrt(0.05).

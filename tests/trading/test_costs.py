@@ -19,7 +19,8 @@ NAN = math.nan
     ("changes", "side", "expected"),
     [
         ({}, 1.0, 0.0),
-        ({"commission_bps": 1.0, "slippage_bps": 4.0}, 1.0, 0.001),
+        ({"commission_bps": 1.0, "slippage_bps": 4.0}, 1.0, 0.001),  # the same at both legs
+        ({"commission_bps": 1.0, "open_bps": 7.0, "close_bps": 1.0}, 1.0, 0.001),
         ({"spread_fraction": 0.5}, 1.0, 0.002),  # half of 20 bp, twice
         ({"commission_per_share": 0.005}, 1.0, 0.0004),  # 2 x 0.005 of 25
         ({"borrow_bps_a_year": 360.0}, 1.0, 0.0),
@@ -63,7 +64,7 @@ def test_impact_of_the_unknown_is_unknown(rules, volatility, mean_dollar_volume)
 @pytest.mark.parametrize(
     ("rates", "expected"),
     [
-        ({"commission": 0.0001, "slippage": 0.0004}, 0.001),
+        ({"commission": 0.0001, "slippage_in": 0.0007, "slippage_out": 0.0001}, 0.001),
         ({"per_share": 0.005}, 2 * 0.005 / 20.0),
         ({"minimum": 1.0}, 2 * 1.0 / 2000.0),
         ({"per_share": 0.005, "minimum": 1.0}, 2 * 1.0 / 2000.0),  # 0.50 is less than 1

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.trading.backtest import Backtest, backtest
 from pipeline.trading.rules import Rules
 from tests.trading.independent_engine import Day, Engine
-from tests.trading.markets import Case, random_case, replaced
+from tests.trading.markets import Case, indicated, random_case, replaced
 
 EVERY_RULE = {
     "sides": st.sampled_from(["long", "long_short"]),
@@ -37,7 +37,9 @@ EVERY_RULE = {
     "commission_per_share": st.sampled_from([0.0, 0.005]),
     "commission_minimum": st.sampled_from([0.0, 1.0, 8.0]),
     "commission_maximum": st.sampled_from([None, 0.01, 0.0002]),
-    "slippage_bps": st.sampled_from([0.0, 5.0]),
+    "open_bps": st.sampled_from([0.0, 5.0]),
+    "close_bps": st.sampled_from([0.0, 3.0]),
+    "max_gross": st.sampled_from([None, 0.3, 1.0]),
     "spread_fraction": st.sampled_from([0.0, 0.5]),
     "impact": st.sampled_from([0.0, 0.3, 1.0]),
     "borrow_bps_a_year": st.sampled_from([0.0, 300.0]),
@@ -64,7 +66,11 @@ def days(case: Case) -> list[dict[str, Day]]:
     def unknown_is_none(value: float) -> float | None:
         return None if math.isnan(value) else float(value)
 
+    told = market.indication
+    if told is not None:
+        frames["indicated"] = told.price
     values = {name: frame.to_numpy().tolist() for name, frame in frames.items()}
+    worse = {} if told is None else {b: f.to_numpy().tolist() for b, f in told.worse.items()}
     listed = []
     for row in range(len(case.predictions)):
         today: dict[str, Day] = {}
@@ -73,6 +79,7 @@ def days(case: Case) -> list[dict[str, Day]]:
             today[symbol] = Day(
                 **{name: unknown_is_none(rows[row][column]) for name, rows in values.items()},
                 sector=sector if isinstance(sector, str) else "unknown",
+                worse=tuple((b, unknown_is_none(f[row][column])) for b, f in worse.items()),
             )
         listed.append(today)
     return listed
@@ -130,6 +137,26 @@ def test_random_strategies_book_the_same_in_plain_loops(rules, seed, changes, ba
     assert_equal_books(random_case(seed, symbols=8), rules(**changes), bankroll)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 100_000),
+    changes=any_strategy,
+    bankroll=st.sampled_from([1_500.0, 10_000.0, 1_000_000.0]),
+)
+def test_limits_at_the_hurdle_and_the_reserve_are_those_of_plain_loops(
+    rules, seed, changes, bankroll
+):
+    chosen = rules(**changes)
+    result = assert_equal_books(indicated(random_case(seed, symbols=8), seed), chosen, bankroll)
+    rows = result.ledger[(result.ledger["leg"] == "position") & (result.ledger["side"] == "long")]
+    filled = rows[rows["shares_filled"] > 0.0]
+    assert (filled["open"] <= filled["limit"].fillna(np.inf)).all()
+    if chosen.max_gross is not None and chosen.hedge == "none":
+        taken = (rows["shares_ordered"] * rows["limit"]).groupby(rows["session"]).sum()
+        most = rows.groupby("session")["equity_before"].first().clip(lower=0.0) * chosen.max_gross
+        assert (taken <= most + 1e-6).all()
+
+
 def test_all_rules_at_once_book_the_same_in_plain_loops_and_each_one_matters(rules):
     case = random_case(5, sessions=60, symbols=30)
     everything = {
@@ -153,7 +180,9 @@ def test_all_rules_at_once_book_the_same_in_plain_loops_and_each_one_matters(rul
         "commission_per_share": 0.005,
         "commission_minimum": 1.0,
         "commission_maximum": 0.0004,
-        "slippage_bps": 2.0,
+        "open_bps": 2.0,
+        "close_bps": 1.0,
+        "max_gross": 0.6,
         "spread_fraction": 0.5,
         "impact": 0.3,
         "borrow_bps_a_year": 100.0,
@@ -165,7 +194,8 @@ def test_all_rules_at_once_book_the_same_in_plain_loops_and_each_one_matters(rul
         "weights": "equal", "max_position_fraction": 0.1, "max_participation": None,
         "whole_shares": False, "hedge": "dollar", "hedge_bps": 0.0, "limit_bps": None,
         "stop_atr": None, "target_atr": None, "commission_bps": 0.0, "commission_per_share": 0.0,
-        "commission_minimum": 0.0, "commission_maximum": None, "slippage_bps": 0.0,
+        "commission_minimum": 0.0, "commission_maximum": None, "open_bps": 0.0,
+        "close_bps": 0.0, "max_gross": None,
         "spread_fraction": 0.0, "impact": 0.0, "borrow_bps_a_year": 0.0,
     }  # fmt: skip
     assert off.keys() == everything.keys()

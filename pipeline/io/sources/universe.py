@@ -8,6 +8,7 @@ for each time. A line without both was a member throughout.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,12 @@ class Universe:
     def is_dated(self) -> bool:
         """Whether a membership begins or ends."""
         return bool(self.lines[[FROM, TO]].notna().any(axis=None))
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits over who is a member since and until when."""
+        told = self.lines[[SYMBOL, FROM, TO]].sort_values([SYMBOL, FROM]).to_csv(index=False)
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
 
     @property
     def described(self) -> pd.DataFrame:
@@ -124,6 +131,24 @@ def members(universe: Universe, sessions: pd.DatetimeIndex) -> pd.DataFrame:
     ):
         member[start:end, place] = True
     return pd.DataFrame(member, days, names)
+
+
+def members_on(universe: Universe, session: pd.Timestamp) -> tuple[str, ...]:
+    """Symbols that are members on a session, sorted."""
+    table = members(universe, pd.DatetimeIndex([session]))
+    return tuple(table.columns[table.to_numpy()[0]])
+
+
+def is_member(universe: Universe, rows: pd.MultiIndex) -> np.ndarray:
+    """Whether the symbol of each row (session, symbol) is a member on the row's session.
+
+    A row depends on the membership of its own session alone: later lines of the file change none.
+    """
+    sessions = rows.get_level_values(SESSION)
+    table = members(universe, pd.DatetimeIndex(sessions.unique()))
+    at = table.index.get_indexer(sessions)
+    column = table.columns.get_indexer(rows.get_level_values(SYMBOL))
+    return (column >= 0) & table.to_numpy()[at, column]
 
 
 def _days(rows: pd.DataFrame, name: str, file: Path) -> pd.Series:

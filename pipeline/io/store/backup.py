@@ -1,5 +1,9 @@
 """Copies of a store's database, while others read and write it; and putting one back.
 
+    python -m pipeline.io.store.backup save artifacts/sample.db backups/sample.db
+    python -m pipeline.io.store.backup restore backups/sample.db artifacts/sample.db
+    python -m pipeline.io.store.backup save mlflow.db backups/mlflow.db
+
 A copy of the file alone lacks what still lies in its write-ahead log, and one that is put beside
 another log is torn by it: SQLite copies page by page, in one transaction. What was made of a later
 state of the store is told from what was made of the backup's own past by revisions, so features are
@@ -8,14 +12,22 @@ made anew from where the two part.
 
 from __future__ import annotations
 
+import argparse
 import sqlite3
+import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from pipeline.errors import Damaged, NotReady, Refused, StoreLocked
+from pipeline.errors import Damaged, NotReady, PipelineError, Refused, StoreLocked
 from pipeline.io.files import write_atomically
 from pipeline.io.lock import writer_lock
 from pipeline.io.store.database import BUSY_SECONDS
+
+OF_MLFLOW = "alembic_version"
+"""A table of MLflow's database, which is saved and put back as well, without an id of its own."""
+
+TABLES = ("meta", OF_MLFLOW)
 
 
 def back_up(path: Path, to: Path) -> None:
@@ -89,8 +101,31 @@ def _store_id(path: Path) -> str:
             faults = [row[0] for row in file.execute("PRAGMA quick_check(1)")]
             if faults != ["ok"]:
                 raise sqlite3.DatabaseError(faults[0])
+            listed = file.execute("SELECT name FROM sqlite_master WHERE name IN (?, ?)", TABLES)
+            if [name for (name,) in listed] == [OF_MLFLOW]:
+                return OF_MLFLOW
             return str(file.execute("SELECT store_id FROM meta").fetchone()[0])
     except (sqlite3.DatabaseError, TypeError) as error:
         why = " ".join(str(error).split())
         needed = "a file that SQLite can read: an older backup, or this one moved away"
         raise Damaged("store", f"{path} is no whole store: {why}", needed) from None
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Save or restore, as the command line says; its exit code."""
+    parser = argparse.ArgumentParser(description="Save a store's database, or put it back.")
+    parser.add_argument("what", choices=("save", "restore"))
+    parser.add_argument("source", type=Path, help="the store; with restore, its copy")
+    parser.add_argument("target", type=Path, help="the copy; with restore, the store")
+    given = parser.parse_args(words)
+    try:
+        (back_up if given.what == "save" else restore)(given.source, given.target)
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(f"{given.source} is now {given.target}, too")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

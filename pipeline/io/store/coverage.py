@@ -75,7 +75,7 @@ class StaleResult:
 
 def stale_results(
     store: Store,
-    snapshots: SnapshotStore,
+    snapshots: SnapshotStore | None,
     sessions: pd.DatetimeIndex,
     *,
     made_by: Mapping[str, Mapping[str, str]],
@@ -85,6 +85,8 @@ def stale_results(
 
     Parameters
     ----------
+    snapshots
+        None: they are not looked at.
     sessions
         Those whose results are to be used, ascending; the last one may have no bar yet.
     made_by
@@ -99,7 +101,8 @@ def stale_results(
         for name, marks in made_by.items()
         if name in ("indicators", "regimes")
     ]
-    results.append(_stale_features(store, snapshots, history, sessions, look_back))
+    if snapshots is not None:
+        results.append(_stale_features(store, snapshots, history, sessions, look_back))
     if "labels" in made_by:
         results.append(_stale_mark(store, history, "labels", sessions, made_by["labels"]))
     return [result for result in results if result is not None]

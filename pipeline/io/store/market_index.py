@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.io.store.store import Store
-from pipeline.schemas import UNIVERSE_INDEX
+from pipeline.schemas import UNIVERSE_INDEX, BarPanel
+from pipeline.selection import sessions_before
 
 PREFERRED = ("^IXIC", "^GSPC", "^NDX", "^DJI", "^RUT")
 """Broad indices, the best first; only their closes, highs and lows are used. ^IXIC has an open of
@@ -76,3 +77,13 @@ def _share(store: Store, name: str) -> float:
     stocks: pd.DatetimeIndex = store.sessions()
     listed = store.sessions("index", [name])
     return float(stocks.isin(listed).mean()) if len(stocks) else 0.0
+
+
+def bars_of_index(
+    store: Store, symbol: str | None, sessions: pd.DatetimeIndex, before: int
+) -> BarPanel | None:
+    """Bars of an index from so many sessions before; None where the store lacks it."""
+    if symbol is None or symbol not in store.symbols("index").index:
+        return None
+    start = sessions_before(store.sessions("index"), sessions[0], before)
+    return store.bar_panel(start, sessions[-1], [symbol], "index")

@@ -96,9 +96,9 @@ def same_row(one: Table, other: Table) -> ColumnElement[bool]:
 
 
 def table_extent(table: Table) -> Select:
-    """One row: number of rows; sessions, symbols, first and last where rows are by session."""
+    """One row: number of rows; sessions, symbols, first and last where rows are by both."""
     columns = [func.count().label("rows")]
-    if SESSION in table.c:
+    if SESSION in table.c and SYMBOL in table.c:
         session = table.c.session
         columns.append(func.count(session.distinct()).label("sessions"))
         columns.append(func.count(table.c.symbol.distinct()).label("symbols"))

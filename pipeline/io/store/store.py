@@ -16,6 +16,7 @@ from pipeline.errors import Damaged
 from pipeline.io.lock import writer_lock
 from pipeline.io.store import tables
 from pipeline.io.store.database import connect, open_schema, resolve_path
+from pipeline.io.store.evenings import Evenings
 from pipeline.io.store.facts import Facts
 from pipeline.io.store.faults import faults
 from pipeline.io.store.looks import Looks
@@ -24,7 +25,7 @@ from pipeline.io.store.results import Results
 from pipeline.io.store.revisions import Revisions
 
 
-class Store(Facts, Results, Revisions, Looks):
+class Store(Facts, Results, Revisions, Looks, Evenings):
     """Facts and narrow results of one data source; open it with `Store.open`.
 
     Ranges are inclusive, None means no bound, and symbols default to all.

@@ -140,3 +140,50 @@ looks = Table(
     Column("at", DateTime, nullable=False),
 )
 """Results out of sample whose figures could be seen; see `pipeline.gates.looks`."""
+
+evenings = Table(
+    "evenings",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    *(Column(name, String, nullable=False) for name in ("session", "model", "role", "kind")),
+    Column("unseen", Boolean, nullable=False),
+    *(Column(name, String, nullable=False) for name in (
+        "made_at", "data_until", "revision", "digest", "state", "rules")),
+    Column("bankroll", Float, nullable=False),
+    Column("orders", String, nullable=False),
+    Column("symbols", Integer, nullable=False),
+    *(Column(name, String, nullable=False) for name in ("content", "previous", "hash")),
+)  # fmt: skip
+"""The forecast ledger, one row a model and evening; see `pipeline.monitor.chain`. Days and moments
+are texts: they are kept as they were hashed."""
+
+forecasts = Table(
+    "forecasts",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column(SYMBOL, String, primary_key=True),
+    Column("prediction", Float, nullable=False),
+    Column("seal", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Open-to-close returns forecast in an entry of ``evenings``, fractions."""
+
+OUTCOME_FLOATS = (
+    "rank_ic", "hit_rate", "calibration", "r2", "decile_spread",
+    *(f"decile_{number}" for number in range(1, 11)),
+    "net_return", "gross_return", "net_pnl", "benchmark_return",
+)  # fmt: skip
+"""All fractions but the P&L, in currency; deciles are means over the session's mean."""
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    *(Column(name, String, primary_key=True) for name in ("session", "model", "kind")),
+    Column("number", Integer, nullable=False),
+    Column("role", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("symbols", Integer, nullable=False),
+    Column("trades", Integer, nullable=False),
+    *_floats(*OUTCOME_FLOATS),
+)
+"""What became of an entry of ``evenings`` once the session's final bars were there."""

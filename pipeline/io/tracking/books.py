@@ -11,7 +11,7 @@ import mlflow
 import pandas as pd
 
 from pipeline.contract import Artifacts, Metrics, Tables
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import run_files, runs
 from pipeline.report.tear_sheet.header import SheetHeader
 from pipeline.schemas import BarPanel
 from pipeline.stats.returns import drawdowns
@@ -60,7 +60,7 @@ def record_tear_sheet(
         min_edge=min_edge,
     )
     drawn = page(contents(books, predictions, context, metrics, header))
-    mlflow.log_text(drawn.html, Artifacts.TEAR_SHEET)
+    run_files.log_text(drawn.html, Artifacts.TEAR_SHEET)
     with tempfile.TemporaryDirectory() as folder:
         for name, png in drawn.figures.items():
             (Path(folder) / name).write_bytes(png)

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 from pipeline.commands import Command
 from pipeline.contract import Aliases, Tags
 from pipeline.errors import NotReady, Refused
-from pipeline.io.tracking import registry
-from pipeline.schemas import MODEL_NAME
+from pipeline.io.tracking import life, registered, registry
+from pipeline.monitor.history import Event
+from pipeline.report.model_page import model_page
 
 log = logging.getLogger("pipeline.tracking")
 
@@ -46,6 +45,15 @@ class Move:
     by: str
     at: str
     action: str
+    evidence: str = ""
+
+    @property
+    def event(self) -> Event:
+        """The move as a part of the model's history."""
+        return Event(
+            self.at, self.action, self.version, self.previous, self.reason, self.by, self.forced,
+            self.evidence,
+        )  # fmt: skip
 
 
 def history() -> list[Move]:
@@ -68,7 +76,8 @@ def settle(who: str) -> list[Move]:
     tags = _tags()
     moves, is_damaged = _recorded(tags)
     last = moves[-1].version if moves else None
-    if not is_damaged and INTENT not in tags and last == _held():
+    is_whole = not moves or any(life.is_same(moves[-1].event, e) for e in life.of_tags(tags))
+    if not is_damaged and is_whole and INTENT not in tags and last == _held():
         return moves
     with registry.alone(who):
         return _settle()
@@ -83,6 +92,7 @@ def move_champion(
     by: str,
     tags: Mapping[str, str] | None = None,
     compared_with: int | None = None,
+    evidence: str = "",
 ) -> Move:
     """Move `champion`, with its reason on the version and in the model's history.
 
@@ -92,6 +102,8 @@ def move_champion(
         More tags of the version.
     compared_with
         The champion that the version was judged against; None: there was none.
+    evidence
+        Id of the run that the decision rests on.
 
     Raises
     ------
@@ -109,7 +121,10 @@ def move_champion(
                 f"a comparison with version {held}",
                 Command(action, f"promote.version={version}"),
             )
-        return _move(version, action=action, reason=reason, forced=forced, by=by, tags=tags or {})
+        return _move(
+            version, action=action, reason=reason, forced=forced, by=by, tags=tags or {},
+            evidence=evidence,
+        )  # fmt: skip
 
 
 def roll_back(reason: str | None, by: str) -> Move:
@@ -145,8 +160,9 @@ def predecessor(moves: Sequence[Move], held: int | None, existing: set[int]) -> 
 
 
 def _move(
-    version: int, *, action: str, reason: str, forced: bool, by: str, tags: Mapping[str, str]
-) -> Move:
+    version: int, *, action: str, reason: str, forced: bool, by: str, tags: Mapping[str, str],
+    evidence: str = "",
+) -> Move:  # fmt: skip
     client = MlflowClient()
     move = Move(
         version=version,
@@ -156,11 +172,12 @@ def _move(
         by=by,
         at=_now(),
         action=action,
+        evidence=evidence,
     )
     for key, value in tags.items():  # true of the version wherever the alias is
-        client.set_model_version_tag(MODEL_NAME, str(version), key, value)
-    client.set_registered_model_tag(MODEL_NAME, INTENT, json.dumps(asdict(move)))
-    client.set_registered_model_alias(MODEL_NAME, Aliases.CHAMPION, str(version))
+        client.set_model_version_tag(registered.name(), str(version), key, value)
+    client.set_registered_model_tag(registered.name(), INTENT, json.dumps(asdict(move)))
+    client.set_registered_model_alias(registered.name(), Aliases.CHAMPION, str(version))
     _settle()
     return move
 
@@ -184,16 +201,33 @@ def _settle() -> list[Move]:
             "%s was moved by hand from %s to %s", Aliases.CHAMPION, last or "none", held or "none"
         )
     if is_damaged:
-        log.warning("the history of %s is damaged: made again from its versions", MODEL_NAME)
+        log.warning("the history of %s is damaged: made again from its versions", registered.name())
     if is_damaged or len(moves) > recorded:
-        client.set_registered_model_tag(MODEL_NAME, Tags.CHAMPION_HISTORY, _as_text(moves))
+        client.set_registered_model_tag(registered.name(), Tags.CHAMPION_HISTORY, _as_text(moves))
+        refresh_page(moves)
+    life.add(each.event for each in moves)
     if move is not None and is_made:
         for key, value in asdict(move).items():
             tag = f"{Tags.CHAMPION}{key}"
-            client.set_model_version_tag(MODEL_NAME, str(move.version), tag, str(value))
+            client.set_model_version_tag(registered.name(), str(move.version), tag, str(value))
     if meant is not None:
-        client.delete_registered_model_tag(MODEL_NAME, INTENT)
+        client.delete_registered_model_tag(registered.name(), INTENT)
     return moves
+
+
+def refresh_page(moves: Sequence[Move] | None = None) -> None:
+    """Write the aliases and the champions on the model's page.
+
+    Parameters
+    ----------
+    moves
+        Of `champion`; default the recorded ones.
+    """
+    held = {alias: registry.holder(alias) for alias in (Aliases.CHAMPION, Aliases.CHALLENGER)}
+    versions = {alias: int(found.version) if found else None for alias, found in held.items()}
+    told = [asdict(move) for move in (history() if moves is None else moves)]
+    name = registered.name()
+    MlflowClient().update_registered_model(name, model_page(name, versions, told))
 
 
 def _as_text(moves: Sequence[Move]) -> str:
@@ -242,7 +276,7 @@ def _of_versions() -> list[Move]:
             moves.append(
                 Move(
                     int(version.version), previous, told["reason"], told["forced"] == "True",
-                    told["by"], told["at"], told["action"],
+                    told["by"], told["at"], told["action"], told.get("evidence", ""),
                 )
             )  # fmt: skip
     return sorted(moves, key=lambda move: (move.at, move.version))
@@ -254,13 +288,8 @@ def _held() -> int | None:
 
 
 def _tags() -> dict[str, str]:
-    try:
-        return dict(MlflowClient().get_registered_model(MODEL_NAME).tags)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return {}
-        raise
+    return life.model_tags()
 
 
 def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return life.now()

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import mlflow
-from mlflow.exceptions import MlflowException
 
 from pipeline.contract import Artifacts, Parameters
+from pipeline.io.tracking import run_files
 
 
 def log_chosen_parameters(params: Mapping[str, Mapping[str, object]]) -> None:
     """The full parameters of each learner, to refit the recipe with."""
-    mlflow.log_text(json.dumps(params, indent=1), Artifacts.CHOSEN)
+    run_files.log_text(json.dumps(params, indent=1), Artifacts.CHOSEN)
 
 
 def chosen_parameters(run_id: str, learners: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -24,9 +24,8 @@ def chosen_parameters(run_id: str, learners: Iterable[str]) -> dict[str, dict[st
     A run of an older release kept them as parameters of the run alone, which MLflow writes as
     Python does.
     """
-    try:
-        text = mlflow.artifacts.load_text(f"runs:/{run_id}/{Artifacts.CHOSEN}")
-    except (MlflowException, OSError):
+    text = run_files.read_text(run_id, Artifacts.CHOSEN)
+    if text is None:
         return _of_parameters(mlflow.get_run(run_id).data.params, learners)
     chosen: dict[str, dict[str, Any]] = json.loads(text)
     return chosen

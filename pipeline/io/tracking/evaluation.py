@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from pipeline.contract import Artifacts, Metrics, Parameters, Tables, Tags
 from pipeline.io import terminal
 from pipeline.io.evaluation_journal import EvaluationJournal
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import later, runs
 from pipeline.io.tracking.trials import recorded
 from pipeline.learning.search.trials import Trial
 from pipeline.recipe.data import RetrainData
@@ -69,7 +69,7 @@ class RetrainRecorder(Observer):
         """Log the scores of a search, what ended it, and its picture."""
         metrics = {**chosen.metrics, Metrics.CV_TRIALS: float(trials)}
         metrics[f"{Metrics.TIME}search_seconds"] = chosen.metrics[Metrics.SEARCH_SECONDS]
-        mlflow.log_metrics(metrics, step=number)
+        later.log_later(metrics, step=number)
         done = ", ".join(f"{name}: {n}" for name, n in chosen.trials_by_learner.items())
         mlflow.set_tag(Tags.TOLD_TRIALS, f"{{{done}}}")
         if chosen.stopped_by == "time":

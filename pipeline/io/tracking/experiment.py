@@ -7,7 +7,7 @@ import logging
 import os
 import shlex
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import mlflow
@@ -24,6 +24,8 @@ from pipeline.paths import ROOT
 DEFAULT_EXPERIMENT = "0"
 PREPARE_SECONDS = 120.0
 EXPERIMENT_ID = "MLFLOW_EXPERIMENT_ID"
+SQLITE = "sqlite:///"
+"""Start of the address of a store in a file."""
 
 
 def tracking_uri(configured: str | None = None) -> str:
@@ -33,9 +35,10 @@ def tracking_uri(configured: str | None = None) -> str:
 
 
 def _quiet() -> None:
-    """MLflow and Alembic announce every table they create."""
-    for name in ("mlflow.store.db.utils", "alembic", "mlflow.tracking.fluent"):
+    """MLflow and Alembic announce every table they create, and log what they raise as well."""
+    for name in ("alembic", "mlflow.tracking.fluent"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def prepare(uri: str, experiment_name: str) -> None:
@@ -49,8 +52,9 @@ def prepare(uri: str, experiment_name: str) -> None:
     outside.ignore_experiment_of_shell(experiment_name)
     outside.require_answer(uri)
     os.environ["MLFLOW_TRACKING_URI"] = uri
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     mlflow.set_tracking_uri(uri)
-    if uri.startswith("sqlite:///"):
+    if uri.startswith(SQLITE):
         _prepare_sqlite(uri, experiment_name)
         os.environ.setdefault(EXPERIMENT_ID, DEFAULT_EXPERIMENT)
     elif EXPERIMENT_ID not in os.environ:
@@ -58,12 +62,37 @@ def prepare(uri: str, experiment_name: str) -> None:
         os.environ[EXPERIMENT_ID] = experiment.experiment_id
 
 
-def _prepare_sqlite(uri: str, experiment_name: str) -> None:
-    database = Path(uri.removeprefix("sqlite:///")).absolute()
+def make_ready(uri: str, experiment_name: str) -> None:
+    """Make, mend or bring along the store in a file, before anybody opens it.
+
+    Parameters
+    ----------
+    experiment_name
+        Of a new store's experiment 0; another store's keeps its name.
+    """
+    _quiet()
+    with _preparing(uri) as database:
+        local_store.ensure(database, experiment_name, _tags(database), PREPARE_SECONDS)
+        local_store.bring_along(database)
+
+
+@contextlib.contextmanager
+def _preparing(uri: str) -> Iterator[Path]:
+    """The file of a store, for one process at a time."""
+    database = Path(uri.removeprefix(SQLITE)).absolute()
     database.parent.mkdir(parents=True, exist_ok=True)
     lock = database.with_name(f"{database.name}.prepare")
     with writer_lock(lock, "tracking", PREPARE_SECONDS):
-        tags = {local_store.HOME: str(database.parent.resolve()), **experiment_tags()}
+        yield database
+
+
+def _tags(database: Path) -> dict[str, str]:
+    return {local_store.HOME: str(database.parent.resolve()), **experiment_tags()}
+
+
+def _prepare_sqlite(uri: str, experiment_name: str) -> None:
+    with _preparing(uri) as database:
+        tags = _tags(database)
         local_store.ensure(database, experiment_name, tags, PREPARE_SECONDS)
         local_store.bring_along(database)
         experiment = MlflowClient(uri).get_experiment(DEFAULT_EXPERIMENT)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import mlflow
 import pandas as pd
-from mlflow.exceptions import MlflowException
 from pydantic_core import to_jsonable_python
 
 from pipeline.contract import Artifacts
@@ -20,6 +18,7 @@ from pipeline.gates.identity import (
     witness_rows,
     witnesses,
 )
+from pipeline.io.tracking import run_files
 from pipeline.recipe.data import RetrainData
 from pipeline.schemas import BAR_FIELDS, ROW, TARGET
 from pipeline.trading.market import Market
@@ -57,16 +56,13 @@ def data_identity(workspace: Workspace, data: RetrainData, market: Market) -> Da
 
 def log_identity(identity: DataIdentity) -> None:
     """Keep it with the open run."""
-    mlflow.log_text(json.dumps(to_jsonable_python(identity)), Artifacts.IDENTITY)
+    run_files.log_text(json.dumps(to_jsonable_python(identity)), Artifacts.IDENTITY)
 
 
 def logged_identity(run_id: str) -> DataIdentity | None:
     """That of a run; None where an older release kept none."""
-    try:
-        text = mlflow.artifacts.load_text(f"runs:/{run_id}/{Artifacts.IDENTITY}")
-    except (MlflowException, OSError):
-        return None
-    return DataIdentity.model_validate_json(text)
+    text = run_files.read_text(run_id, Artifacts.IDENTITY)
+    return None if text is None else DataIdentity.model_validate_json(text)
 
 
 def confirmed(workspace: Workspace, listed: Sequence[Witness]) -> float:

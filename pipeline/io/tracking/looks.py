@@ -22,7 +22,7 @@ from pipeline.gates.identity import (
     witnesses,
 )
 from pipeline.gates.looks import SAME_DATA, Look
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import run_files, runs
 from pipeline.trading.rules import Rules
 from pipeline.workspace import Workspace
 
@@ -137,10 +137,13 @@ def _read(listed: list[list[Any]]) -> tuple[Witness, ...]:
 
 def log_looks(earlier: Mapping[str, float]) -> None:
     """The earlier looks with their parts, so that a reproduction can deflate by the same count."""
-    mlflow.log_text(json.dumps(dict(earlier)), Artifacts.LOOKS)
+    run_files.log_text(json.dumps(dict(earlier)), Artifacts.LOOKS)
 
 
 def logged_looks(run_id: str) -> dict[str, float]:
     """What `log_looks` kept with a run; a list of ids, as older releases kept, is of whole ones."""
-    content = json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{Artifacts.LOOKS}"))
+    text = run_files.read_text(run_id, Artifacts.LOOKS)
+    if text is None:
+        raise run_files.gone(mlflow.get_run(run_id), Artifacts.LOOKS)
+    content = json.loads(text)
     return dict.fromkeys(content, 1.0) if isinstance(content, list) else dict(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -14,11 +15,13 @@ from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.contract import Artifacts, Tags
 from pipeline.errors import PipelineError
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import run_files, runs
 from pipeline.io.tracking.safe_models import FORMAT, digest, listed
 
 NEEDED = ("mlflow", "scikit-learn", "lightgbm", "numpy", "pandas", "scipy", "skops")
 CHECKED_ROWS = 1000
+ILLEGAL = re.compile("[/:.%\"']")
+"""Letters that MLflow takes in no model's name."""
 
 
 def requirements() -> list[str]:
@@ -26,8 +29,8 @@ def requirements() -> list[str]:
     return [f"{name}=={version(name)}" for name in NEEDED]
 
 
-def log_model(pipeline: Any, inputs: pd.DataFrame) -> str:
-    """Log a fitted pipeline with signature, example and pins; returns its URI.
+def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) -> tuple[str, str]:
+    """Log a fitted pipeline with signature, example and pins; gives its URI and its digest.
 
     The model holds third-party classes only, so that it loads wherever these are installed; its
     ``digest`` is a tag of the run.
@@ -37,6 +40,8 @@ def log_model(pipeline: Any, inputs: pd.DataFrame) -> str:
     ----------
     inputs
         float64 and string columns, as served; indexed by (session, symbol).
+    name
+        What the list of models shows.
     """
     import skops.io
 
@@ -48,14 +53,15 @@ def log_model(pipeline: Any, inputs: pd.DataFrame) -> str:
     trusted = listed(skops.io.get_untrusted_types(data=dumped))
     logged = mlflow.sklearn.log_model(
         pipeline,
-        name=Artifacts.MODEL,
+        name=ILLEGAL.sub("-", name),
         pip_requirements=requirements(),
         signature=mlflow.models.infer_signature(served, expected.to_numpy()),
         input_example=served.head(5),
         serialization_format=FORMAT,
         skops_trusted_types=trusted,
     )
-    mlflow.set_tag(Tags.MODEL_DIGEST, digest(dumped))
+    fingerprint = digest(dumped)
+    mlflow.set_tag(Tags.MODEL_DIGEST, fingerprint)
     runs.log_frame(served, Artifacts.CHECK_INPUTS)
     runs.log_frame(expected.reset_index(), Artifacts.CHECK_PREDICTIONS)
     loaded = mlflow.pyfunc.load_model(logged.model_uri).predict(served)
@@ -64,12 +70,12 @@ def log_model(pipeline: Any, inputs: pd.DataFrame) -> str:
         raise PipelineError(
             "model", f"a fresh load predicts otherwise, by up to {worst:.3g}", "equal numbers"
         )
-    return str(logged.model_uri)
+    return str(logged.model_uri), fingerprint
 
 
 def log_features(hashes: Mapping[str, str]) -> None:
     """Names, in the model's order, and hashes of the features a model uses."""
-    mlflow.log_text(json.dumps(dict(hashes), indent=1), Artifacts.FEATURES)
+    run_files.log_text(json.dumps(dict(hashes), indent=1), Artifacts.FEATURES)
 
 
 def features_of(version: ModelVersion) -> dict[str, str]:
@@ -79,7 +85,8 @@ def features_of(version: ModelVersion) -> dict[str, str]:
 
 def features_of_run(run_id: str) -> dict[str, str]:
     """Names and hashes of the features a retrain's model uses, in its order."""
-    content: dict[str, str] = json.loads(
-        mlflow.artifacts.load_text(f"runs:/{run_id}/{Artifacts.FEATURES}")
-    )
+    text = run_files.read_text(run_id, Artifacts.FEATURES)
+    if text is None:
+        raise run_files.gone(mlflow.get_run(run_id), Artifacts.FEATURES)
+    content: dict[str, str] = json.loads(text)
     return content

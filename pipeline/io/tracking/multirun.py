@@ -30,14 +30,16 @@ def closing_table(jobs: Sequence[tuple[Sequence[str], str]]) -> str:
     returns = [_returns(client, run_id) for _, run_id in jobs]
     sharpes = np.array([session_sharpe(net.to_numpy(np.float64)) for net in returns if len(net)])
     if not np.isfinite(sharpes).any():
-        return f"{printed_jobs(done)}\n{luck_sentence(len(done), np.nan, np.nan, 0)}"
+        return f"{printed_jobs(done)}\n{luck_sentence(len(done), np.nan, np.nan, pd.Index([]))}"
     best = [net for net in returns if len(net)][int(np.nanargmax(sharpes))]
     deflated = deflated_sharpe(best, sharpes)
-    return f"{printed_jobs(done)}\n{luck_sentence(len(done), sharpe(best), deflated, len(best))}"
+    return f"{printed_jobs(done)}\n{luck_sentence(len(done), sharpe(best), deflated, best.index)}"
 
 
 def _returns(client: MlflowClient, run_id: str) -> pd.Series:
     """Net returns by session, from the equity curve, which begins with the bankroll."""
     points = client.get_metric_history(run_id, Metrics.EQUITY)
-    equity = pd.Series({point.step: point.value for point in points}, dtype="float64").sort_index()
+    ordered = sorted(points, key=lambda point: point.step)
+    sessions = pd.to_datetime([point.timestamp for point in ordered], unit="ms")
+    equity = pd.Series([point.value for point in ordered], sessions, dtype="float64")
     return equity.pct_change().dropna()

@@ -6,22 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import mlflow
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from pydantic import ValidationError
 
 from pipeline.contract import Artifacts
-from pipeline.trading.rules import Rules
+from pipeline.io.tracking import run_files
+from pipeline.trading.rules import ONE_SLIPPAGE, Rules
+
+RECORDED = {*Rules.model_fields, ONE_SLIPPAGE}
 
 
 def recorded_content(version: ModelVersion) -> Mapping[str, Any]:
     """``recipe.json`` of a version's run; empty where there is none."""
-    try:
-        text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{Artifacts.RECIPE}")
-    except (MlflowException, OSError):
-        return {}
-    content: dict[str, Any] = json.loads(text)
+    text = run_files.read_text(str(version.run_id), Artifacts.RECIPE)
+    content: dict[str, Any] = {} if text is None else json.loads(text)
     return content
 
 
@@ -34,7 +32,7 @@ def recorded_rules(version: ModelVersion, otherwise: Rules) -> Rules:
         Where none are recorded; and what an older release did not know is as here.
     """
     recorded = recorded_content(version).get("rules", {})
-    known = {name: value for name, value in recorded.items() if name in Rules.model_fields}
+    known = {name: value for name, value in recorded.items() if name in RECORDED}
     try:
         return otherwise.changed(**known)
     except ValidationError:

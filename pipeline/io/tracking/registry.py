@@ -1,12 +1,13 @@
 """The MLflow model registry: versions and aliases; who moved `champion` why is in `champion`.
 
-``challenger`` is the newest registered version, ``champion`` the deployed one. Nothing but the
-alias decides what is deployed: it is read anew at every use, so a move made on the registry page
-counts at once.
+``challenger`` is the version of the newest retrain that was meant to be one, ``champion`` the
+deployed one. Nothing but the alias decides what is deployed: it is read anew at every use, so a
+move made on the registry page counts at once.
 """
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,19 +16,24 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException, RestException
+from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+from mlflow.utils.logging_utils import disable_logging, enable_logging
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from pipeline.commands import Command
 from pipeline.contract import Aliases, Metrics, Tags
 from pipeline.errors import NotReady
 from pipeline.io.lock import writer_lock
+from pipeline.io.tracking import registered
 from pipeline.paths import ARTIFACTS
-from pipeline.schemas import MODEL_NAME
 
 LOCK_SECONDS = 120.0
 CHALLENGER_INTENT = "challenger.intent"
 """Tag of a version that the alias was not moved to yet."""
+
+IDENTITY = (Tags.RECIPE, Tags.LEARNED_DIGEST, Tags.MODEL_DIGEST)
+"""Tags that two versions of an equal model share."""
 
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow answers where there is no model, version or alias."""
@@ -54,55 +60,89 @@ def next_version() -> int:
     """The number that `register` gives, for who holds the lock: numbers are not used again."""
     try:
         latest = MlflowClient().search_model_versions(
-            f"name = '{MODEL_NAME}'", max_results=1, order_by=["version_number DESC"]
+            f"name = '{registered.name()}'", max_results=1, order_by=["version_number DESC"]
         )
     except MlflowException:
         return 1
     return int(latest[0].version) + 1 if latest else 1
 
 
-def register(model_uri: str, run_id: str, tags: Mapping[str, str], text: str = "") -> int:
-    """Register a logged model as the next version, whole, and move `challenger` to it.
+def equal_version(tags: Mapping[str, str]) -> int | None:
+    """The version of the same recipe, learned rows and model, to the last bit; None: there is none.
+
+    Parameters
+    ----------
+    tags
+        As a version of it would have them.
+    """
+    if not all(tags.get(name) for name in IDENTITY):
+        return None
+    for version in versions():
+        if all(version.tags.get(name) == tags[name] for name in IDENTITY):
+            return int(version.version)
+    return None
+
+
+def register(model_uri: str, tags: Mapping[str, str], text: str = "") -> int:
+    """Register a logged model as the next version and, if it is to be, make it the challenger.
+
+    By MLflow's own call, after which the pages of its run and its model link to the version.
 
     Parameters
     ----------
     text
-        What a person reads on its page.
+        What a person reads on its page; also the description of its run.
 
     Notes
     -----
-    The version, its tags and its text are one step of MLflow. A kill before the alias is moved is
-    made good by `settle_challenger`.
+    A kill between two steps is made good by `settle_challenger`.
     """
-    client = MlflowClient()
+    settle_challenger()
+    intent = {CHALLENGER_INTENT: "true"} if is_challenger_next() else {}
+    disable_logging()  # it would tell in two lines more what the summary tells
     try:
-        client.create_registered_model(MODEL_NAME)
-    except (MlflowException, RestException) as error:
-        if "RESOURCE_ALREADY_EXISTS" not in str(getattr(error, "error_code", error)):
-            raise
-    version = client.create_model_version(
-        MODEL_NAME,
-        source=model_uri,
-        run_id=run_id,
-        tags={**tags, CHALLENGER_INTENT: "true"},
-        description=text,
-        model_id=model_uri.removeprefix("models:/"),  # a server wants it said
-    )
-    _make_challenger(version)
-    return int(version.version)
+        version = mlflow.register_model(model_uri, registered.name(), tags={**tags, **intent})
+    finally:
+        enable_logging()
+    number = int(version.version)
+    describe(number, text)
+    if intent:
+        _make_challenger(number)
+    return number
+
+
+def take_again(number: int, model_uri: str) -> None:
+    """Let a version stand for an equal model that was logged anew, instead of registering it.
+
+    The page of the new run links to it, and it becomes the challenger as a new one would.
+    """
+    settle_challenger()
+    name = registered.name()
+    link = {MLFLOW_MODEL_VERSIONS: json.dumps([{"name": name, "version": number}])}
+    MlflowClient().set_logged_model_tags(model_uri.removeprefix("models:/"), link)
+    if is_challenger_next():
+        _make_challenger(number)
+
+
+def is_challenger_next() -> bool:
+    """Whether a version registered now becomes the challenger: the first one always does."""
+    return registered.moves_challenger() or holder(Aliases.CHALLENGER) is None
 
 
 def settle_challenger() -> None:
-    """Move `challenger` to the newest version, where a kill came before."""
+    """Describe and move `challenger` to the newest version, where a kill came before."""
     newest = versions()[:1]
     if newest and CHALLENGER_INTENT in newest[0].tags:
-        _make_challenger(newest[0])
+        if not newest[0].description:
+            run = MlflowClient().get_run(newest[0].run_id)
+            describe(newest[0].version, run.data.tags.get(Tags.NOTE, ""))
+        _make_challenger(newest[0].version)
 
 
-def _make_challenger(version: ModelVersion) -> None:
-    client = MlflowClient()
-    client.set_registered_model_alias(MODEL_NAME, Aliases.CHALLENGER, version.version)
-    client.delete_model_version_tag(MODEL_NAME, version.version, CHALLENGER_INTENT)
+def _make_challenger(number: int | str) -> None:
+    client, name = MlflowClient(), registered.name()
+    client.set_registered_model_alias(name, Aliases.CHALLENGER, str(number))
+    client.delete_model_version_tag(name, str(number), CHALLENGER_INTENT)
 
 
 def recipe_overrides(version: ModelVersion) -> tuple[str, ...]:
@@ -110,9 +150,9 @@ def recipe_overrides(version: ModelVersion) -> tuple[str, ...]:
     return tuple(shlex.split(version.tags.get(Tags.OVERRIDES, "")))
 
 
-def describe(version: int, text: str) -> None:
+def describe(version: int | str, text: str) -> None:
     """What a person reads on the page of a version."""
-    MlflowClient().update_model_version(MODEL_NAME, str(version), text)
+    MlflowClient().update_model_version(registered.name(), str(version), text)
 
 
 def find(model: str | int, *, who: str) -> ModelVersion:
@@ -127,13 +167,15 @@ def find(model: str | int, *, who: str) -> ModelVersion:
     client = MlflowClient()
     try:
         if name.isdigit():
-            return client.get_model_version(MODEL_NAME, name)
+            return client.get_model_version(registered.name(), name)
         if len(name) == 32 and set(name) <= set("0123456789abcdef"):
-            of_run = client.search_model_versions(f"name = '{MODEL_NAME}' and run_id = '{name}'")
+            of_run = client.search_model_versions(
+                f"name = '{registered.name()}' and run_id = '{name}'"
+            )
             if of_run:
                 return of_run[0]
             raise MlflowException(f"no version of run {name}", RESOURCE_DOES_NOT_EXIST)
-        return client.get_model_version_by_alias(MODEL_NAME, name)
+        return client.get_model_version_by_alias(registered.name(), name)
     except MlflowException as error:
         if error.error_code not in NOT_THERE:
             raise
@@ -142,7 +184,7 @@ def find(model: str | int, *, who: str) -> ModelVersion:
 
 def _wanted() -> str:
     listed = ", ".join(str(v.version) for v in versions()[:10]) or "none yet"
-    return f"an alias, a version number or a run id; versions: {listed}"
+    return f"an alias, a version number or a run id; versions of {registered.name()}: {listed}"
 
 
 def _next(name: str) -> Command:
@@ -150,14 +192,14 @@ def _next(name: str) -> Command:
         return Command("retrain")
     if name != Aliases.CHAMPION:
         return Command("status")
-    was_held = Tags.CHAMPION_HISTORY in MlflowClient().get_registered_model(MODEL_NAME).tags
+    was_held = Tags.CHAMPION_HISTORY in MlflowClient().get_registered_model(registered.name()).tags
     return Command("rollback" if was_held else "promote")
 
 
 def holder(alias: str) -> ModelVersion | None:
     """The version that holds an alias now, if any."""
     try:
-        return MlflowClient().get_model_version_by_alias(MODEL_NAME, alias)
+        return MlflowClient().get_model_version_by_alias(registered.name(), alias)
     except MlflowException as error:
         if error.error_code in NOT_THERE:
             return None
@@ -166,12 +208,12 @@ def holder(alias: str) -> ModelVersion | None:
 
 def versions() -> list[ModelVersion]:
     """All versions, newest first."""
-    found = MlflowClient().search_model_versions(f"name = '{MODEL_NAME}'")
+    found = MlflowClient().search_model_versions(f"name = '{registered.name()}'")
     return sorted(found, key=lambda v: -int(v.version))
 
 
 def record_audit(version: ModelVersion, answer: str, passed: bool) -> None:
     """The answer of an audit as tag of a version, and on the run that its gates look at."""
     client = MlflowClient()
-    client.set_model_version_tag(MODEL_NAME, version.version, Tags.AUDIT, answer)
+    client.set_model_version_tag(registered.name(), version.version, Tags.AUDIT, answer)
     client.log_metric(str(version.run_id), Metrics.AUDIT_PASSED, float(passed))

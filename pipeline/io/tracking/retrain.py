@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,16 @@ from pipeline.contract import Artifacts, Metrics, Tables, Tags
 from pipeline.gates.judge import Result
 from pipeline.gates.verdict import gate_table, gate_tags
 from pipeline.io import process
-from pipeline.io.tracking import looks, models, registry, runs
+from pipeline.io.tracking import (
+    champion,
+    later,
+    looks,
+    models,
+    registered,
+    registry,
+    run_files,
+    runs,
+)
 from pipeline.io.tracking.books import index_returns, record_books, record_tear_sheet
 from pipeline.io.tracking.chosen import log_chosen_parameters
 from pipeline.io.tracking.safe_models import files_digest, files_of
@@ -28,11 +38,13 @@ from pipeline.recipe.evaluate import (
     OutOfSample,
 )
 from pipeline.recipe.recipe import Recipe
+from pipeline.report.headlines import headlines_first
 from pipeline.report.search import trials_table
 from pipeline.report.summary import RetrainSummary, markdown_summary, printed_summary
+from pipeline.report.survivorship import survivorship
 from pipeline.report.tear_sheet.header import retrain_header, trading_facts
-from pipeline.schemas import MODEL_NAME
 from pipeline.secrets import masked
+from pipeline.stats.returns import sessions_a_year
 from pipeline.trading.benchmarks import REAL_WINDOW
 from pipeline.workspace import Workspace
 
@@ -52,8 +64,8 @@ def record_inputs(recipe: Recipe, data: RetrainData, tags: Mapping[str, str]) ->
     """
     judged = data.judged.sessions
     development = data.windows.development
-    mlflow.log_dict(recipe.content, Artifacts.RECIPE)
-    mlflow.log_metrics(data.metrics)
+    run_files.log_text(json.dumps(recipe.content, indent=2, default=str), Artifacts.RECIPE)
+    later.log_later(data.metrics)
     mlflow.set_tags(
         {
             **process.git_state(ROOT),
@@ -78,7 +90,7 @@ def record_result(result: Result) -> None:
     The tags first: a run that is killed between them and its figures counts as a look.
     """
     mlflow.set_tags({Tags.PREDICTIONS: result.digest, Tags.VERDICT: result.verdict})
-    mlflow.log_metrics(result.metrics)
+    mlflow.log_metrics(headlines_first(result.metrics))
     looks.log_looks(result.looks)
     for name, table in result.tables.items():
         runs.log_table(table, name)
@@ -111,10 +123,11 @@ def publish(
     next_steps
         Sentences on what to do next, printed at the end.
     """
-    uri = _logged(recipe, outcome, data, model)
     last = f"{data.judged.sessions[-1]:%Y-%m-%d}"
+    called = f"{recipe.name}, {workspace.features.name}, until {last}"
+    uri, fingerprint = _logged(recipe, outcome, data, model, called)
     summary = RetrainSummary(
-        registered_model=MODEL_NAME,
+        registered_model=registered.name(),
         version=0,
         model=recipe.name,
         features=workspace.features.name,
@@ -123,22 +136,38 @@ def publish(
         windows=data.sentence,
         metrics=result.metrics,
         gates=result.answers,
+        sessions_a_year=sessions_a_year(data.judged.sessions),
+        survivorship=survivorship(
+            workspace.store.last_final_sessions(), is_dated=workspace.dated is not None
+        ),
         refits=len(data.windows.steps),
         next_steps=next_steps,
     )
     tags = _version_tags(recipe, workspace, data, result) | {
-        Tags.FILES_DIGEST: files_digest(files_of(uri))
+        Tags.FILES_DIGEST: files_digest(files_of(uri)),
+        Tags.MODEL_DIGEST: fingerprint,
     }
     name = run_name(recipe, workspace.features.name, last, commands.given())
     mlflow.set_tag(MLFLOW_RUN_NAME, name)
     # A version comes last, and whole: what is killed before leaves none. Its number is in the
     # report, so nobody else may take it.
     with registry.alone("retrain"):
-        summary = replace(summary, version=registry.next_version())
+        equal, is_challenger = registry.equal_version(tags), registry.is_challenger_next()
+        number = equal or registry.next_version()
+        summary = replace(
+            summary, version=number, is_new=equal is None, is_challenger=is_challenger
+        )
         with runs.timed("report"):
             _write_report(recipe, workspace, data, outcome, result, summary, strategy)
             text = _describe(summary)
-        version = registry.register(uri, runs.current_run_id(), tags, text)
+        run_files.record_digests(runs.current_run_id())
+        if equal is None:
+            version = registry.register(uri, tags, text)
+        else:
+            version = equal
+            registry.take_again(equal, uri)
+        mlflow.set_tag(Tags.MODEL_VERSION, str(version))
+        champion.refresh_page()
     if version != summary.version:  # taken on another machine of the same server
         summary = replace(summary, version=version)
         registry.describe(version, _describe(summary))
@@ -148,17 +177,19 @@ def publish(
 def _describe(summary: RetrainSummary) -> str:
     """What people read of a version, on the page of its run."""
     text = markdown_summary(summary)
-    mlflow.log_text(text, Artifacts.REPORT)
+    run_files.log_text(text, Artifacts.REPORT)
     mlflow.set_tag(Tags.NOTE, text)
     return text
 
 
-def _logged(recipe: Recipe, outcome: OutOfSample, data: RetrainData, model: Pipeline) -> str:
-    """Log the model with what it needs to be served and refitted; gives its URI."""
+def _logged(
+    recipe: Recipe, outcome: OutOfSample, data: RetrainData, model: Pipeline, name: str
+) -> tuple[str, str]:
+    """Log the model with what it needs to be served and refitted; gives its URI and digest."""
     with runs.timed("log_model"):
         models.log_features(recipe.features)
         log_chosen_parameters(outcome.chosen.params)
-        return models.log_model(model, model_inputs(data.newest.features))
+        return models.log_model(model, model_inputs(data.newest.features), name)
 
 
 def _version_tags(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -25,7 +23,10 @@ from pipeline import commands
 from pipeline.commands import RUN_ID
 from pipeline.contract import Artifacts, Metrics, Tags, Verdicts
 from pipeline.io import process, terminal
+from pipeline.io.tracking import later, run_files
 from pipeline.io.tracking.experiment import DEFAULT_EXPERIMENT, EXPERIMENT_ID
+from pipeline.io.tracking.run_files import log_frame as log_frame
+from pipeline.io.tracking.run_files import read_frame as read_frame
 from pipeline.secrets import masked, masked_values
 
 PROJECT_RUN = os.environ.get(RUN_ID)
@@ -46,11 +47,14 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
     taken from the error.
     """
     nested = mlflow.active_run() is not None
-    with mlflow.start_run(
-        run_name=None if PROJECT_RUN and not nested else stage,
-        nested=nested,
-        log_system_metrics=False,
-    ) as run:
+    with (
+        mlflow.start_run(
+            run_name=None if PROJECT_RUN and not nested else stage,
+            nested=nested,
+            log_system_metrics=False,
+        ) as run,
+        later.written_last(str(run.info.run_id)),
+    ):
         mlflow.set_tags(
             {
                 Tags.STAGE: stage,
@@ -69,6 +73,7 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
             if isinstance(error, KeyboardInterrupt):
                 mlflow.end_run("KILLED")  # left open, MLflow would call it FAILED
             raise
+        run_files.record_digests(run.info.run_id)
         tagged = mlflow.get_run(run.info.run_id).data.tags
         if Tags.VERDICT not in tagged:
             mlflow.set_tag(Tags.VERDICT, Verdicts.DONE)
@@ -104,12 +109,20 @@ def log_config(settings: Mapping[str, Any]) -> None:
 
     In its own order: a search draws its parameters in the order of their space.
     """
-    mlflow.log_text(yaml.safe_dump(masked_values(settings), sort_keys=False), Artifacts.CONFIG)
+    run_files.log_text(yaml.safe_dump(masked_values(settings), sort_keys=False), Artifacts.CONFIG)
 
 
 def config_of(run_id: str) -> dict[str, Any]:
-    """The configuration that `log_config` kept with a run."""
-    text = mlflow.artifacts.load_text(f"runs:/{run_id}/{Artifacts.CONFIG}")
+    """The configuration that `log_config` kept with a run.
+
+    Raises
+    ------
+    Damaged
+        It is not as it was written, or gone.
+    """
+    text = run_files.read_text(run_id, Artifacts.CONFIG)
+    if text is None:
+        raise run_files.gone(mlflow.get_run(run_id), Artifacts.CONFIG)
     content: dict[str, Any] = yaml.safe_load(text)
     return content
 
@@ -135,7 +148,7 @@ def timed(step: str) -> Iterator[None]:
     started = time.perf_counter()
     with terminal.task(step):
         yield
-    mlflow.log_metric(f"{Metrics.TIME}{step}_seconds", time.perf_counter() - started)
+    later.log_later({f"{Metrics.TIME}{step}_seconds": time.perf_counter() - started})
 
 
 def log_steps(series: Mapping[str, pd.Series]) -> None:
@@ -161,7 +174,7 @@ def log_dataset(source: str, digest: str, context: str) -> None:
 
 def log_table(frame: pd.DataFrame, name: str) -> None:
     """A frame as ``<name>.csv`` and as a table MLflow's UI can show and compare."""
-    mlflow.log_text(_harmless(frame).to_csv(index=False), f"{name}.csv")
+    run_files.log_text(_harmless(frame).to_csv(index=False), f"{name}.csv")
     shown = frame.astype(dict.fromkeys(frame.select_dtypes("datetime").columns, str))
     mlflow.log_table(shown.head(2000), f"{name}.json")
 
@@ -180,20 +193,6 @@ def _harmless(frame: pd.DataFrame) -> pd.DataFrame:
         for name in texts
     }
     return frame.assign(**safe)
-
-
-def log_frame(frame: pd.DataFrame, path: str) -> None:
-    """A frame as a Parquet artifact of the open run."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / Path(path).name
-        frame.to_parquet(file)
-        where = Path(path).parent.as_posix()
-        mlflow.log_artifact(str(file), None if where == "." else where)
-
-
-def read_frame(run_id: str, path: str) -> pd.DataFrame:
-    """A Parquet artifact of a run."""
-    return pd.read_parquet(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path))
 
 
 def log_child(

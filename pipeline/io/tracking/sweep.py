@@ -73,7 +73,7 @@ def record_sweep(
         len(table),
         worth.get(Metrics.SWEEP_BEST_SHARPE, math.nan),
         worth.get(Metrics.SWEEP_DEFLATED_SHARPE, math.nan),
-        len(benchmark),
+        benchmark.index,
     )
     return table, sentence
 

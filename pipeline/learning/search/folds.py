@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.errors import TooFewSessions
 from pipeline.learning.dataset import Dataset
+from pipeline.learning.falling import falling_columns
 from pipeline.learning.models import preparation
 from pipeline.learning.splits import Splitter
 from pipeline.learning.targets import Target
@@ -44,6 +45,8 @@ class Fold:
     inner
         Training rows to fit on and later ones to stop boosting on, whole sessions with the
         splitter's gap between; None without early stopping.
+    falling
+        Positions of the columns that no forecast may rise with.
     """
 
     number: int
@@ -56,6 +59,7 @@ class Fold:
     train_sessions: pd.DatetimeIndex
     train_ages: np.ndarray
     inner: tuple[np.ndarray, np.ndarray] | None = None
+    falling: tuple[int, ...] = ()
 
 
 def prepared_folds(
@@ -100,6 +104,7 @@ def prepared_folds(
                 train_sessions=train.sessions,
                 train_ages=ages,
                 inner=_inner(number, train, stopping_sessions, gap) if stopping_sessions else None,
+                falling=falling_columns(train.numeric),
             )
         )
     return folds

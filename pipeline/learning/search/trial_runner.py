@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.learning.falling import constrained, fitted_falling
 from pipeline.learning.learner import Learner
 from pipeline.learning.metrics import fold_metrics, mean_and_std
 from pipeline.learning.search.early_stopping import best_trees
@@ -123,9 +124,11 @@ class TrialRunner:
         """One fit on a fold's training part, scored on its validation part."""
         began = self.clock()
         estimator = self.learner.unfitted(params, seed=self.seed)
+        constrained(estimator, fold.train_x.shape[1], fold.falling)
         found = best_trees(estimator, fold)
         own = self.learner.newest(fold.train_ages)
-        estimator.set_params(**found).fit(fold.train_x[own], fold.train_y[own])
+        estimator.set_params(**found)
+        fitted_falling(estimator, fold.train_x[own], fold.train_y[own], fold.falling)
         values = estimator.predict(fold.validation_x) * fold.unit
         if not np.isfinite(values).all():
             raise ValueError(f"predictions on fold {fold.number} are not finite")

@@ -113,9 +113,13 @@ def retrain_header(
             "Newest development": f"{development[0]:%Y-%m-%d} to {development[-1]:%Y-%m-%d}",
             "Fits": str(fits),
             "Seed": str(summary.seed),
+            "Survivorship": summary.survivorship,
         },
         verdict=summary.verdict,
-        reasons=[meaning(summary.metrics, summary.refits), *refusals(summary.gates)],
+        reasons=[
+            meaning(summary.metrics, summary.sessions_a_year, summary.refits),
+            *refusals(summary.gates),
+        ],
         gates=summary.gates,
     )
 

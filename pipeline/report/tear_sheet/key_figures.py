@@ -18,7 +18,7 @@ from pipeline.report.numbers import (
     probability,
 )
 from pipeline.report.tear_sheet.sheet import MIN_TRADES, Sheet
-from pipeline.schemas import SESSIONS_A_YEAR
+from pipeline.stats.returns import sessions_a_year
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,12 @@ def _defined(figure: KeyFigure, sheet: Sheet) -> KeyFigure:
 def _earned(sheet: Sheet) -> Iterator[KeyFigure]:
     get = sheet.metric
     a_year = f", {percent(get('backtest/annualized_return'))} a year"
+    is_a_year = sheet.sessions >= sessions_a_year(sheet.net_returns.index)
     yield KeyFigure(
         "backtest/total_return",
         "Return, net of costs",
         change(get("backtest/total_return")),
-        count(sheet.sessions, "session") + (a_year if sheet.sessions >= SESSIONS_A_YEAR else ""),
+        count(sheet.sessions, "session") + (a_year if is_a_year else ""),
     )
     if sheet.traded:
         low, high = get("backtest/sharpe_ci_low"), get("backtest/sharpe_ci_high")

@@ -37,7 +37,7 @@ def page(sheet: Sheet) -> Page:
     """Draw a sheet."""
     parts = sections(sheet)
     shown = [part for part in parts if not part.missing]
-    drawn = {part.name: _drawn(part.name, part.draw, sheet) for part in shown if part.draw}
+    shown_figures = {part.name: drawn(part.name, part.draw, sheet) for part in shown if part.draw}
     environment = Environment(
         loader=PackageLoader(__package__, ""),
         autoescape=True,
@@ -51,20 +51,32 @@ def page(sheet: Sheet) -> Page:
         key_figures=key_figures(sheet),
         blocks=[(wide, list(block)) for wide, block in groupby(shown, lambda part: part.wide)],
         left_out=[part for part in parts if part.missing],
-        figures={name: svg for name, (svg, _) in drawn.items()},
+        figures={name: svg for name, (svg, _) in shown_figures.items()},
     )
-    return Page(html, {f"{name}.png": png for name, (_, png) in drawn.items()})
+    return Page(html, {f"{name}.png": png for name, (_, png) in shown_figures.items()})
 
 
-def _drawn(name: str, draw: Any, sheet: Sheet) -> tuple[str, bytes]:
-    """A figure as SVG to set into the page, and as PNG."""
+def drawn(name: str, draw: Any, sheet: Any) -> tuple[str, bytes]:
+    """What ``draw(sheet)`` gives, as SVG to set into the page, and as PNG."""
     with matplotlib.rc_context({**style.RC, "svg.hashsalt": name}):
         figure = draw(sheet)
-        svg, png = io.BytesIO(), io.BytesIO()
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(svg, format="svg", metadata=nothing)
+        png = io.BytesIO()
+        svg = _as_svg(figure)
         figure.savefig(png, format="png", dpi=PNG_DPI)
-    return _inline(svg.getvalue().decode(), name), png.getvalue()
+    return _inline(svg, name), png.getvalue()
+
+
+def drawn_svg(name: str, draw: Any, sheet: Any) -> str:
+    """What ``draw(sheet)`` gives, as SVG to set into a page."""
+    with matplotlib.rc_context({**style.RC, "svg.hashsalt": name}):
+        return _inline(_as_svg(draw(sheet)), name)
+
+
+def _as_svg(figure: Any) -> str:
+    svg = io.BytesIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(svg, format="svg", metadata=nothing)
+    return svg.getvalue().decode()
 
 
 def _inline(svg: str, name: str) -> str:

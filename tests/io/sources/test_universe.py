@@ -9,7 +9,14 @@ import pytest
 
 from pipeline.config.compose import check, compose
 from pipeline.errors import InvalidData
-from pipeline.io.sources.universe import Universe, members, of_names, read_universe, spelling
+from pipeline.io.sources.universe import (
+    Universe,
+    is_member,
+    members,
+    of_names,
+    read_universe,
+    spelling,
+)
 
 SESSIONS = pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"])
 
@@ -72,3 +79,17 @@ def test_symbols_given_by_name_are_members_throughout():
 def test_what_is_no_universe_is_refused_in_words(tmp_path, text, words):
     with pytest.raises(InvalidData, match=words):
         universe(tmp_path, text)
+
+
+def test_a_row_counts_only_while_its_symbol_is_a_member_and_the_digest_tells_who(tmp_path):
+    file = tmp_path / "members.csv"
+    file.write_text("Symbol,from,to\nA,,2024-01-02\nB,2024-01-03,\nA,2024-01-04,\n")
+    universe = read_universe(file, str)
+    rows = pd.MultiIndex.from_product(
+        [pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04"]), ["A", "B", "C"]],
+        names=["session", "symbol"],
+    )
+    told = is_member(universe, rows).reshape(3, 3).astype(int).tolist()
+    assert told == [[1, 0, 0], [0, 1, 0], [1, 1, 0]]
+    file.write_text("Symbol,from,to\nA,,2024-01-02\nB,2024-01-03,\nA,2024-01-05,\n")
+    assert read_universe(file, str).digest != universe.digest

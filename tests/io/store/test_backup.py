@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from pipeline.errors import Damaged, NotReady, Refused, StoreLocked
-from pipeline.io.store.backup import back_up, restore
+from pipeline.io.store.backup import back_up, main, restore
 from pipeline.io.store.store import Store
 from tests.io.store.made_bars import delivered
 
@@ -28,6 +28,26 @@ def test_a_backup_holds_what_was_written_last_and_is_put_back(store, tmp_path):
     assert store.revision() == then
     assert store.bar_panel().close.to_numpy().tolist() == [[1, 2]]
     assert store.sessions().day.to_list() == [4]
+
+
+def test_the_command_saves_and_restores_a_store_and_the_database_of_mlflow(store, tmp_path, capsys):
+    store.write_bars(delivered([[1, 2]]))
+    saved = [str(tmp_path / "kept" / name) for name in ("store.db", "mlflow.db")]
+    tracked = tmp_path / "mlflow.db"
+    with contextlib.closing(sqlite3.connect(tracked)) as file, file:
+        file.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        file.execute("CREATE TABLE runs (name TEXT)")
+    assert main(["save", str(store.path), saved[0]]) == 0
+    assert main(["save", str(tracked), saved[1]]) == 0
+    store.write_bars(delivered([[9, 9]]))
+    tracked.unlink()
+    assert main(["restore", saved[0], str(store.path)]) == 0
+    assert main(["restore", saved[1], str(tracked)]) == 0
+    assert store.bar_panel().close.to_numpy().tolist() == [[1, 2]]
+    with contextlib.closing(sqlite3.connect(tracked)) as file:
+        assert file.execute("SELECT count(*) FROM runs").fetchone() == (0,)
+    assert main(["restore", saved[1], str(store.path)]) == 1
+    assert "a backup of another store" in capsys.readouterr().err
 
 
 def test_a_lost_store_is_put_back(store, tmp_path):

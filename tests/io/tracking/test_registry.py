@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
 
 from pipeline.commands import Command
 from pipeline.errors import NotReady
-from pipeline.io.tracking import registry
+from pipeline.io.tracking import registered, registry
 from pipeline.schemas import MODEL_NAME
 
 
@@ -48,10 +50,9 @@ def test_without_a_model_the_next_command_depends_on_what_is_missing(store: Mlfl
 def test_a_version_is_whole_at_once_and_a_kill_before_its_alias_is_made_good(
     store: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = store.create_run("0").info.run_id
     monkeypatch.setattr(registry, "_make_challenger", killed)
     with pytest.raises(KeyboardInterrupt):
-        registry.register("file:///nowhere", run_id, {"verdict": "accepted"}, "what people read")
+        registry.register("file:///nowhere", {"verdict": "accepted"}, "what people read")
     version = store.get_model_version(MODEL_NAME, "1")
     assert (version.description, version.tags["verdict"]) == ("what people read", "accepted")
     assert registry.holder("challenger") is None
@@ -68,8 +69,7 @@ def killed(*_: object) -> None:
 
 def test_a_number_is_not_given_twice(versions: list[str], store: MlflowClient) -> None:
     assert registry.next_version() == 4
-    registered = registry.register("file:///nowhere", store.create_run("0").info.run_id, {})
-    assert registered == 4
+    assert registry.register("file:///nowhere", {}) == 4
 
 
 def test_a_registry_that_cannot_be_asked_is_not_one_without_a_champion(
@@ -90,3 +90,68 @@ def test_an_audit_leaves_its_answer_on_the_version_and_its_run(
     registry.record_audit(registry.find(1, who="x"), "no leak", True)
     assert registry.find(1, who="x").tags["audit"] == "no leak"
     assert store.get_run(versions[0]).data.metrics["audit/passed"] == 1.0
+
+
+MODEL = {"recipe": "r", "learned_digest": "d", "model_digest": "m"}
+
+
+@pytest.fixture
+def selected() -> Iterator[None]:
+    yield
+    registered.select(MODEL_NAME, "")
+
+
+def test_only_the_same_recipe_rows_and_model_are_an_equal_version(store: MlflowClient) -> None:
+    assert registry.equal_version(MODEL) is None
+    registry.register("file:///nowhere", MODEL)
+    assert registry.equal_version(MODEL) == 1
+    assert [registry.equal_version(MODEL | {name: "other"}) for name in MODEL] == [None] * 3
+    assert registry.equal_version({"recipe": "r"}) is None
+
+
+def test_an_older_release_that_kept_no_digest_has_no_equal_version(versions: list[str]) -> None:
+    assert registry.equal_version(MODEL) is None
+
+
+def test_a_version_that_is_not_meant_to_be_challenger_is_one_only_where_none_is(
+    store: MlflowClient, selected: None
+) -> None:
+    registered.select("other", "sample", moves_challenger=False)
+    registry.register("file:///nowhere", MODEL)
+    registry.register("file:///nowhere", {})
+    assert str(registry.holder("challenger").version) == "1"
+    registered.select("other", "sample", moves_challenger=True)
+    registry.register("file:///nowhere", {})
+    assert str(registry.holder("challenger").version) == "3"
+
+
+def test_an_equal_model_links_to_the_version_that_stands_for_it_and_is_challenger_again(
+    store: MlflowClient,
+) -> None:
+    run = store.create_run("0")
+    logged = store.create_logged_model("0", source_run_id=run.info.run_id)
+    registry.register("file:///nowhere", MODEL)
+    registry.register("file:///nowhere", {})
+    registry.take_again(1, f"models:/{logged.model_id}")
+    assert str(registry.holder("challenger").version) == "1"
+    tags = store.get_logged_model(logged.model_id).tags
+    assert json.loads(tags["mlflow.modelVersions"]) == [{"name": MODEL_NAME, "version": 1}]
+    assert registry.next_version() == 3
+
+
+def test_a_store_of_an_older_release_keeps_its_name_for_the_sources_it_has(
+    store: MlflowClient, selected: None
+) -> None:
+    def name(data: str) -> str:
+        registered.select(f"{MODEL_NAME}_{data}", data)
+        return registered.name()
+
+    assert name("sample") == "intraday_return_sample"
+    store.create_registered_model(MODEL_NAME)
+    store.create_model_version(MODEL_NAME, "file:///nowhere", None, tags={"data_source": "sample"})
+    assert name("sample") == MODEL_NAME
+    assert name("files") == "intraday_return_files"
+    registered.select("mine", "sample")
+    assert registered.name() == "mine"
+    store.create_registered_model("intraday_return_sample")
+    assert name("sample") == "intraday_return_sample"

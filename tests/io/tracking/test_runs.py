@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.errors import NotReady
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import later, runs
 from pipeline.io.tracking.dead_runs import close_dead_runs
 
 SESSIONS = pd.bdate_range("2024-07-01", periods=3, name="session")
@@ -181,3 +181,28 @@ def test_tables_begin_no_formula_and_configurations_hold_no_password(store: Mlfl
     texts = [file.read_text() for file in Path(folder).rglob("*") if file.is_file()]
     kept = [str(found.data.to_dictionary()) for found in runs.search("")]
     assert not [text for text in [*texts, *kept] if "hunter2" in text]
+
+
+def test_what_is_not_the_result_is_written_after_it(store: MlflowClient) -> None:
+    with runs.stage_run("retrain") as run:
+        later.log_later({"data/rows": 3.0}, step=2)
+        with runs.timed("refit"), runs.stage_run("labels") as nested:
+            later.log_later({"data/rows": 4.0})
+        mlflow.log_metric("test/rank_ic", 0.1)
+    assert list(store.get_run(run.info.run_id).data.metrics) == [
+        "test/rank_ic", "data/rows", "time/refit_seconds",
+    ]  # fmt: skip
+    assert store.get_metric_history(run.info.run_id, "data/rows")[0].step == 2
+    assert store.get_run(nested.info.run_id).data.metrics == {"data/rows": 4.0}
+
+
+def test_it_is_written_for_a_run_that_fails_too(store: MlflowClient) -> None:
+    def fails() -> None:
+        with runs.stage_run("retrain"):
+            later.log_later({"data/rows": 3.0})
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        fails()
+    [run] = store.search_runs(["0"])
+    assert run.data.metrics == {"data/rows": 3.0}

@@ -37,10 +37,10 @@ class Attack:
 @pytest.fixture
 def version(store: MlflowClient):
     """A registered ensemble."""
-    with runs.stage_run("retrain") as run:
-        uri = models.log_model(Pipeline([("model", fitted())]), INPUTS)
+    with runs.stage_run("retrain"):
+        uri, _ = models.log_model(Pipeline([("model", fitted())]), INPUTS)
         tags = {Tags.FILES_DIGEST: files_digest(files_of(uri))}
-        registry.register(uri, run.info.run_id, tags)
+        registry.register(uri, tags)
     return registry.find("challenger", who="test")
 
 

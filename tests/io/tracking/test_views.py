@@ -29,6 +29,18 @@ def test_the_leaderboard_has_finished_retrains_and_opens_with_what_decides() -> 
 
 
 @pytest.mark.parametrize("view", views.VIEWS, ids=lambda view: view.key)
+def test_columns_stand_in_the_order_of_their_weight_and_five_fit_1280_pixels(
+    view: views.View,
+) -> None:
+    """MLflow would sort them by name; beside its own columns 620 pixels are left."""
+    shown = state(view)
+    assert shown["columnOrder"] == shown["selectedColumns"] == list(view.columns)
+    widths = shown["columnWidths"]
+    assert isinstance(widths, dict)
+    assert sum(widths[name] for name in view.columns[:5]) <= 620
+
+
+@pytest.mark.parametrize("view", views.VIEWS, ids=lambda view: view.key)
 def test_no_view_is_ordered_by_start_since_mlflow_then_hides_nested_runs(view: views.View) -> None:
     assert "start_time" not in view.order
 

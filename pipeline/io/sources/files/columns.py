@@ -3,62 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from pipeline.commands import Command
 from pipeline.errors import InvalidData
+from pipeline.io.sources.files.header_words import ALIASES
 
 NEEDED = ("date", "open", "high", "low", "close")
 
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "date": (
-        "date", "session", "timestamp", "datetime", "day", "trading day", "trade date", "tradedate",
-        "trading date", "quote date", "date1", "traddt", "dtyyyymmdd", "datum", "fecha", "time",
-        "index", "unnamed: 0", "index level 0",
-    ),
-    "symbol": (
-        "symbol", "ticker", "name", "stock", "tic", "act symbol", "ticker symbol", "tckrsymb",
-        "stock symbol",
-    ),
-    "open": (
-        "open", "o", "open price", "opening price", "opnpric", "eröffnung", "erster", "ouverture",
-        "apertura", "abertura",
-    ),
-    "high": (
-        "high", "h", "high price", "highest", "hghpric", "hoch", "tageshoch", "plus haut", "haut",
-        "máximo", "máx", "massimo", "máxima",
-    ),
-    "low": (
-        "low", "l", "low price", "lowest", "lwpric", "tief", "tagestief", "plus bas", "bas",
-        "mínimo", "mín", "minimo", "mínima",
-    ),
-    "close": (
-        "close", "c", "close/last", "close price", "closing price", "clspric", "schluss",
-        "schlusskurs", "clôture", "cierre", "chiusura", "fechamento", "last", "price",
-    ),
-    "volume": (
-        "volume", "v", "vol", "shares traded", "volume traded", "total traded quantity",
-        "tottrdqty", "ttltradgvol", "ttl trd qnty", "trade volume", "volumen", "volumes",
-    ),
-    "adjusted_close": (
-        "adj close", "adjusted close", "adjclose", "close adjusted", "adjustedclose", "closeadj",
-        "adj close price", "adj close*", "adj close**",
-    ),
-    "split": (
-        "split coefficient", "stock splits", "split factor", "splitfactor", "split ratio",
-        "splitratio", "splitcoefficient", "stocksplits", "stock split", "split", "splits",
-    ),
-    "dividend": (
-        "dividend", "dividends", "ex-dividend", "dividend amount", "divcash", "cash dividend",
-        "dividendamount", "div cash",
-    ),
-    "exchange": ("exchange",),
-    "sector": ("sector", "gics sector"),
-    "series": ("series", "sctysrs"),
-}  # fmt: skip
-"""Names by field; an earlier one wins over a later one."""
-
 KNOWN = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
+
+_UNIT = re.compile(r"\s*[(\uff08\[](?:[A-Z]{3}|shares|[股주株원円元₹$€£¥]|Rs\.?)[)\uff09\]]\s*$")
+"""What a column is counted in; others, such as (adj) or (lakhs), change what it is."""
 
 LAYOUTS: Mapping[str, frozenset[str]] = {
     "Alpha Vantage daily adjusted": frozenset({"timestamp", "adjusted close", "split coefficient"}),
@@ -75,14 +31,17 @@ LAYOUTS: Mapping[str, frozenset[str]] = {
 def plain(name: str) -> str:
     """Lower case, single spaces, no decoration.
 
-    >>> plain("<Adj_Close>"), plain("Vol."), plain("4. close")
-    ('adj close', 'vol', 'close')
+    >>> plain("<Adj_Close>"), plain("Vol."), plain("4. close"), plain("Open (USD)")
+    ('adj close', 'vol', 'close', 'open')
     """
+    name = _UNIT.sub("", name)
     bare = re.sub(r"^\d+\. ", "", name.strip().strip("\ufeff\"'")).strip("<>*. ").lower()
     return re.sub(r"[\s_.]+", " ", bare).strip()
 
 
-def fields(names: Sequence[str], given: Mapping[str, str], who: str) -> dict[str, str]:
+def fields(
+    names: Sequence[str], given: Mapping[str, str], who: str, elsewhere: Container[str] = ()
+) -> dict[str, str]:
     """The file's column for each field that it has.
 
     Parameters
@@ -93,6 +52,8 @@ def fields(names: Sequence[str], given: Mapping[str, str], who: str) -> dict[str
         Column by field, as ``data.columns`` has it; wins over what is recognised.
     who
         The file, for messages.
+    elsewhere
+        Fields that the file's folders hold.
 
     Raises
     ------
@@ -120,7 +81,7 @@ def fields(names: Sequence[str], given: Mapping[str, str], who: str) -> dict[str
             raise InvalidData("ingest", shown, "which of them", say(field))
         if ranked:
             fields_of[field] = ranked[0][2]
-    missing = [field for field in NEEDED if field not in fields_of]
+    missing = [field for field in NEEDED if field not in fields_of and field not in elsewhere]
     if missing:
         shown = f"{who}: no column for {', '.join(missing)} among: {shown_names}"
         raise InvalidData("ingest", shown, f"columns {', '.join(NEEDED)}", say(missing[0]))

@@ -16,38 +16,11 @@ import pandas as pd
 
 from pipeline.commands import Command
 from pipeline.errors import InvalidData
+from pipeline.io.sources.files import date_forms as forms
 from pipeline.io.sources.files.numbers import Undecided
 
 EARLIEST = pd.Timestamp("1900-01-01")
 MAX_UNREADABLE = 0.1  # share of the rows, above which the whole file is refused
-
-_ZONE = r"Z|UTC|GMT|[A-Z]{3,4}|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?"
-_TIME = (
-    r"^(?P<day>[^:]*?\d{4}|\d{4}[^:]*?)"
-    r"(?:,?[T ]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?)"
-    rf" ?(?P<zone>{_ZONE})?)?$"
-)
-_MIDNIGHT = r"[T ]0?0:00(?::00(?:\.0+)?)?$"
-_NUMERIC = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}"
-_FORMS: Mapping[str, str] = {
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}": "%Y-%m-%d",
-    r"(?:19|20)\d{6}": "%Y%m%d",
-    _NUMERIC: "",
-    r"[A-Za-z]{3}\.? \d{1,2},? \d{4}": "%b %d %Y",
-    r"[A-Za-z]{4,} \d{1,2},? \d{4}": "%B %d %Y",
-    r"\d{1,2}[- ][A-Za-z]{3}[- ,]+\d{4}": "%d %b %Y",
-    r"\d{1,2}[- ][A-Za-z]{4,}[- ,]+\d{4}": "%d %B %Y",
-    r"\d{4}[- ][A-Za-z]{3}[- ]\d{1,2}": "%Y %b %d",
-    r"\d{4}年\d{1,2}月\d{1,2}日": "%Y年%m月%d日",
-    r"\d{4}년 ?\d{1,2}월 ?\d{1,2}일": "%Y년%m월%d일",
-}
-_UNITS: Mapping[str, str] = {
-    r"-?\d{9,10}": "s",
-    r"-?\d{12,13}": "ms",
-    r"-?\d{15,16}": "us",
-    r"-?\d{18,19}": "ns",
-}
-_SERIAL = r"[2-6]\d{4}"  # days since 1900 as Excel counts them, from 1954 to 2091
 
 
 @dataclass(frozen=True)
@@ -187,20 +160,22 @@ def _since_1970(texts: pd.Series, unit: str, some: _Column) -> Dates:
 
 def _written(some: _Column) -> Dates:
     texts = some.texts
-    for pattern, unit in _UNITS.items():
+    for pattern, unit in forms.UNITS.items():
         is_moment = texts.str.fullmatch(pattern).fillna(False)
         if _weight(is_moment, some) > 1 - MAX_UNREADABLE:
             return _since_1970(texts.where(is_moment), unit, some)
-    serial = texts.str.fullmatch(_SERIAL).fillna(False)
+    serial = texts.str.fullmatch(forms.SERIAL).fillna(False)
     if _weight(serial, some) > 1 - MAX_UNREADABLE:
         count = pd.to_numeric(texts.where(serial), errors="coerce").astype("Int64")
         days = pd.Timestamp("1899-12-30") + pd.to_timedelta(count, unit="D")
         return _timed(days.dt.as_unit("us"), "Excel's serial numbers", _example(texts, ~serial))
-    texts = texts.str.replace(_MIDNIGHT, "", regex=True)
+    texts = texts.str.replace(forms.MIDNIGHT, "", regex=True)
     texts = texts.str.replace(r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ", "", regex=True)
     if not texts.str.contains(":", regex=False).fillna(False).any():
+        texts = texts.str.replace(forms.DECORATION, "", regex=True)
+        texts = texts.str.replace(forms.SPACED, "-", regex=True)
         return _timed(*_days(texts, some))
-    parts = texts.str.extract(_TIME)
+    parts = texts.str.extract(forms.TIME)
     bare = parts["day"].str.strip()
     day, reading, unreadable, first = _days(bare.where(bare.notna(), texts), some)
     times = parts["time"].fillna("00:00").str.replace(",", ".", regex=False)
@@ -229,20 +204,22 @@ def _weight(mask: pd.Series, some: _Column) -> float:
 
 def _days(texts: pd.Series, some: _Column) -> tuple[pd.Series, str, str, bool | None]:
     """Days, how they were read, a text that is none, and whether the day is proven to be first."""
-    fits = {pattern: texts.str.fullmatch(pattern).fillna(False) for pattern in _FORMS}
+    fits = {pattern: texts.str.fullmatch(pattern).fillna(False) for pattern in forms.FORMS}
     weights = {pattern: _weight(mask, some) for pattern, mask in fits.items()}
     pattern = max(weights, key=lambda p: weights[p])
     if weights[pattern] < 1 - MAX_UNREADABLE:
         raise _refusal(texts, fits, some.who)
     texts = texts.where(fits[pattern])
     plain = texts.str.replace(r"[/.]", "-", regex=True)
-    form, proven, reading = _FORMS[pattern], None, "month by name"
-    if pattern == _NUMERIC:
+    form, proven, reading = forms.FORMS[pattern], None, "month by name"
+    if pattern == forms.NUMERIC:
         form, reading, proven = _order(plain.dropna(), some)
     elif form.startswith("%Y"):
         reading = "year first"
     if "%b" in form or "%B" in form:
-        plain = texts.str.replace(r"[-,.\s]+", " ", regex=True)
+        plain = texts.str.replace(
+            r"[-,.\s]+|(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)", " ", regex=True
+        )
     elif "년" in form:
         plain = texts.str.replace(" ", "", regex=False)
     read = pd.to_datetime(plain, format=form, errors="coerce").dt.as_unit("us")

@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import IO, Any
 from urllib.parse import unquote
 
 import pandas as pd
 
-TEXT = (".csv", ".txt", ".tsv")
-COLUMNAR = {".parquet": "parquet", ".pq": "parquet", ".feather": "feather", ".arrow": "feather"}
-COMPRESSED: Mapping[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.decompress,
-    ".bz2": bz2.decompress,
-    ".xz": lzma.decompress,
+from pipeline.errors import InvalidData
+
+TEXT = (".csv", ".txt", ".tsv", ".tab", ".dat", ".asc", ".prn")
+COLUMNAR = {
+    ".parquet": "parquet", ".pq": "parquet", ".parq": "parquet",
+    ".feather": "feather", ".arrow": "feather", ".ftr": "feather", ".fea": "feather",
+    ".ipc": "feather",
+}  # fmt: skip
+COMPRESSED = (".gz", ".bz2", ".xz")
+PACKED: Mapping[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gzip.decompress,
+    b"BZh": bz2.decompress,
+    b"\xfd7zXZ\x00": lzma.decompress,
 }
+"""By the first bytes: a suffix may be missing or wrong."""
+
+MAGIC = {b"PAR1": "parquet", b"ARROW1": "feather", b"FEA1": "feather"}
+NO_TABLES = {b"\xd0\xcf\x11\xe0": "an old Excel file", b"SQLite format 3": "a SQLite database"}
 NOT_READ = (
     ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".json", ".jsonl", ".ndjson", ".h5", ".hdf", ".hdf5",
-    ".pkl", ".pickle", ".7z", ".rar", ".tar", ".tgz", ".zst", ".lz4", ".db", ".sqlite", ".orc",
-    ".avro", ".dta", ".sas7bdat", ".mat", ".npz", ".npy", ".gz", ".bz2", ".xz",
+    ".pkl", ".pickle", ".7z", ".rar", ".tar", ".tgz", ".zst", ".lz4", ".db", ".sqlite", ".sqlite3",
+    ".duckdb", ".mdb", ".orc", ".avro", ".dta", ".sas7bdat", ".sav", ".mat", ".npz", ".npy", ".rds",
+    ".rdata", ".xml", ".html", ".msgpack", ".gz", ".bz2", ".xz",
 )  # fmt: skip
 """Kinds of files that may hold prices; others that are not read, such as a README, hold none."""
 
+OPENED: Mapping[Callable[[bytes], bytes], Callable[..., Any]] = {
+    gzip.decompress: gzip.open,
+    bz2.decompress: bz2.open,
+    lzma.decompress: lzma.open,
+}
 HEAD_BYTES = 100_000
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -50,10 +72,10 @@ class Document:
     member: str = ""
     partitions: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def on_disk(self) -> bool:
         """Whether the file itself is the table, neither packed nor compressed."""
-        return not self.member and self.path.suffix.lower() not in COMPRESSED
+        return not self.member and _unpacking(_first(self.path)) is None
 
     @property
     def written(self) -> pd.Timestamp:
@@ -79,9 +101,46 @@ class Document:
     def read(self) -> bytes:
         """Its content, unpacked."""
         if not self.member:
-            return _uncompressed(self.path.name, self.path.read_bytes())
+            return _unpacked(self.path.read_bytes())
         with zipfile.ZipFile(self.path) as archive:
-            return _uncompressed(self.member, archive.read(self.member))
+            return _unpacked(archive.read(self.member))
+
+    def require_size(self, max_bytes: int) -> None:
+        """Refuse a table that would fill the memory, before it is unpacked.
+
+        Raises
+        ------
+        InvalidData
+            Unpacked it has more bytes.
+        """
+        if self._size(max_bytes) > max_bytes:
+            megabytes = max_bytes // MEGABYTE
+            raise InvalidData(
+                "data",
+                f"{self.name} has more than {megabytes:,} MB, unpacked",
+                f"parts of it, such as a file a year; or data.max_megabytes={2 * megabytes}",
+            )
+
+    def _size(self, enough: int) -> int:
+        """Bytes as they are unpacked, counted up to a little more than is enough."""
+        with contextlib.ExitStack() as opened:
+            stream: IO[bytes] = opened.enter_context(self.path.open("rb"))
+            size = self.path.stat().st_size
+            if self.member:
+                archive = opened.enter_context(zipfile.ZipFile(stream))
+                stream = opened.enter_context(archive.open(self.member))
+                size = archive.getinfo(self.member).file_size
+            unpack = _unpacking(stream.read(16))
+            if unpack is None or size > enough:
+                return size
+            stream.seek(0)
+            try:
+                unpacked, size = opened.enter_context(OPENED[unpack](stream)), 0
+                while size <= enough and (part := len(unpacked.read(MEGABYTE))):
+                    size += part
+            except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error):
+                pass  # what is wrong with it is said where it is read
+            return size
 
     def head(self) -> bytes:
         """The first of its bytes."""
@@ -136,15 +195,20 @@ def _visible(folder: Path) -> Iterator[Path]:
 
 def _partitions(folders: Iterable[str]) -> dict[str, str]:
     pairs = (folder.partition("=") for folder in folders)
-    return {key: unquote(value) for key, sign, value in pairs if sign and value}
+    nothing = ("", "__HIVE_DEFAULT_PARTITION__")
+    return {key: unquote(value) for key, sign, value in pairs if sign and value not in nothing}
 
 
 def _of_file(
     file: Path, name: str, partitions: Mapping[str, str]
 ) -> tuple[list[Document], dict[str, str]]:
-    if file.suffix.lower() == ".zip":
+    first, suffix = _first(file), file.suffix.lower()
+    no_table = next((what for mark, what in NO_TABLES.items() if first.startswith(mark)), None)
+    if no_table:
+        return [], {name: f"{no_table}, which is not read; needed: a CSV or Parquet file"}
+    if suffix == ".zip" or (first.startswith(b"PK\x03\x04") and suffix not in NOT_READ):
         return _of_zip(file, name, partitions)
-    kind = _kind(file.name)
+    kind = _kind(file.name, first)
     if kind is not None:
         return [Document(file, name, kind, partitions=partitions)], {}
     if file.suffix.lower() in NOT_READ:
@@ -160,6 +224,8 @@ def _of_zip(
             members = [entry for entry in archive.infolist() if not entry.is_dir()]
     except zipfile.BadZipFile as error:
         return [], {name: f"cannot be unpacked: {error}; needed: a CSV or Parquet file"}
+    if any(entry.filename.startswith("xl/") for entry in members):
+        return [], {name: "an Excel file, which is not read; needed: a CSV or Parquet file"}
     if any(entry.flag_bits & 1 for entry in members):
         return [], {name: "a zip file with a password; needed: its files, unpacked"}
     documents, unread = [], {}
@@ -179,17 +245,30 @@ def _of_zip(
     return documents, unread
 
 
-def _kind(name: str) -> str | None:
+def _kind(name: str, first: bytes = b"") -> str | None:
+    """By the first bytes, where they say it, else by the suffix, below that of a compression."""
+    by_content = next((kind for mark, kind in MAGIC.items() if first.startswith(mark)), None)
+    if by_content:
+        return by_content
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    compressed = False
     while suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
-        if not suffixes or suffixes[-1] not in TEXT:
-            return None
-    if not suffixes:
-        return None
+        compressed = True
+    if not suffixes or (suffixes[-1] not in (*TEXT, *COLUMNAR, *NOT_READ) and compressed):
+        return "text" if compressed else None
     return "text" if suffixes[-1] in TEXT else COLUMNAR.get(suffixes[-1])
 
 
-def _uncompressed(name: str, content: bytes) -> bytes:
-    unpack = COMPRESSED.get(Path(name).suffix.lower())
+def _first(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(16)
+
+
+def _unpacking(first: bytes) -> Callable[[bytes], bytes] | None:
+    return next((unpack for mark, unpack in PACKED.items() if first.startswith(mark)), None)
+
+
+def _unpacked(content: bytes) -> bytes:
+    unpack = _unpacking(content[:16])
     return content if unpack is None else unpack(content)

@@ -8,14 +8,22 @@ from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.feather
 import pyarrow.parquet
 
 from pipeline.errors import InvalidData
 from pipeline.io.sources.files import sheets, stacked
-from pipeline.io.sources.files.columns import ALIASES, KNOWN, fields, is_header, layout, plain
+from pipeline.io.sources.files.columns import KNOWN, fields, is_header, layout, plain
 from pipeline.io.sources.files.documents import Document
+from pipeline.io.sources.files.header_words import ALIASES
 from pipeline.io.sources.settings import FilesData
+
+SYMBOL_KEYS = (
+    "code", "sym", "asset", "instrument", "ts code", "secid", "security", "ric", "stock code", "id",
+    "permno", "coin", "pair", "contract",
+)  # fmt: skip
+"""What folders of one symbol are called as well, as ``sym=AAPL``."""
 
 TEXT = ("date", "symbol", "exchange", "sector", "series")
 
@@ -62,11 +70,20 @@ def table(document: Document, how: FilesData) -> Table:
 def _with_partitions(read: Table, document: Document) -> Table:
     """The table with fields that stand in its folders' names, as ``symbol=AAPL``."""
     columns = read.columns
-    for key, value in document.partitions.items():
-        for field in TEXT:
-            if plain(key) in ALIASES[field] and field not in columns:
-                columns = columns.assign(**{field: value})
+    for field, value in _in_folders(document).items():
+        if field not in columns:
+            columns = columns.assign(**{field: value})
     return Table(columns, read.layout, read.remarks, read.other_columns)
+
+
+def _in_folders(document: Document) -> dict[str, str]:
+    """Values by field; a folder ``code=AAPL`` holds the one symbol of its files."""
+    keys = {field: ALIASES[field] for field in TEXT}
+    keys["symbol"] = (*keys["symbol"], *SYMBOL_KEYS)
+    held: dict[str, str] = {}
+    for key, value in document.partitions.items():
+        held |= {field: value for field, names in keys.items() if plain(key) in names}
+    return held
 
 
 def _text(document: Document, how: FilesData) -> Table:
@@ -85,7 +102,7 @@ def _text(document: Document, how: FilesData) -> Table:
         return _blocks(document, rows, date, pairs_by_name, remarks)
     _check_header(document, names, how)
     _check_unique(document, names, how)
-    chosen = fields(names, how.columns.given, document.name)
+    chosen = fields(names, how.columns.given, document.name, _in_folders(document))
     unique = list(dict.fromkeys(chosen.values()))
     text = [chosen[field] for field in TEXT if field in chosen]
     rows, remarks = sheets.rows(document, sheet, names, unique, text, 0, how)
@@ -117,7 +134,7 @@ def _columnar(document: Document, how: FilesData) -> Table:
         date = next(name for name in (*names, "") if name not in pairs)
         return _blocks(document, rows(None), date, pairs, ())
     _check_header(document, names, how)
-    chosen = fields(names, how.columns.given, document.name)
+    chosen = fields(names, how.columns.given, document.name, _in_folders(document))
     return _by_field(rows(list(dict.fromkeys(chosen.values()))), names, chosen, ())
 
 
@@ -153,10 +170,11 @@ def series(column: pa.ChunkedArray) -> pd.Series:
     kind = column.type
     if pa.types.is_dictionary(kind) and not pa.types.is_string(kind.value_type):
         column = column.cast(kind.value_type)
+    if pa.types.is_fixed_size_binary(column.type) or pa.types.is_binary_view(column.type):
+        column = column.cast(pa.binary())
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         column = column.cast(pa.string())
-    if pa.types.is_fixed_size_binary(column.type):
-        column = column.cast(pa.binary()).cast(pa.string())
+        column = pc.utf8_rtrim(column, characters="\x00 ")  # as texts of one length are filled up
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("us"))
     if pa.types.is_decimal(column.type):

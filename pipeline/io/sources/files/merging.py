@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.io.calendar import Calendar, timezone
 from pipeline.io.sources.files.documents import Document
 from pipeline.io.sources.files.parsing import NUMBERS, Prices
+from pipeline.io.sources.files.symbols import MAX_NAME, is_name
 from pipeline.schemas import SESSION, SYMBOL
 
 
@@ -50,6 +51,19 @@ def joined(read: Iterable[PriceFile]) -> tuple[pd.DataFrame, np.ndarray]:
     for name in NUMBERS:
         columns[name] = np.concatenate([file.prices.numbers[name] for file in read])[order]
     return pd.DataFrame(columns), names.isin(indices)[codes[order]]
+
+
+def of_names(
+    bars: pd.DataFrame, is_index: np.ndarray
+) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
+    """The rows whose symbol is one, whether each is of an index; in words, what was left out."""
+    odd = [name for name in bars[SYMBOL].cat.categories if not is_name(name)]
+    if not odd:
+        return bars, is_index, []
+    out = bars[SYMBOL].isin(odd).to_numpy()
+    named = ", ".join(repr(name[:MAX_NAME]) for name in odd[:5])
+    told = f"{out.sum():,} rows of {len(odd)} names that are no symbols left out: {named}"
+    return part(bars, ~out), is_index[~out], [told]
 
 
 def part(bars: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:

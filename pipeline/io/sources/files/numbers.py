@@ -24,8 +24,10 @@ MISSING = (
 """Without spaces, in lower case; so is all that begins with "#", as Excel and Bloomberg say it."""
 
 SUFFIXES = {
-    "K": 1e3, "M": 1e6, "MN": 1e6, "MIO": 1e6, "B": 1e9, "BN": 1e9, "MRD": 1e9, "T": 1e12,
-    "L": 1e5, "LAKH": 1e5, "CR": 1e7,
+    "K": 1e3, "M": 1e6, "MN": 1e6, "MLN": 1e6, "MIO": 1e6, "B": 1e9, "BN": 1e9, "MRD": 1e9,
+    "T": 1e12, "TSD": 1e3, "TYS": 1e3, "THOUSAND": 1e3, "MILLION": 1e6, "BILLION": 1e9,
+    "L": 1e5, "LAC": 1e5, "LAKH": 1e5, "CR": 1e7, "CRORE": 1e7, "ТЫС": 1e3, "МЛН": 1e6, "МЛРД": 1e9,
+    "万": 1e4, "萬": 1e4, "만": 1e4, "亿": 1e8, "億": 1e8, "억": 1e8,
 }  # fmt: skip
 """In either case."""
 
@@ -152,7 +154,7 @@ def _marks(texts: Iterable[pd.Series], numeric: Iterable[pd.Series]) -> Marks:
 def _separated(texts: Iterable[pd.Series]) -> pd.Series:
     """Every text with a point or a comma once, without its suffix."""
     written = pd.concat([text.dropna() for text in texts]).drop_duplicates()
-    written = written.str.replace(rf"(?:%|(?i:{_SUFFIX}))$", "", regex=True)
+    written = written.str.replace(rf"(?:%|(?i:{_SUFFIX})[.股주株]?)$", "", regex=True)
     written = written[written.str.contains("[.,]", regex=True)]
     return written[written.str.fullmatch(_PLAIN)].drop_duplicates()
 
@@ -208,7 +210,7 @@ def _first(written: pd.Series, pattern: str) -> str | None:
 
 def _parsed(texts: pd.Series, mark: str) -> tuple[np.ndarray, pd.Series]:
     """Values, and which of the texts are no numbers."""
-    parts = texts.str.extract(rf"^(?P<plain>{_PLAIN})(?P<suffix>%|(?i:{_SUFFIX}))?$")
+    parts = texts.str.extract(rf"^(?P<plain>{_PLAIN})(?P<suffix>%|(?i:{_SUFFIX}))?[.股주株]?$")
     thousands = "," if mark == "." else "."
     plain = parts["plain"].str.replace(thousands, "", regex=False)
     values = pd.to_numeric(plain.str.replace(mark, ".", regex=False), errors="coerce")

@@ -15,6 +15,7 @@ from pipeline.io.sources.files.dates import Dates, dates
 from pipeline.io.sources.files.documents import Document
 from pipeline.io.sources.files.layouts import Table, table
 from pipeline.io.sources.files.numbers import Marks, Numbers, numbers
+from pipeline.io.sources.files.ratios import check_factor, ratios
 from pipeline.io.sources.files.symbols import from_file, symbol
 from pipeline.io.sources.settings import FilesData
 from pipeline.schemas import BAR_FIELDS, STATIC
@@ -24,7 +25,12 @@ NUMBERS = (*BAR_FIELDS, "adjusted_close", "split", "dividend")
 SHARES = ("EQ", "BE", "BZ", "SM", "ST", "")
 """Series of the Indian exchanges that are shares; others of a symbol are its bonds and warrants."""
 
-_RATIO = r"(\d+(?:\.\d+)?)\s*(?::|/|for|-for-)\s*(\d+(?:\.\d+)?)"
+_CODES = re.compile(
+    r"code|ticker|symbol|instrument|secid|security|asset|isin|cusip|sedol|figi|permno|gvkey"
+    r"|\bs?id\b|\bric\b|kod|代码|代碼|コード|코드|код",
+    re.IGNORECASE,
+)
+"""What a column of symbols may be called: it is named first in a message, never chosen."""
 
 
 NOTHING = Marks(None, None)
@@ -110,10 +116,11 @@ def prices(
     _check_daily(document, read, day, codes)
     _check_volume(document, columns, is_index or all(name.startswith("^") for name in symbols))
     _check_adjusted(document, columns, how, is_index)
+    check_factor(document.name, columns, codes, splits_are_given=how.splits_path is not None)
     written = {name: columns[name] for name in NUMBERS if name in columns and name != "split"}
     values = numbers(written, how.decimal, document.name, folder.marks)
     lacking = np.full(len(columns), np.nan)
-    split = {"split": _ratios(columns, values)}
+    split = {"split": ratios(columns, values)}
     remarks += [*read.remarks, *undated, *_remarks(day, columns, how, values)]
     return Prices(
         day.days,
@@ -155,7 +162,7 @@ def _dated(
     if dated.all():
         return read, day, []
     empty = read.columns[~dated].drop(columns=["date", "symbol"], errors="ignore")
-    filled = empty.astype("str").apply(lambda c: ~c.str.strip().isin(["", "nan", "None", "<NA>"]))
+    filled = empty.apply(lambda c: c.notna() & (c.astype("str").str.strip() != ""))
     lost = int(filled.any(axis=1).sum())
     share = (len(empty) if day.unreadable else lost) / len(dated)
     if share > 0.1 and lost > 1:
@@ -204,7 +211,10 @@ def _check_one_symbol(document: Document, read: Table) -> None:
     rows = read.columns["date"].astype("str").str.slice(0, 10).value_counts()
     if rows.median() < 2 or not read.other_columns:
         return
-    may_be = [name for name in read.other_columns if name.strip()]
+    may_be = sorted(
+        (name for name in read.other_columns if name.strip() and not name.startswith("__index")),
+        key=lambda name: not _CODES.search(name),
+    )
     several = f"{document.name}: {rows.iloc[0]} rows of {rows.index[0]} and no column of symbols"
     shown = ", ".join(may_be[:6])
     needed = f"the column that holds the symbols, by data.columns.symbol; it may be: {shown}"
@@ -248,28 +258,6 @@ def _odd_times(day: Dates) -> np.ndarray:
     _, places, counts = np.unique(clock, return_inverse=True, return_counts=True)
     usual = counts[places] > max(2, 0.05 * len(clock))
     return np.where(usual | (clock == np.timedelta64(0)), nothing, clock)
-
-
-def _ratios(columns: pd.DataFrame, read: Numbers) -> np.ndarray:
-    """New shares for one old one by row: of the split column, or of a row that tells an event."""
-    ratios = np.full(len(columns), np.nan)
-    if "split" in columns:
-        ratios = _ratio_of(columns["split"])
-    if read.unreadable.any():
-        rows = np.flatnonzero(read.unreadable)
-        texts = columns.iloc[rows].astype("str").agg(" ".join, axis=1)
-        is_split = texts.str.contains("split", case=False)
-        ratios[rows] = np.where(is_split, _ratio_of(texts), np.nan)
-    return ratios
-
-
-def _ratio_of(column: pd.Series) -> np.ndarray:
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return np.array(column.to_numpy(dtype="float64", na_value=np.nan))
-    texts = column.astype("str").str.strip()
-    parts = texts.str.extract(_RATIO, flags=re.IGNORECASE).astype("float64")
-    plain = pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce")
-    return np.array(plain.fillna(parts[0] / parts[1]).to_numpy(dtype="float64"))
 
 
 def _remarks(day: Dates, columns: pd.DataFrame, how: FilesData, read: Numbers) -> list[str]:

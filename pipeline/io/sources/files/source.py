@@ -27,8 +27,8 @@ from pipeline.io.calendar import Calendar, timezone
 from pipeline.io.sources.bar_rules import PRICES
 from pipeline.io.sources.files.accepting import Accepted
 from pipeline.io.sources.files.cleaning import RULES, faults, gaps, long, lost, quarantine
-from pipeline.io.sources.files.documents import Document, files, ignored, listed
-from pipeline.io.sources.files.merging import PriceFile, final, joined, part, reports
+from pipeline.io.sources.files.documents import MEGABYTE, Document, files, ignored, listed
+from pipeline.io.sources.files.merging import PriceFile, final, joined, of_names, part, reports
 from pipeline.io.sources.files.numbers import Undecided
 from pipeline.io.sources.files.parsing import Evidence, prices, share_class_by_dot
 from pipeline.io.sources.files.plausibility import remarks, suspects
@@ -40,7 +40,8 @@ from pipeline.io.sources.settings import FilesData
 from pipeline.schemas import SESSION, SYMBOL
 
 SHOWN = 5
-NOT_OF_READING = {"name", "market_index", "max_withdrawn"}
+NAMED = 50
+NOT_OF_READING = {"name", "market_index", "max_withdrawn", "max_megabytes"}
 """Settings that do not change what is read."""
 
 
@@ -116,7 +117,7 @@ class Files:
     @cached_property
     def _loaded(self) -> _Loaded:
         read, set_aside = self._read()
-        bars, is_index = joined(read)
+        bars, is_index, unnamed = of_names(*joined(read))
         today = pd.Timestamp.now(timezone(self.exchange_calendar)).tz_localize(None).normalize()
         first, last = bars[SESSION].min(), min(bars[SESSION].max(), today)
         calendar = Calendar(self.exchange_calendar, min(first, last), last)
@@ -133,7 +134,14 @@ class Files:
             self._paths.get("symbols_path"),
             share_class_by_dot=by_dot,
         )
-        notes = (*reports(read), *self._ignored(read), *remarks, *described, *stocks.notes)
+        notes = (
+            *reports(read),
+            *self._ignored(read),
+            *unnamed,
+            *remarks,
+            *described,
+            *stocks.notes,
+        )
         refused = {**set_aside, **stocks.set_aside, **indices.set_aside}
         if stocks.bars.empty and indices.bars.empty:
             raise _nothing(self._paths["path"], refused, stocks.quarantine)
@@ -165,7 +173,8 @@ class Files:
         later, refused_later, _ = self._parsed(undecided, folder)
         refused |= {**refused_first, **refused_later}
         if not read and not later:
-            raise _nothing(self._paths["path"], refused)
+            others = dict.fromkeys(self._ignored([]), "")
+            raise _nothing(self._paths["path"], refused or others)
         order = {document.name: place for place, (document, _) in enumerate(waiting)}
         return sorted([*read, *later], key=lambda file: order[file.document.name]), refused
 
@@ -176,6 +185,7 @@ class Files:
         read, refused, undecided = [], {}, []
         for document, is_index in documents:
             try:
+                document.require_size(self._how.max_megabytes * MEGABYTE)
                 held = prices(document, self._how, is_index=is_index, folder=folder)
                 read.append(PriceFile(document, held, is_index))
             except InvalidData as error:
@@ -203,7 +213,7 @@ class Files:
             name for name in ignored(where, documents, unread)
             if not known & {where / name, *(where / name).parents} - {where, *where.parents}
         ]  # fmt: skip
-        shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+        shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
         return [f"{len(names)} other files hold no prices: {shown}"] if names else []
 
     @cached_property
@@ -219,7 +229,7 @@ class Files:
         good = given[reasons == ""]
         splits = [] if is_index else events(given, known)
         paid = [] if is_index else payments(good, splits)
-        good, applied = apply(good, splits)
+        good, applied, unclear = apply(good, splits)
         if not is_index:
             good = self._without_spikes(good, reasons)
         refused = suspects(given, reasons, calendar, is_index=is_index)
@@ -233,6 +243,12 @@ class Files:
             is_refused = given[SYMBOL].isin(refused).to_numpy()
             given, reasons = given[~is_refused], reasons[~is_refused]
         notes = [f"splits applied: {', '.join(map(str, applied))}"] if applied else []
+        if unclear:
+            small = ", ".join(map(str, unclear[:SHOWN])) + (", ..." if len(unclear) > SHOWN else "")
+            notes.append(
+                f"{len(unclear)} splits too small to be seen, taken as in the prices already: "
+                f"{small}; data.splits_path says otherwise"
+            )
         notes += [*paid, *remarks(good, is_index=is_index), *lost(given, good, reasons)]
         provisional = int((~good["final"]).sum())
         if provisional:
@@ -261,7 +277,7 @@ def _names(delivery: Delivery) -> list[str]:
 def _nothing(
     where: Path, refused: Mapping[str, str], left_out: pd.DataFrame | None = None
 ) -> InvalidData:
-    shown = [f"{name}: {why}" for name, why in list(refused.items())[:SHOWN]]
+    shown = [f"{name}: {why}" if why else name for name, why in list(refused.items())[:SHOWN]]
     more = len(refused) - len(shown)
     if left_out is not None and len(left_out):
         shown += [f"{n} bars: {why}" for why, n in left_out["reason"].value_counts().items()]

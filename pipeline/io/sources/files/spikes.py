@@ -28,6 +28,7 @@ UNCONFIRMED = 5.0
 HIGH = f"high more than {PRINT:g} times above the bar's other prices and its neighbours'"
 LOW = f"low more than {PRINT:g} times below the bar's other prices and its neighbours'"
 BAR = f"a bar more than {WHOLE_BAR:g} times off the sessions before and after it"
+OPEN = f"an open more than {RUNS[1]:g} times off the close before and its own close"
 NEWEST = f"a move by more than {UNCONFIRMED:g} times that no later session confirms yet"
 
 
@@ -58,6 +59,7 @@ def spikes(bars: pd.DataFrame) -> np.ndarray:
     _mark_whole_bars(reasons, codes, logs)
     for length, factor in RUNS.items():
         _mark_runs(reasons, codes, logs["close"], length, factor)
+    _mark_opens(reasons, codes, logs)
     _mark_prints(reasons, codes, logs)
     all_reasons[some] = reasons
     return all_reasons
@@ -87,6 +89,7 @@ def _mark_newest(reasons: np.ndarray, codes: np.ndarray, logs: dict[str, np.ndar
     previous = _shifted(logs["close"], codes, -1)
     is_last = np.append(codes[1:] != codes[:-1], True)
     jump = np.abs(logs["open"] - previous) > np.log(UNCONFIRMED)
+    jump |= np.abs(logs["close"] - logs["open"]) > np.log(UNCONFIRMED)
     reasons[is_last & jump] = NEWEST
 
 
@@ -119,6 +122,17 @@ def _mark_runs(
                 rows = np.flatnonzero(off) + place
                 free = rows[reasons[rows] == ""]
                 reasons[free] = moved(factor, length)
+
+
+def _mark_opens(reasons: np.ndarray, codes: np.ndarray, logs: dict[str, np.ndarray]) -> None:
+    """An open far above or below the close before, which the same session takes back."""
+    before, open_, close = _shifted(logs["close"], codes, -1), logs["open"], logs["close"]
+    bound = np.log(RUNS[1])
+    with np.errstate(invalid="ignore"):
+        is_back = np.abs(close - before) < np.log(BACK)
+        above = (open_ - before > bound) & (open_ - close > bound)
+        below = (before - open_ > bound) & (close - open_ > bound)
+    reasons[(above | below) & is_back & (reasons == "")] = OPEN
 
 
 def _mark_prints(reasons: np.ndarray, codes: np.ndarray, logs: dict[str, np.ndarray]) -> None:

@@ -18,6 +18,9 @@ from pipeline.schemas import SESSION, SYMBOL
 VISIBLE = np.log(1.2)
 """A split below six for five is lost among ordinary overnight moves."""
 
+CLEAR = 6.0
+"""A step so many times the usual overnight move is told from none: it errs once in 700 times."""
+
 NEAR = 0.06
 USUAL = np.log(3.0)
 """A day's volume within a third and the triple of the usual one is nothing special."""
@@ -117,12 +120,15 @@ def nearest_ratio(step: np.ndarray) -> np.ndarray:
         return np.where(np.isfinite(upward), np.where(step >= 1, ratio, 1 / ratio), np.nan)
 
 
-def apply(bars: pd.DataFrame, found: Iterable[Event]) -> tuple[pd.DataFrame, list[Event]]:
+def apply(
+    bars: pd.DataFrame, found: Iterable[Event]
+) -> tuple[pd.DataFrame, list[Event], list[Event]]:
     """Bars with prices before each split divided by its ratio and volumes multiplied by it.
 
-    An event whose jump the prices do not show is in them already, unless it is sure. One too small
-    to be seen is applied where the adjusted close steps by it, as it does over prices that are not
-    adjusted; without an adjusted close it goes with the symbol's others, else it counts as applied.
+    An event whose jump the prices do not show is in them already, unless it is sure. A small one is
+    applied where the adjusted close steps by it, as it does over prices that are not adjusted;
+    without an adjusted close, where its step is `CLEAR` times as large as the symbol's usual
+    overnight moves, by what prices show; else it goes with the symbol's others.
 
     Returns
     -------
@@ -130,10 +136,12 @@ def apply(bars: pd.DataFrame, found: Iterable[Event]) -> tuple[pd.DataFrame, lis
         A copy.
     applied
         The events that were.
+    unclear
+        Small ones that nothing shows: they count as applied in the prices already.
     """
     found = list(found)
     if not found:
-        return bars, []
+        return bars, [], []
     starts = bars.groupby(SYMBOL, observed=True).size().cumsum()
     ends = {str(name): int(end) for name, end in starts.items()}
     sizes = {str(name): int(n) for name, n in bars.groupby(SYMBOL, observed=True).size().items()}
@@ -149,17 +157,31 @@ def apply(bars: pd.DataFrame, found: Iterable[Event]) -> tuple[pd.DataFrame, lis
             placed.append((event, start, place, abs(jump - np.log(event.ratio)) < abs(jump)))
     seen = {e.symbol for e, _, _, is_seen in placed if is_seen and abs(np.log(e.ratio)) >= VISIBLE}
     steps = np.log(_factor_steps(bars))
-    applied = []
+    applied, unclear = [], []
     for event, start, place, is_seen in placed:
-        if abs(np.log(event.ratio)) < VISIBLE:
+        size = abs(np.log(event.ratio))
+        if size < VISIBLE:
+            end = ends[event.symbol]
             by_factor = abs(steps[place] - np.log(event.ratio)) < abs(steps[place])
-            is_seen = by_factor if np.isfinite(steps[place]) else event.symbol in seen
+            if np.isfinite(steps[place]):
+                is_seen = by_factor
+            elif size < CLEAR * _usual_move(bars, max(start, place - 60), min(end, place + 60)):
+                is_seen = event.symbol in seen
+                unclear += [event] if not event.sure and not is_seen and size > 0 else []
         if event.sure or is_seen:
             for name in PRICES:
                 values[name][start:place] /= event.ratio
             values["volume"][start:place] *= event.ratio
             applied.append(event)
-    return bars.assign(**values), [event for event in applied if event.ratio != 1]
+    return bars.assign(**values), [event for event in applied if event.ratio != 1], unclear
+
+
+def _usual_move(bars: pd.DataFrame, start: int, end: int) -> float:
+    """Robust standard deviation of the overnight moves of one symbol's rows; logarithm."""
+    moves = np.log(
+        bars["open"].to_numpy()[start + 1 : end] / bars["close"].to_numpy()[start : end - 1]
+    )
+    return 1.4826 * float(np.median(np.abs(moves))) if len(moves) else np.inf
 
 
 def seams(bars: pd.DataFrame, known: Iterable[Event]) -> dict[str, str]:

@@ -6,7 +6,9 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline.io.sources.files.columns import ALIASES, NEEDED, plain
+from pipeline.io.sources.files.columns import NEEDED, plain
+from pipeline.io.sources.files.header_words import ALIASES
+from pipeline.io.sources.files.symbols import CURRENCIES
 
 DATES = ("date", "datetime", "timestamp", "time", "session", "day", "")
 CORNERS = (
@@ -19,6 +21,8 @@ _FIELDS = frozenset(
     for alias in ALIASES[name]
 ) | {"capital gains", "change", "vwap", "trades", "turnover", "returns"}
 _MARKS = r"[_ .|:/-]"
+_NO_TICKERS = ("adj", "adjusted", "unadjusted", "raw", "price", "prc", "px", "bid", "ask", "mid")
+"""Words beside a field that say which price it is, not whose."""
 
 Pair = tuple[str, str]
 """Field and ticker of one column."""
@@ -76,7 +80,7 @@ def named_pairs(names: Iterable[str]) -> dict[str, Pair]:
                 len({plain(f) for f, t in split.values() if t == ticker} & set(NEEDED)) == 4
                 for ticker in tickers
             )
-            if whole:
+            if whole and not (len(tickers) == 1 and tickers <= CURRENCIES):
                 return split
     return {}
 
@@ -111,12 +115,19 @@ def _tuple(name: str) -> Pair | None:
 
 
 def _flat(name: str, ticker_last: bool) -> Pair | None:
-    """``Close_AAPL`` or ``AAPL_Close``, at the place where one part is a field."""
+    """``Close_AAPL``, ``Close (AAPL)`` or ``AAPL_Close``, where one part is a field."""
     for match in re.finditer(_MARKS, name):
-        left, right = name[: match.start()].strip(), name[match.end() :].strip()
+        left, right = (side.strip(" ()[]") for side in (name[: match.start()], name[match.end() :]))
         field, ticker = (left, right) if ticker_last else (right, left)
-        if ticker and len(plain(field)) > 1 and plain(field) in _FIELDS and (
-            plain(ticker) not in _FIELDS or len(ticker) == 1
-        ):  # fmt: skip
+        is_field = len(plain(field)) > 1 and plain(field) in _FIELDS
+        if ticker and is_field and _is_ticker(ticker, field):
             return field, ticker
     return None
+
+
+def _is_ticker(text: str, field: str) -> bool:
+    """A word for a field is a ticker beside one in other letters: ``Close_LOW``."""
+    if plain(text) in _NO_TICKERS:
+        return False
+    is_word = plain(text) in _FIELDS and len(text) > 1
+    return not is_word or (text.isupper() and not field.isupper())

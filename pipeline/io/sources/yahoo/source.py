@@ -30,7 +30,7 @@ import pandas as pd
 
 from pipeline.commands import Command
 from pipeline.errors import NotReady
-from pipeline.io import calendar
+from pipeline.io import calendar, clock
 from pipeline.io.sources.protocol import Delivery
 from pipeline.io.sources.settings import YahooData
 from pipeline.io.sources.universe import Universe, spelling
@@ -41,8 +41,8 @@ from pipeline.schemas import SYMBOL
 INDICES = {"^GSPC": "S&P 500", "^IXIC": "NASDAQ Composite", "^VIX": "CBOE Volatility Index"}
 
 
-def _utc_now() -> pd.Timestamp:
-    return pd.Timestamp.now("UTC")
+def _now() -> pd.Timestamp:
+    return clock.now()
 
 
 class Yahoo:
@@ -70,7 +70,7 @@ class Yahoo:
         how: YahooData,
         universe: Universe | None,
         *,
-        now: Callable[[], pd.Timestamp] = _utc_now,
+        now: Callable[[], pd.Timestamp] = _now,
         session: Any = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -1,0 +1,154 @@
+"""Indicated opens as people have them: a CSV, standard input, or pre-market prices of Yahoo."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.commands import Command, override
+from pipeline.errors import InvalidData, NotReady
+
+log = logging.getLogger("pipeline.morning")
+
+COLUMNS = ("symbol", "price", "time")
+NEEDED = "a CSV with the columns symbol, price, time, one row a quote"
+STANDARD_INPUT, YFINANCE = "-", "yfinance"
+BATCH = 100
+"""Symbols asked for in one call of yfinance."""
+
+Ask = Callable[[Sequence[str]], pd.DataFrame]
+"""Minute bars of some symbols in yfinance's wide shape: columns (field, symbol)."""
+
+
+def quotes(source: str | None, symbols: Sequence[str], timezone: str) -> pd.DataFrame:
+    """Quotes of a source: columns symbol, price, time (UTC); rows as they are given.
+
+    Parameters
+    ----------
+    source
+        Path of a CSV, ``-`` or ``yfinance``.
+    symbols
+        Those that Yahoo is asked for.
+    timezone
+        Of times without one, such as ``America/New_York``.
+
+    Raises
+    ------
+    NotReady
+        No source is named.
+    InvalidData
+        What it gives are no quotes.
+    """
+    if source is None:
+        raise NotReady(
+            "morning", "no quotes are named", "indicated prices",
+            Command("morning", override("morning.quotes", "quotes.csv")),
+        )  # fmt: skip
+    if source == YFINANCE:
+        return yahoo_quotes(symbols, premarket)
+    name = "standard input" if source == STANDARD_INPUT else source
+    try:
+        text = sys.stdin.read() if source == STANDARD_INPUT else Path(source).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidData("morning", f"{name} cannot be read: {error}", NEEDED) from None
+    return parsed(text, name, timezone)
+
+
+def parsed(text: str, name: str, timezone: str) -> pd.DataFrame:
+    """Quotes of a CSV; what is no number or no time is missing.
+
+    >>> parsed("symbol,price,time\\nA,1.5,2024-07-01 09:20\\n", "x", "America/New_York")["time"][0]
+    Timestamp('2024-07-01 13:20:00+0000', tz='UTC')
+    """
+    try:
+        rows = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InvalidData("morning", f"{name}: {error}", NEEDED) from None
+    rows.columns = rows.columns.str.strip().str.lower()
+    missing = [column for column in COLUMNS if column not in rows]
+    if missing:
+        found = f"{name} lacks {', '.join(missing)}; it has {', '.join(rows.columns) or 'nothing'}"
+        raise InvalidData("morning", found, NEEDED)
+    times = [_moment(text, timezone) for text in rows["time"]]
+    return pd.DataFrame(
+        {
+            "symbol": rows["symbol"].str.strip(),
+            "price": pd.Series([_number(text) for text in rows["price"]], dtype="float64"),
+            "time": pd.to_datetime(pd.Series(times, dtype="object"), utc=True),
+        }
+    )
+
+
+def _number(text: str) -> float:
+    """To the last bit, which pandas' own reader does not promise."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _moment(text: str, timezone: str) -> pd.Timestamp | None:
+    try:
+        moment = pd.Timestamp(text.strip())
+    except ValueError:
+        return None
+    if pd.isna(moment):
+        return None
+    return (moment.tz_localize(timezone) if moment.tzinfo is None else moment).tz_convert("UTC")
+
+
+def yahoo_quotes(symbols: Sequence[str], ask: Ask) -> pd.DataFrame:
+    """The newest price of each symbol that Yahoo answers for, asked for in batches.
+
+    A batch that fails is named and left out: its symbols then have no quote.
+    """
+    rows: list[tuple[str, float, pd.Timestamp]] = []
+    for first in range(0, len(symbols), BATCH):
+        batch = list(symbols[first : first + BATCH])
+        try:
+            answered = newest(ask(batch), batch)
+        except Exception as error:  # yfinance raises what its libraries raise
+            names = f"{batch[0]} to {batch[-1]}"
+            log.warning("morning: no answer for %d symbols, %s: %s", len(batch), names, error)
+            continue
+        rows += answered
+        silent = sorted(set(batch) - {symbol for symbol, _, _ in answered})
+        if silent:
+            log.warning("morning: no pre-market price of %s", ", ".join(silent))
+    quoted = pd.DataFrame(rows, columns=list(COLUMNS))
+    return quoted.astype({"price": "float64"}).assign(time=pd.to_datetime(quoted["time"], utc=True))
+
+
+def newest(bars: pd.DataFrame, symbols: Sequence[str]) -> list[tuple[str, float, pd.Timestamp]]:
+    """Symbol, last price there is and its time, of wide minute bars."""
+    if bars.empty or "Close" not in bars.columns.get_level_values(0):
+        return []
+    closes = bars["Close"]
+    found = []
+    for symbol in symbols:
+        prices = pd.Series(closes[symbol]).dropna() if symbol in closes else pd.Series()
+        if len(prices):
+            moment = pd.Timestamp(prices.index[-1])
+            utc = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+            found.append((symbol, float(prices.iloc[-1]), utc))
+    return found
+
+
+def premarket(symbols: Sequence[str], session: Any = None) -> pd.DataFrame:
+    """Minute bars of today, those before the open too, by yfinance."""
+    import yfinance
+
+    # What a symbol fails with stays inside: the others of its batch are answers all the same.
+    found = yfinance.download(
+        list(symbols), period="1d", interval="1m", prepost=True, auto_adjust=False,
+        actions=False, group_by="column", progress=False, multi_level_index=True,
+        session=session,
+    )  # fmt: skip
+    return pd.DataFrame() if found is None else found

@@ -1,0 +1,76 @@
+"""Which registered model a command works with: its name, and whether versions become challenger.
+
+Chosen once a command, as MLflow's own address of the store is. Every source of data has a model of
+its own; a store that an older release filled keeps the one name it used for all.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from pipeline.contract import Tags
+from pipeline.schemas import MODEL_NAME
+
+NO_MODEL = "RESOURCE_DOES_NOT_EXIST"
+
+
+@dataclass
+class _Chosen:
+    wanted: str = MODEL_NAME
+    data_source: str = ""
+    moves_challenger: bool = True
+    name: str | None = MODEL_NAME
+
+
+_chosen = _Chosen()
+
+
+def select(wanted: str, data_source: str, *, moves_challenger: bool = True) -> None:
+    """Work with this model from here on.
+
+    Parameters
+    ----------
+    wanted
+        ``registry.model``.
+    data_source
+        Of the command; with it, a store of an older release is known.
+    moves_challenger
+        Whether a new version becomes `challenger` where another one is.
+    """
+    global _chosen
+    _chosen = _Chosen(wanted, data_source, moves_challenger, None)
+
+
+def moves_challenger() -> bool:
+    """Whether a new version becomes `challenger` where another one is."""
+    return _chosen.moves_challenger
+
+
+def name() -> str:
+    """Name of the model in the registry.
+
+    That of `select`; where it is the source's default, is not registered, and ``intraday_return``
+    has versions of this source, then that one, which older releases used for all sources.
+    """
+    if _chosen.name is None:
+        _chosen.name = _found(_chosen.wanted, _chosen.data_source)
+    return _chosen.name
+
+
+def _found(wanted: str, data_source: str) -> str:
+    if wanted != f"{MODEL_NAME}_{data_source}" or not re.fullmatch(r"\w+", data_source):
+        return wanted
+    client = MlflowClient()
+    try:
+        client.get_registered_model(wanted)
+    except MlflowException as error:
+        if error.error_code != NO_MODEL:
+            raise
+    else:
+        return wanted
+    where = f"name = '{MODEL_NAME}' and tag.{Tags.DATA_SOURCE} = '{data_source}'"
+    return MODEL_NAME if client.search_model_versions(where, max_results=1) else wanted

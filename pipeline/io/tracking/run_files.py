@@ -1,0 +1,163 @@
+"""Files of runs that are read back: recorded by digest, and read only as they were written.
+
+The digests of a run's files are tags of the run, set before a version is registered and at the
+run's end: ``files.0`` and so on, each a JSON text of names and digests.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import defaultdict
+from hashlib import blake2b
+from io import BytesIO
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from pipeline.commands import Command
+from pipeline.contract import Tags
+from pipeline.errors import Damaged
+
+FILES_A_TAG = 50
+"""So that a tag stays far below the 5,000 characters that MLflow takes."""
+
+MISSING = ("No such", "does not exist", "not found", "404")
+"""Parts of what MLflow and its artifact stores say of a file that is not there."""
+
+_written: defaultdict[str, dict[str, str]] = defaultdict(dict)
+"""By run of this process, digests by file."""
+
+
+def log_text(text: str, path: str) -> None:
+    """A text as a file of the open run."""
+    log_file(path, text.encode())
+
+
+def log_frame(frame: pd.DataFrame, path: str) -> None:
+    """A frame as a Parquet file of the open run."""
+    content = BytesIO()
+    frame.to_parquet(content)
+    log_file(path, content.getvalue())
+
+
+def log_file(path: str, content: bytes) -> None:
+    """A file of the open run."""
+    run = mlflow.active_run()
+    assert run is not None, "logging needs an open run"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / Path(path).name
+        file.write_bytes(content)
+        where = Path(path).parent.as_posix()
+        mlflow.log_artifact(str(file), None if where == "." else where)
+    _written[run.info.run_id][path] = _digest(content)
+
+
+def record_digests(run_id: str) -> None:
+    """Keep the digests of what this process wrote into a run, as tags of it."""
+    listed = sorted(_written.get(run_id, {}).items())
+    tags = {
+        f"{Tags.FILES}{place // FILES_A_TAG}": json.dumps(dict(listed[place : place + FILES_A_TAG]))
+        for place in range(0, len(listed), FILES_A_TAG)
+    }
+    if tags:
+        mlflow.MlflowClient().log_batch(
+            run_id, tags=[mlflow.entities.RunTag(key, value) for key, value in tags.items()]
+        )
+
+
+def recorded(run: Run) -> dict[str, str]:
+    """Digests by file that a run recorded; none of a run of an older release."""
+    return {
+        path: digest
+        for key, value in run.data.tags.items()
+        if key.startswith(Tags.FILES)
+        for path, digest in json.loads(value).items()
+    }
+
+
+def read_frame(run_id: str, path: str) -> pd.DataFrame:
+    """A Parquet file of a run.
+
+    Raises
+    ------
+    Damaged
+        It is not as it was written, or gone.
+    """
+    content = read_file(run_id, path)
+    if content is None:
+        raise gone(mlflow.get_run(run_id), path)
+    return pd.read_parquet(BytesIO(content))
+
+
+def read_text(run_id: str, path: str) -> str | None:
+    """A text of a run; None where the run never had it, as runs of older releases."""
+    content = read_file(run_id, path)
+    return None if content is None else content.decode()
+
+
+def read_file(run_id: str, path: str) -> bytes | None:
+    """A file of a run, whole and as it was written; None where the run never had it.
+
+    Raises
+    ------
+    Damaged
+        It is not as it was written, or gone.
+    """
+    run = mlflow.get_run(run_id)
+    known = _written.get(run_id, {}).get(path) or recorded(run).get(path)
+    content = _content(run, path)
+    if content is None and known is not None:
+        raise gone(run, path)
+    if content is not None and known not in (None, _digest(content)):
+        raise changed(run, path)
+    return content
+
+
+def faults(run: Run) -> list[Damaged]:
+    """An error for each file of a run that is gone or not as it was written."""
+    contents = {path: (_content(run, path), digest) for path, digest in recorded(run).items()}
+    return [
+        gone(run, path) if content is None else changed(run, path)
+        for path, (content, digest) in contents.items()
+        if content is None or _digest(content) != digest
+    ]
+
+
+def gone(run: Run, path: str) -> Damaged:
+    """The error of a file that is not there."""
+    return _error(run, f"{_place(run, path)} is gone")
+
+
+def changed(run: Run, path: str) -> Damaged:
+    """The error of a file that is not as it was written."""
+    return _error(run, f"{_place(run, path)} is damaged: it is not as the run wrote it")
+
+
+def _place(run: Run, path: str) -> str:
+    return f"{path} of run {run.info.run_id} ({run.info.artifact_uri}/{path})"
+
+
+def _error(run: Run, found: str) -> Damaged:
+    stage = run.data.tags.get(Tags.STAGE, "retrain")
+    heal = Command(stage) if stage in ("retrain", "backtest", "audit", "signals") else ""
+    return Damaged("files", found, "that file put back from a backup, or a new run", heal)
+
+
+def _content(run: Run, path: str) -> bytes | None:
+    try:
+        file = mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{path}")
+        return Path(file).read_bytes()
+    except FileNotFoundError:
+        return None
+    except (MlflowException, OSError) as error:
+        if any(words in str(error) for words in MISSING):
+            return None
+        raise
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()

@@ -1,0 +1,67 @@
+"""All that is kept, read again and compared with the digests recorded when it was written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import mlflow
+
+from pipeline.errors import Damaged
+from pipeline.io import journal
+from pipeline.io.parquet import read_parquet
+from pipeline.io.store.snapshots import SnapshotStore
+from pipeline.io.tracking import registry, run_files, runs, safe_models
+from pipeline.io.tracking.experiment import SQLITE
+from pipeline.workspace import Workspace
+
+RESUMED = "none: the next retrain sets it aside and makes it again"
+
+
+def faults_of_data(workspace: Workspace) -> Iterator[Damaged]:
+    """Of the store's database, of the snapshots of all feature sets, of unfinished retrains."""
+    yield from workspace.store.faults(deep=True)
+    for folder in sorted((workspace.snapshot_root / workspace.data_source).glob("*-*")):
+        name, _, version = folder.name.rpartition("-")
+        kept = SnapshotStore(workspace.snapshot_root, workspace.data_source, name, version)
+        yield from kept.damaged(deep=True)
+    for name in ("retrains", "refits"):
+        yield from _of_unfinished(workspace.folder / name)
+
+
+def _of_unfinished(folder: Path) -> Iterator[Damaged]:
+    for file in sorted(folder.glob("*/search-*/*.log")):
+        if not journal.is_intact(file):
+            yield Damaged("retrain", f"{file} is damaged", RESUMED)
+    for file in sorted(folder.glob("*/step-*.parquet")):
+        try:
+            read_parquet(file, needed=RESUMED)
+        except Damaged as error:
+            yield error
+
+
+def faults_of_runs() -> Iterator[Damaged]:
+    """Of MLflow's database in a file, of the files of runs, and of registered models."""
+    uri = mlflow.get_tracking_uri()
+    if uri.startswith(SQLITE):
+        yield from _of_database(Path(uri.removeprefix(SQLITE)))
+    for run in runs.search("attributes.status = 'FINISHED'", newest=None):
+        yield from run_files.faults(run)
+    for version in registry.versions():
+        try:
+            safe_models.load(version)
+        except Damaged as error:
+            yield error
+
+
+def _of_database(path: Path) -> Iterator[Damaged]:
+    needed = "a backup of it put back"
+    try:
+        with closing(sqlite3.connect(path, timeout=30)) as connection:
+            told = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+    except sqlite3.DatabaseError as error:
+        told = [str(error)]
+    if told != ["ok"]:
+        yield Damaged("tracking", f"{path} is damaged: {'; '.join(told)}", needed)

@@ -1,0 +1,222 @@
+"""Every evening's forecasts, kept before it is known how they come: champion, shadows, baseline."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+from pydantic_core import to_jsonable_python
+
+from pipeline.contract import Aliases, Tags
+from pipeline.errors import Refused
+from pipeline.io import calendar, clock
+from pipeline.io.tracking import life, registry
+from pipeline.io.tracking.ledger import note_head
+from pipeline.io.tracking.recipes import recorded_content, recorded_rules
+from pipeline.monitor.chain import LIVE, REPLAY, Evening, Sealed
+from pipeline.monitor.health import Thresholds
+from pipeline.recipe.decision import IndicatedOpen
+from pipeline.schemas import SYMBOL
+from pipeline.serving import versions
+from pipeline.serving.freshness import SignalSession
+from pipeline.trading.rules import Rules
+from pipeline.workspace import Workspace
+
+log = logging.getLogger("pipeline.signals")
+
+TRADED, STOPPED, SHADOW = "traded", "stopped", "shadow"
+CHAMPION, CHALLENGER, BASELINE = "champion", "challenger", "baseline"
+RIDGE = "ridge of "
+"""Start of the baseline's name; the version on whose window it is fitted follows."""
+
+Made = tuple[Evening, pd.Series]
+
+
+@dataclass(frozen=True)
+class ChampionEvening:
+    """What the champion forecast, by symbol, and the orders that came of it."""
+
+    version: ModelVersion
+    forecasts: pd.Series
+    orders: pd.DataFrame
+    state: str
+
+
+def keep(
+    workspace: Workspace,
+    wanted: SignalSession,
+    champion: ChampionEvening | None,
+    rules: Rules,
+    bankroll: float,
+    thresholds: Thresholds,
+) -> list[Sealed]:
+    """Seal the forecasts of everybody for a session; what cannot forecast is left out by name.
+
+    Parameters
+    ----------
+    champion
+        None: there is none, or it decides in the morning; the others are kept all the same.
+    rules, bankroll
+        Of the champion; others are traded by the rules of their own recipes.
+    """
+    made: list[Made] = []
+    said = _Evenings(workspace, wanted, bankroll)
+    if champion is not None:
+        made.append(
+            said.made(champion.version.version, champion.forecasts, rules, role=CHAMPION,
+                      state=champion.state, digest=_digest(champion.version),
+                      orders=_orders(champion.orders))
+        )  # fmt: skip
+    others = list(shadows(champion.version if champion else None, thresholds.shadow_versions))
+    for role, version in others:
+        forecasts = _forecasts(workspace, version, wanted)
+        if forecasts is not None:
+            own = recorded_rules(version, rules)
+            made.append(
+                said.made(version.version, forecasts, own, role=role, state=SHADOW,
+                          digest=_digest(version))
+            )  # fmt: skip
+    model = champion.version if champion else others[0][1] if others else None
+    if thresholds.baseline and model is not None:
+        made += _baseline(said, model, recorded_rules(model, rules), thresholds)
+    if not made:
+        return []
+    with workspace.store.writer("signals"):
+        entries = workspace.store.append_evenings(made)
+    note_head(workspace.store.store_id, workspace.store.evenings()[-1])
+    return entries
+
+
+def shadows(champion: ModelVersion | None, earlier: int) -> Iterator[tuple[str, ModelVersion]]:
+    """Challenger and earlier champions, newest first, each with its role."""
+    seen = {champion.version} if champion else set()
+    challenger = registry.holder(Aliases.CHALLENGER)
+    if challenger is not None and challenger.version not in seen:
+        seen.add(challenger.version)
+        yield CHALLENGER, challenger
+    if earlier <= 0:
+        return
+    known = {str(version.version): version for version in registry.versions()}
+    for event in reversed(life.events()):
+        number = str(event.version)
+        if number in known and known[number].version not in seen and earlier > 0:
+            seen.add(known[number].version)
+            earlier -= 1
+            yield SHADOW, known[number]
+
+
+@dataclass(frozen=True)
+class _Evenings:
+    """What all entries of an evening have in common."""
+
+    workspace: Workspace
+    wanted: SignalSession
+    bankroll: float
+
+    def made(
+        self,
+        model: str | int,
+        forecasts: pd.Series,
+        rules: Rules,
+        *,
+        role: str,
+        state: str,
+        digest: str,
+        orders: str = "[]",
+    ) -> Made:
+        store, session = self.workspace.store, self.wanted.session
+        moment = clock.now()
+        opens = calendar.opening(self.workspace.exchange_calendar, session)
+        evening = Evening(
+            session=f"{session:%Y-%m-%d}",
+            model=str(model),
+            role=role,
+            kind=LIVE if moment < opens else REPLAY,
+            unseen=bool(store.sessions()[-1] < session),
+            made_at=clock.as_text(moment),
+            data_until=f"{self.wanted.needed:%Y-%m-%d}",
+            revision=store.revision(),
+            digest=digest,
+            state=state,
+            rules=json.dumps(to_jsonable_python(rules), sort_keys=True),
+            bankroll=self.bankroll,
+            orders=orders,
+        )
+        return evening, forecasts.dropna()
+
+
+def _forecasts(
+    workspace: Workspace, version: ModelVersion, wanted: SignalSession
+) -> pd.Series | None:
+    """Of a version that learned from earlier sessions only and serves here; else None, said.
+
+    One that decides on the indicated open knows nothing in the evening that it would decide by.
+    """
+    if versions.trained_until(version) >= wanted.session:
+        return None
+    if _decides_in_the_morning(version):
+        log.info("signals: version %s decides on the indicated open: not kept", version.version)
+        return None
+    try:
+        sessions = pd.DatetimeIndex([wanted.session])
+        predicted = versions.predicted_now(workspace, version, sessions, "signals")
+    except Refused as refusal:
+        log.info("signals: version %s forecasts nothing: %s", version.version, refusal.found)
+        return None
+    return None if predicted.empty else predicted["prediction"].droplevel(0)
+
+
+def _decides_in_the_morning(version: ModelVersion) -> bool:
+    return isinstance(versions.decision_of_version(version)[0], IndicatedOpen)
+
+
+def _baseline(
+    said: _Evenings, model: ModelVersion, rules: Rules, thresholds: Thresholds
+) -> Iterator[Made]:
+    """A ridge that is fitted on the window of a version, from the store as it is now."""
+    from pipeline.learning.baselines import baselines
+    from pipeline.learning.dataset import digest
+    from pipeline.learning.targets import Target
+
+    workspace, session = said.workspace, said.wanted.session
+    content = recorded_content(model)
+    if "target" not in content or versions.trained_until(model) >= session:
+        return
+    if _decides_in_the_morning(model):
+        return
+    try:
+        columns = list(versions.check_serves(workspace, model, "signals"))
+        learned = learned_sessions(workspace, model, thresholds.drift_training_sessions)
+        rows = workspace.snapshots(pd.DatetimeIndex([session]), columns)
+        dataset = workspace.dataset(learned, columns)
+    except Refused as refusal:
+        log.info("signals: no baseline: %s", refusal.found)
+        return
+    ridge = baselines(dataset, rows, Target.model_validate(content["target"]))["ridge"]
+    forecasts = ridge.droplevel(0).rename_axis(SYMBOL)
+    name = f"{RIDGE}{model.version}"
+    yield said.made(name, forecasts, rules, role=BASELINE, state=SHADOW, digest=digest(dataset))
+
+
+def learned_sessions(workspace: Workspace, version: ModelVersion, newest: int) -> pd.DatetimeIndex:
+    """The newest sessions of the window that a version was fitted on, with snapshots here."""
+    until = versions.trained_until(version)
+    sessions = workspace.snapshot_sessions()
+    sessions = sessions[sessions <= until]
+    days = recorded_content(version).get("window_days")
+    if isinstance(days, int):
+        sessions = sessions[sessions > until - pd.Timedelta(days=days)]
+    return sessions[-newest:]
+
+
+def _digest(version: ModelVersion) -> str:
+    return version.tags.get(Tags.FILES_DIGEST, "")
+
+
+def _orders(listed: pd.DataFrame) -> str:
+    names = ["symbol", "side", "shares", "reference_price"]
+    return json.dumps(listed[names].to_numpy().tolist())

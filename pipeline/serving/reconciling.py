@@ -1,0 +1,81 @@
+"""Fills of a broker against the sealed evening and the backtest of the same session."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from pipeline.commands import Command
+from pipeline.errors import NotReady
+from pipeline.io.tracking import registry
+from pipeline.monitor.chain import LIVE, Sealed
+from pipeline.monitor.reconcile import Book, Split, account_book, cents, sealed_pnl, split
+from pipeline.recipe.books import books
+from pipeline.schemas import ROW, SYMBOL
+from pipeline.serving import versions
+from pipeline.trading.market import Market
+from pipeline.trading.rules import Rules
+from pipeline.workspace import Workspace
+
+
+def reconciled(workspace: Workspace, fills: pd.DataFrame) -> list[Split]:
+    """The split of each session that has fills.
+
+    Raises
+    ------
+    NotReady
+        A session without a sealed evening of the champion, or without final bars.
+    """
+    entries = workspace.store.evenings()
+    ready = workspace.store.label_ready_sessions()
+    splits = []
+    for session, own in fills.groupby("session"):
+        day = pd.Timestamp(str(session)).as_unit("us")
+        if day not in ready:
+            found = f"the bars of {day:%Y-%m-%d} are not final"
+            raise NotReady("reconcile", found, "final bars", Command("daily"))
+        splits.append(_of_session(workspace, _traded(entries, day), day, own))
+    return splits
+
+
+def _traded(entries: list[Sealed], day: pd.Timestamp) -> Sealed:
+    """The champion's newest entry for a session, made in time where there is one."""
+    own = [
+        entry
+        for entry in entries
+        if entry.evening.session == f"{day:%Y-%m-%d}" and entry.evening.role == "champion"
+    ]
+    if not own:
+        raise NotReady(
+            "reconcile",
+            f"no champion's forecasts are kept for {day:%Y-%m-%d}",
+            "fills of sessions that signals were made for",
+            Command("status"),
+        )
+    return ([entry for entry in own if entry.evening.kind == LIVE] or own)[-1]
+
+
+def _of_session(
+    workspace: Workspace, entry: Sealed, day: pd.Timestamp, fills: pd.DataFrame
+) -> Split:
+    evening, sessions = entry.evening, pd.DatetimeIndex([day])
+    rules = Rules(**json.loads(evening.rules))
+    market = workspace.market(sessions, rules)
+    version = registry.find(evening.model, who="reconcile")
+    now = versions.predicted_now(workspace, version, sessions, "reconcile")["prediction"]
+    said = workspace.store.forecasts([entry.number]).set_index(SYMBOL)["prediction"]
+    rows = pd.MultiIndex.from_product([sessions, said.index], names=ROW)
+    return split(
+        evening.session,
+        _book(rules, evening.bankroll, now, market),
+        _book(rules, evening.bankroll, said.set_axis(rows), market),
+        sealed_pnl(json.loads(evening.orders), market.open.iloc[0], market.close.iloc[0]),
+        account_book(fills),
+    )
+
+
+def _book(rules: Rules, bankroll: float, predictions: pd.Series, market: Market) -> Book:
+    ledger = books(rules, bankroll, predictions, market).ledger
+    gross, net = cents(float(ledger["gross_pnl"].sum())), cents(float(ledger["net_pnl"].sum()))
+    return Book(gross, gross - net)

@@ -1,0 +1,141 @@
+"""Morning: the champion's orders for the opening auction, on indicated prices."""
+
+from __future__ import annotations
+
+import time
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+
+from pipeline.commands import Command
+from pipeline.config import build
+from pipeline.config.settings import Settings
+from pipeline.contract import Aliases, Metrics, Tables, Tags
+from pipeline.errors import Refused
+from pipeline.gates.proven import differing_rules
+from pipeline.io import calendar, clock
+from pipeline.io.files import write_atomically
+from pipeline.io.quotes import quotes
+from pipeline.io.tracking import champion as champion_moves
+from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking.recipes import recorded_content
+from pipeline.report.morning import printed_orders
+from pipeline.report.signals import described
+from pipeline.serving import freshness, verdicts
+from pipeline.serving.morning import Believed, Morning
+from pipeline.stages._cli import command
+from pipeline.workspace import Workspace
+
+BEFORE_OPEN = pd.Timedelta(minutes=2)
+"""Orders for Nasdaq's opening cross have to be there by 9:28; other exchanges take them longer."""
+
+CENT = 100
+
+
+def run(settings: Settings) -> None:
+    """Join quotes to the evening's snapshot, and list and write the orders."""
+    began, chosen = time.perf_counter(), settings.morning
+    now = clock.now() if chosen.now is None else pd.Timestamp(chosen.now)
+    champion_moves.settle("morning")
+    champion = registry.find(Aliases.CHAMPION, who="morning")
+    verdicts.check_trades(champion, settings.monitor, "morning")
+    rules = build.rules(settings)
+    unproven = differing_rules(rules, recorded_content(champion).get("rules"))
+    if unproven and settings.signals.unproven_rules == "refuse":
+        raise Refused(
+            "morning", f"version {champion.version} was evidenced by other rules: "
+            f"{'; '.join(unproven)}", "the rules of its recipe",
+            Command("morning", "signals.unproven_rules=say"),
+        )  # fmt: skip
+    with Workspace.open(settings) as workspace:
+        wanted = freshness.signal_session(workspace)
+        deadline = _deadline(workspace.exchange_calendar, wanted.session, now)
+        morning = Morning.of(workspace, champion, wanted.session, "morning")
+        zone = calendar.timezone(workspace.exchange_calendar)
+        given = quotes(chosen.quotes, morning.symbols, zone)
+        max_age = pd.Timedelta(minutes=chosen.max_age_minutes)
+        believed = morning.believed(given, now.tz_convert("UTC"), max_age, chosen.max_gap)
+        _require_enough(believed, chosen.min_quoted)
+        listed = morning.orders(believed.price, rules, settings.signals.bankroll)
+        full = described(
+            listed.assign(limit_price=_in_cents(listed)), workspace.store.symbols("stock")
+        )
+    day = f"{wanted.session:%Y-%m-%d}"
+    path = chosen.folder / f"orders-{day}.csv"
+    write_atomically(path, lambda part: full.to_csv(part, index=False))
+    _record(full, believed, day, champion.version, settings.data.name, time.perf_counter() - began)
+    print(
+        printed_orders(
+            full,
+            believed.left_out,
+            session=wanted.session,
+            version=champion.version,
+            quoted=len(believed.price),
+            deadline=deadline,
+            path=str(path),
+        )
+    )
+    if unproven:
+        mlflow.set_tag(Tags.RULES, "unproven")
+        print(f"Unproven: no evidence was measured by these rules. {'; '.join(unproven)}")
+
+
+def _deadline(exchange: str, session: pd.Timestamp, now: pd.Timestamp) -> str:
+    """Until when orders have to be there, in words; refused when that has passed."""
+    last = calendar.opens_at(exchange, session) - BEFORE_OPEN
+    local = f"{last.tz_convert(calendar.timezone(exchange)):%Y-%m-%d %H:%M %Z}"
+    if now > last:
+        raise Refused(
+            "morning", f"it is {now.tz_convert(last.tz):%Y-%m-%d %H:%M} UTC, and orders for the "
+            f"opening auction had to be there by {local}", "a decision before it",
+            Command("signals"),
+        )  # fmt: skip
+    return f"to be there by {local}"
+
+
+def _require_enough(believed: Believed, least: float) -> None:
+    quoted, left_out = len(believed.price), len(believed.left_out)
+    if quoted < least * (quoted + left_out) or not quoted:
+        reasons = ", ".join(f"{n} {why}" for why, n in believed.left_out.value_counts().items())
+        raise Refused(
+            "morning",
+            f"{quoted} of {quoted + left_out} symbols have a quote that is believed ({reasons})",
+            f"quotes of at least {least:.0%} of them: the gap of market and sector are their means",
+            Command("morning", "morning.min_quoted=0.3"),
+        )
+
+
+def _in_cents(listed: pd.DataFrame) -> pd.Series:
+    """The limit as it can be sent: to the cent, on the safe side."""
+    cents = listed["limit"] * CENT
+    sent = np.where(listed["side"] == "long", np.floor(cents + 1e-9), np.ceil(cents - 1e-9))
+    return pd.Series(sent / CENT, listed.index)
+
+
+def _record(
+    listed: pd.DataFrame, believed: Believed, day: str, version: str, source: str, seconds: float
+) -> None:
+    runs.log_table(listed, Tables.MORNING_ORDERS)
+    if len(believed.left_out):
+        runs.log_table(believed.left_out.rename_axis("symbol").reset_index(), Tables.LEFT_OUT)
+    mlflow.set_tags(
+        {
+            MLFLOW_RUN_NAME: f"morning {day}, version {version}",
+            Tags.MODEL_VERSION: version,
+            Tags.DATA_SOURCE: source,
+            "session": day,
+        }
+    )
+    mlflow.log_metrics(
+        {
+            Metrics.MORNING_ORDERS: int((listed["shares"] > 0).sum()),
+            Metrics.MORNING_QUOTED: len(believed.price),
+            Metrics.MORNING_SECONDS: seconds,
+        }
+    )
+
+
+if __name__ == "__main__":
+    command("morning", run)

@@ -1,0 +1,54 @@
+"""Serve: MLflow's own model server on the champion, for this machine alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+from pipeline.config.settings import Settings
+from pipeline.contract import Aliases
+from pipeline.io.tracking import experiment, registered, registry, safe_models
+from pipeline.paths import ROOT
+from pipeline.serving import verdicts, versions
+from pipeline.stages._cli import command
+from pipeline.workspace import Workspace
+
+
+def run(settings: Settings) -> None:
+    """Serve until interrupted: one worker, which holds the version that is champion now.
+
+    What `signals` refuses is refused: a stopped champion, features that changed since it learned,
+    files that are not those that were registered. A session's snapshot sent whole gives the bits
+    that `signals` ranks; the server goes on with its version when the alias moves.
+    """
+    uri = experiment.tracking_uri(settings.tracking.uri)
+    experiment.prepare(uri, settings.tracking.experiment_name)
+    version = registry.find(Aliases.CHAMPION, who="serve")
+    verdicts.check_trades(version, settings.monitor, "serve")
+    with Workspace.open(settings) as workspace:
+        versions.check_serves(workspace, version, "serve")
+    safe_models.load(version)
+    chosen = settings.serve
+    address = f"http://{chosen.host}:{chosen.port}/invocations"
+    print(f"Serving version {version.version}: POST {address}   (Ctrl+C ends it)", flush=True)
+    environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
+    server = [sys.executable, "-m", "mlflow", "models", "serve"]
+    server += ["--model-uri", f"models:/{registered.name()}/{version.version}"]
+    server += ["--env-manager", "local"]
+    server += ["--host", chosen.host, "--port", str(chosen.port), "--workers", "1"]
+    # A group of its own: MLflow starts the worker as a process that outlives its parent.
+    started = subprocess.Popen(server, env=environment, cwd=ROOT, start_new_session=True)
+    try:
+        started.wait()
+    except KeyboardInterrupt:
+        print("model server closed")
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    command("serve", run, tracked=False)

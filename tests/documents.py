@@ -1,0 +1,128 @@
+"""The commands that README and docs/ show, taken apart: stage, overrides, exit code."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from pipeline.commands import translate
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(bash|cron)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`\n]+)`")
+SCHEDULE = re.compile(r"^(\S+\s+){5}cd \S+ && ")
+PROGRAMS = "mlflow|python|python3|daytrade|mkdocs|jupyter|pip|uv|rm"
+RUN_OPTIONS = ("-e", "--env-manager", "--experiment-name")
+ENVIRONMENTS = ("conda", "local", "uv", "virtualenv")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A command as a page shows it: one program with its words."""
+
+    page: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.page}: {shlex.join(self.words)}"
+
+    @property
+    def stage(self) -> str | None:
+        """The entry point it runs, if any."""
+        if self.words[:2] == ("mlflow", "run"):
+            return self.words[self.words.index("-e") + 1]
+        if self.words[0] == "daytrade":
+            return self.words[1]
+        if self.words[:2] == ("python", "-m") and self.words[2].startswith("pipeline.stages."):
+            return self.words[2].rpartition(".")[2]
+        return None
+
+    @property
+    def typed(self) -> list[str]:
+        """Words that the stage is called with; `mlflow run` hands parameters over as flags."""
+        if self.words[0] != "mlflow":
+            return list(self.words[2 if self.words[0] == "daytrade" else 3 :])
+        assert self.words[2] == ".", self
+        handed, rest = [], list(self.words[3:])
+        while rest:
+            option, value = rest.pop(0), rest.pop(0)
+            if option == "-P":
+                name, _, given = value.partition("=")
+                handed += [f"--{name}", given]
+            else:
+                assert option in RUN_OPTIONS, f"{self}: {option}"
+                assert option != "--env-manager" or value in ENVIRONMENTS, self
+        return handed
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names given by ``-P``."""
+        given = zip(self.words, self.words[1:], strict=False)
+        return [value.partition("=")[0] for option, value in given if option == "-P"]
+
+    @property
+    def jobs(self) -> list[list[str]]:
+        """Overrides of each job: one, or as many as ``-m`` makes."""
+        words = [word for word in translate(self.typed) if word not in ("--cfg", "job")]
+        if not {"-m", "--multirun"} & set(words):
+            return [words]
+        parsed = OverridesParser.create().parse_overrides([w for w in words if w[0] != "-"])
+        values = [
+            [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
+            if one.is_sweep_override()
+            else [one.input_line or ""]
+            for one in parsed
+        ]
+        return [list(job) for job in itertools.product(*values)]
+
+
+def shown(page: Path) -> Iterator[Shown]:
+    """Every command of a page: lines of its blocks, and code between words that is one."""
+    text = page.read_text()
+    for _, block in FENCE.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            yield from _programs(page, line)
+    for span in SPAN.findall(FENCE.sub("", text)):
+        if re.match(rf"({PROGRAMS}) \S", span.replace("\\|", "|")) and "..." not in span:
+            yield from _programs(page, span.replace("\\|", "|"))
+
+
+def _programs(page: Path, line: str) -> Iterator[Shown]:
+    line = SCHEDULE.sub("", line.strip())
+    for part in line.split(" && "):
+        words = shlex.split(part.partition(" >> ")[0], comments=True)
+        if words[:2] == ["flock", "-n"]:
+            words = words[3:]
+        while words and re.match(r"[A-Z_]+=", words[0]):
+            words = words[1:]
+        if words and words[0] not in (".", "export"):
+            yield Shown(page.name, (Path(words[0]).name, *words[1:]))
+
+
+def everything() -> list[Shown]:
+    """All commands of all pages, each once."""
+    return list(dict.fromkeys(command for page in PAGES for command in shown(page)))
+
+
+def handbook() -> list[tuple[list[str], int]]:
+    """Overrides, the stage first, and documented exit code of each line of the old handbook."""
+    lines = []
+    for line in (ROOT / "docs" / "handbook.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and cells[2].isdigit():
+            found = [Shown("handbook.md", tuple(shlex.split(s))) for s in SPAN.findall(cells[1])]
+            lines += [([str(each.stage), *each.typed], int(cells[2])) for each in found]
+    return lines
+
+
+def entry_points() -> dict[str, dict]:
+    """Entry points of MLproject by name."""
+    return dict(yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"])

@@ -1,0 +1,121 @@
+"""MLflow's own model server on the champion gives the bits that `signals` sealed, day after day."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from pipeline.io.tracking import registered, registry
+from pipeline.stages import promote, retrain, signals
+from pipeline.stages._cli import step
+from pipeline.workspace import Workspace
+from tests.stages.conftest import ROOT, mlflow_store, stocked  # noqa: F401
+from tests.stages.stocked import QUICK, configured
+
+pytestmark = pytest.mark.soak
+
+SECONDS, SESSIONS = 120, 20
+RULES = ("strategy.min_edge_bps=-1000",)
+
+
+@pytest.fixture(scope="module")
+def lived(stocked: Path) -> Path:  # noqa: F811
+    """The folder; its champion learned up to `SESSIONS` before the last, which have signals."""
+    with Workspace.open(configured(stocked)) as workspace:
+        days = workspace.store.sessions()
+    end = f"retrain.end={days[-1 - SESSIONS]:%Y-%m-%d}"
+    step("retrain", retrain.run, configured(stocked, *RULES, end))
+    forced = ("promote.force=true", "promote.reason=to serve it")
+    step("promote", promote.run, configured(stocked, *RULES, *forced))
+    for day in days[-SESSIONS:]:
+        step("signals", signals.run, configured(stocked, *RULES, f"date={day:%Y-%m-%d}"))
+    return stocked
+
+
+def started(folder: Path, port: int) -> subprocess.Popen[str]:
+    words = [f"store.path={folder / 'sample.db'}", "features=classic", *QUICK, *RULES]
+    environment = os.environ | {"MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
+    environment.pop("MLFLOW_EXPERIMENT_ID", None)
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline.stages.serve", *words, f"serve.port={port}"],
+        cwd=ROOT, env=environment, text=True, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(lived: Path) -> Iterator[int]:
+    """The port of a server that is up."""
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        port = int(opened.getsockname()[1])
+    running = started(lived, port)
+    ends = time.monotonic() + SECONDS
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).close()
+                break
+            except (urllib.error.URLError, ConnectionError):
+                assert running.poll() is None, running.communicate()[1]
+                assert time.monotonic() < ends, "the server is not up"
+                time.sleep(0.5)
+        yield port
+    finally:
+        running.terminate()
+        running.communicate(timeout=30)
+
+
+def answered(port: int, rows: pd.DataFrame) -> list[float]:
+    """What the server forecasts of rows."""
+    cells = rows.astype(object).where(rows.notna(), None)
+    body = json.dumps({"dataframe_split": cells.to_dict("split", index=False)}).encode()
+    address = f"http://127.0.0.1:{port}/invocations"
+    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return list(json.loads(answer.read())["predictions"])
+
+
+def test_snapshots_that_are_posted_give_the_bits_of_signals(lived: Path, server: int) -> None:
+    version = registry.find("champion", who="test")
+    names = mlflow.artifacts.load_dict(f"runs:/{version.run_id}/features.json")
+    with Workspace.open(configured(lived)) as workspace:
+        entries = [e for e in workspace.store.evenings() if e.evening.role == "champion"]
+        days = [pd.Timestamp(entry.evening.session) for entry in entries]
+        snapshots = workspace.snapshots(pd.DatetimeIndex(days), list(names))
+        said = [workspace.store.forecasts([entry.number]) for entry in entries]
+    assert len(entries) == SESSIONS
+    seconds = []
+    for day, sealed in zip(days, said, strict=True):
+        rows = snapshots.xs(day, level=0).loc[sealed["symbol"]]
+        numbers = rows.select_dtypes("number").columns
+        rows = rows.astype(dict.fromkeys(numbers, "float64")).reset_index(drop=True)
+        began = time.perf_counter()
+        found = answered(server, rows)
+        seconds.append(time.perf_counter() - began)
+        assert (np.array(found) == sealed["prediction"].to_numpy()).all(), day
+    print(f"\n{SESSIONS} sessions, bit for bit; a request of {len(rows)} rows takes "
+          f"{1000 * np.median(seconds):.0f} ms")  # fmt: skip
+
+
+def test_a_stopped_champion_is_not_served(lived: Path) -> None:
+    client, name = MlflowClient(), registered.name()
+    client.set_model_version_tag(name, "1", "health", "stop: no skill left")
+    refused = started(lived, 1)
+    said = refused.communicate(timeout=SECONDS)[1]
+    client.delete_model_version_tag(name, "1", "health")
+    assert refused.returncode == 1
+    assert "serve: the champion, version 1, trades nothing. stop: no skill left" in said

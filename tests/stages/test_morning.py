@@ -1,0 +1,167 @@
+"""The morning: what it orders on quotes is what the backtest trades on the same indications."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow.artifacts import load_text
+
+from pipeline.config.settings import Settings
+from pipeline.errors import Refused
+from pipeline.io import calendar
+from pipeline.recipe.decision import Indicated, IndicatedOpen
+from pipeline.report.morning import printed_watch_list
+from pipeline.stages import backtest, morning, promote, retrain, signals
+from pipeline.stages._cli import step
+from pipeline.workspace import Workspace
+from tests.stages.stocked import configured, newest
+
+OPEN = (
+    "decision=indicated_open", "strategy=auctions", "strategy.min_dollar_volume=0",
+    "strategy.min_edge_bps=0", "strategy.sides=long_short", "backtest.capacity=[]",
+    "retrain.window_days=150",
+)  # fmt: skip
+LATER = 4
+"""Sessions after the champion's training end."""
+
+SAME = ["rank", "symbol", "side", "prediction", "weight", "shares", "reference_price", "limit"]
+
+
+def table(stage: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(load_text(f"{newest(stage).info.artifact_uri}/{name}.csv")))
+
+
+@pytest.fixture(scope="module")
+def champion(stocked: Path) -> Path:
+    """The folder; its champion learned up to some sessions before the last, which are traded."""
+    with Workspace.open(configured(stocked)) as workspace:
+        sessions = workspace.store.sessions()
+    until, after = sessions[-1 - LATER], sessions[-LATER]
+    step("retrain", retrain.run, configured(stocked, *OPEN, f"retrain.end={until:%Y-%m-%d}"))
+    forced = ("promote.force=true", "promote.reason=parity")
+    step("promote", promote.run, configured(stocked, *OPEN, *forced))
+    later = (f"start_date={after:%Y-%m-%d}", f"end_date={sessions[-1]:%Y-%m-%d}")
+    step("backtest", backtest.run, configured(stocked, *OPEN, *later))
+    return stocked
+
+
+def drawn(settings: Settings, session: pd.Timestamp) -> pd.Series:
+    """The indications that history has for a session."""
+    decision = settings.decision
+    assert isinstance(decision, IndicatedOpen)
+    with Workspace.open(settings) as workspace:
+        one = Indicated.drawn(workspace, pd.DatetimeIndex([session]), decision, settings.seed)
+    return one.price.iloc[0].dropna()
+
+
+def on(folder: Path, session: pd.Timestamp, quotes: pd.DataFrame, *words: str) -> Settings:
+    """Settings for the morning of a session, ten minutes before it opens."""
+    path = folder / "quotes.csv"
+    quotes.to_csv(path, index=False)
+    now = calendar.opens_at("XNYS", session) - pd.Timedelta(minutes=10)
+    return configured(
+        folder, *OPEN, f"date={session:%Y-%m-%d}", f"morning.quotes={path}",
+        f"morning.now={now:%Y-%m-%dT%H:%M:%SZ}", f"morning.folder={folder / 'orders'}", *words,
+    )  # fmt: skip
+
+
+def quoted(settings: Settings, session: pd.Timestamp) -> pd.DataFrame:
+    price = drawn(settings, session)
+    at = calendar.opens_at("XNYS", session) - pd.Timedelta(minutes=11)
+    return pd.DataFrame({"symbol": price.index, "price": price.to_numpy(), "time": str(at)})
+
+
+def test_the_morning_orders_what_the_backtest_trades(champion: Path) -> None:
+    settings = configured(champion, *OPEN)
+    ledger = table("backtest", "ledger").assign(session=lambda t: pd.to_datetime(t["session"]))
+    assert ledger["session"].nunique() == LATER
+    for session, rows in ledger.groupby("session"):
+        expected = rows.reset_index(drop=True).rename(columns={"shares_ordered": "shares"})
+        equity = f"signals.bankroll={rows['equity_before'].iloc[0]}"
+        step("morning", morning.run, on(champion, session, quoted(settings, session), equity))
+        listed = table("morning", "orders")
+        pd.testing.assert_frame_equal(
+            listed[SAME], expected[SAME], rtol=1e-12, atol=0.0, check_dtype=False
+        )
+        assert set(listed["side"]) == {"long", "short"}
+        assert (listed["shares"] > 0).sum() >= 5
+        bought = listed["side"] == "long"
+        assert (listed["limit_price"] <= listed["limit"] + 1e-9)[bought].all()
+    beyond = ledger["side"].map({"long": 1.0, "short": -1.0}) * (ledger["open"] - ledger["limit"])
+    filled = ledger["shares_filled"] > 0.0
+    assert not (filled & (beyond > 0.0)).any()
+    assert (ledger.loc[beyond > 0.0, "reason"] == "open beyond the limit").all()
+    longs = ledger[ledger["side"] == "long"]
+    taken = (longs["shares_ordered"] * longs["limit"]).groupby(longs["session"]).sum()
+    assert (taken <= longs.groupby("session")["equity_before"].first() + 0.005).all()
+
+
+def test_quotes_that_are_not_believed_leave_their_symbols_out_by_name(
+    champion: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = configured(champion, *OPEN)
+    with Workspace.open(settings) as workspace:
+        session = workspace.store.sessions()[-1]
+    rows = quoted(settings, session).astype({"price": "object"})
+    rows.loc[0, "time"] = "2010-01-04 09:00"
+    rows.loc[1, "price"] = "none"
+    rows.loc[2, "price"] = 3.0 * float(rows.loc[2, "price"])
+    step("morning", morning.run, on(champion, session, rows))
+    told = table("morning", "left_out").set_index("symbol")["left_out"]
+    assert told[rows["symbol"][0]] == "too old"
+    assert told[rows["symbol"][1]] == "no quote"
+    assert told[rows["symbol"][2]] == "absurd price"
+    assert rows["symbol"][2] in capsys.readouterr().out
+    assert not set(told.index) & set(table("morning", "orders")["symbol"])
+    written = list((champion / "orders").glob(f"orders-{session:%Y-%m-%d}.csv"))
+    assert len(written) == 1
+
+    with pytest.raises(Refused, match="have a quote that is believed"):
+        step("morning", morning.run, on(champion, session, rows.head(9)))
+    late = f"morning.now={session:%Y-%m-%d}T20:00:00Z"
+    with pytest.raises(Refused, match="had to be there by"):
+        step("morning", morning.run, on(champion, session, rows, late))
+
+
+def test_the_evening_prints_the_opens_at_which_it_would_buy(
+    champion: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step("signals", signals.run, configured(champion, *OPEN))
+    listed = table("signals", "watch_list")
+    assert (listed["buy_below"] <= listed["close"]).all()
+    assert listed["gap_bps"].is_monotonic_decreasing
+    assert "buy at or below" in capsys.readouterr().out
+
+
+def test_a_version_that_decides_in_the_morning_seals_nothing_in_the_evening(
+    champion: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither as champion nor, as here without one, in the shadow: the open is not known yet."""
+    with caplog.at_level("INFO", "pipeline.signals"):
+        step("signals", signals.run, configured(champion, *OPEN))
+    assert "version 1 decides on the indicated open: not kept" in caplog.text
+    with Workspace.open(configured(champion)) as workspace:
+        assert workspace.store.evenings() == []
+
+
+def test_every_result_tells_what_it_hangs_on(champion: Path) -> None:
+    run = newest("retrain")
+    told = run.data.metrics
+    by_error = table("retrain", "doubts_by_error").set_index("error_bps")
+    assert by_error.index.tolist() == [0.0, 10.0, 25.0, 50.0, 100.0]
+    assert by_error.loc[25.0, "sharpe"] == pytest.approx(told["backtest/sharpe"])
+    assert by_error.loc[25.0, "rank_ic"] == pytest.approx(told["test/rank_ic"])
+    assert told["doubt/sharpe_fill_10bp"] < told["doubt/sharpe_fill_5bp"] < told["backtest/sharpe"]
+    parts = table("retrain", "doubts_by_part")
+    assert set(parts["by"]) == {"gap", "market's gap", "side", "dollar volume", "year"}
+    assert parts.groupby("by")["trades"].sum().eq(told["backtest/trades"]).all()
+    assert "doubt/bad_opens_outside_of_the_range" in told
+
+
+def test_without_symbols_the_watch_list_says_so() -> None:
+    nothing = pd.DataFrame(columns=["symbol", "close", "buy_below", "gap_bps"])
+    text = printed_watch_list(nothing, pd.Timestamp("2024-07-01"), "3", "")
+    assert "No symbol would be bought" in text
