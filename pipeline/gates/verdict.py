@@ -86,7 +86,8 @@ def gate_table(results: Iterable[GateResult]) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        Columns gate, answer, decides ("yes" or "no"), value, threshold, sessions, explanation.
+        gate, answer, decides ("yes" or "no"), value and threshold in the metric's own unit (value
+        NaN where it is unknown), sessions behind the value, explanation in words.
     """
     return pd.DataFrame(
         {

@@ -1,7 +1,4 @@
-"""The answers of the gates as people read them: a table, and the sentences that stand in the way.
-
-The only file of this room that knows the types of the gates.
-"""
+"""The answers of the gates as people read them: a printed table, and what stands in the way."""
 
 from __future__ import annotations
 
@@ -10,36 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pipeline.gates.gates import Answer, GateResult
-from pipeline.gates.verdict import verdict
 from pipeline.report.text_tables import terminal_table
-
-__all__ = ["Answer", "GateResult", "gate_table", "printed_gates", "refusals", "verdict"]
 
 SHORT = {Answer.UNKNOWN: "not enough"}
 """Answers that would make the table too wide for a terminal."""
-
-
-def gate_table(results: Sequence[GateResult]) -> pd.DataFrame:
-    """One row a gate, in the order given.
-
-    Returns
-    -------
-    pd.DataFrame
-        gate, answer, decides ("yes" or "no"), value and threshold in the metric's own unit (value
-        NaN where it is unknown), sessions behind the value, explanation in words.
-    """
-    return pd.DataFrame(
-        {
-            "gate": result.name,
-            "answer": str(result.answer),
-            "decides": "yes" if result.decisive else "no",
-            "value": result.value,
-            "threshold": result.threshold,
-            "sessions": result.sessions,
-            "explanation": result.explanation,
-        }
-        for result in results
-    )
 
 
 def printed_gates(results: Sequence[GateResult]) -> str:

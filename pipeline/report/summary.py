@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.commands import Command
 from pipeline.gates.gates import GateResult
-from pipeline.gates.verdict import verdict
-from pipeline.report.gates import gate_table
+from pipeline.gates.verdict import gate_table, verdict
 from pipeline.report.headlines import headline_table, metric_text
 from pipeline.report.meaning import meaning
 from pipeline.report.text_tables import markdown_table, terminal_table, wrapped

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pipeline.gates.gates import Answer, GateResult, Gates
-from pipeline.gates.verdict import evaluate
-from pipeline.report.gates import gate_table, printed_gates, refusals
+from pipeline.gates.verdict import evaluate, gate_table
+from pipeline.report.gates import printed_gates, refusals
 from pipeline.report.headlines import HEADLINES, headline_table, metric_text, why_undefined
 from pipeline.report.meaning import EARNS_ITS_COST, EARNS_LESS, NO_ORDER, meaning, skill
 from pipeline.report.summary import (

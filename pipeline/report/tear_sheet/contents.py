@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from pipeline.gates.verdict import gate_table
 from pipeline.learning.metrics import rank_ic
-from pipeline.report.gates import gate_table
 from pipeline.report.tear_sheet.context import MarketContext
 from pipeline.report.tear_sheet.header import SheetHeader
 from pipeline.report.tear_sheet.sheet import Sheet
