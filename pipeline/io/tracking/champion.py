@@ -58,7 +58,7 @@ class Move:
 
 def history() -> list[Move]:
     """Recorded moves of `champion`, oldest first."""
-    return _recorded(_tags())[0]
+    return _recorded(life.model_tags())[0]
 
 
 def moved_by_hand() -> bool:
@@ -73,7 +73,7 @@ def settle(who: str) -> list[Move]:
 
     Takes the lock only where there is something to write.
     """
-    tags = _tags()
+    tags = life.model_tags()
     moves, is_damaged = _recorded(tags)
     last = moves[-1].version if moves else None
     is_whole = not moves or any(life.is_same(moves[-1].event, e) for e in life.of_tags(tags))
@@ -170,7 +170,7 @@ def _move(
         reason=reason[:200],
         forced=forced,
         by=by,
-        at=_now(),
+        at=life.now(),
         action=action,
         evidence=evidence,
     )
@@ -184,7 +184,7 @@ def _move(
 
 def _settle() -> list[Move]:
     """See `settle`; for who holds the lock."""
-    client, tags = MlflowClient(), _tags()
+    client, tags = MlflowClient(), life.model_tags()
     moves, is_damaged = _recorded(tags)
     meant, held = tags.get(INTENT), _held()
     recorded = len(moves)
@@ -195,7 +195,15 @@ def _settle() -> list[Move]:
     last = moves[-1].version if moves else None
     if held != last:
         moves.append(
-            Move(held, last, f"seen at {_now()}, made before", False, "unknown", _now(), BY_HAND)
+            Move(
+                held,
+                last,
+                f"seen at {life.now()}, made before",
+                False,
+                "unknown",
+                life.now(),
+                BY_HAND,
+            )
         )
         log.warning(
             "%s was moved by hand from %s to %s", Aliases.CHAMPION, last or "none", held or "none"
@@ -285,11 +293,3 @@ def _of_versions() -> list[Move]:
 def _held() -> int | None:
     version = registry.holder(Aliases.CHAMPION)
     return int(version.version) if version else None
-
-
-def _tags() -> dict[str, str]:
-    return life.model_tags()
-
-
-def _now() -> str:
-    return life.now()

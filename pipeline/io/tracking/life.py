@@ -50,10 +50,14 @@ def add(new: Iterable[Event]) -> None:
     known = events()
     for event in new:
         if not any(is_same(event, other) for other in known):
-            key = f"{LifeTags.LIFE}{len(known) + 1:06d}"
-            text = json.dumps({**asdict(event), "reason": event.reason[:MAX_REASON]})
-            MlflowClient().set_registered_model_tag(registered.name(), key, text)
+            _write(event, len(known) + 1)
             known.append(event)
+
+
+def _write(event: Event, number: int) -> None:
+    key = f"{LifeTags.LIFE}{number:06d}"
+    text = json.dumps({**asdict(event), "reason": event.reason[:MAX_REASON]})
+    MlflowClient().set_registered_model_tag(registered.name(), key, text)
 
 
 def is_same(one: Event, other: Event) -> bool:
@@ -83,10 +87,12 @@ def decide(action: str, version: ModelVersion, *, reason: str, by: str, evidence
     """
     number = int(version.version)
     with registry.alone(action):
-        own = [event for event in events() if event.version == number]
+        known = events()
+        own = [event for event in known if event.version == number]
         is_news = not own or own[-1].action != action
-        if is_news:
-            add([Event(now(), action, number, number, reason, by, False, evidence, session)])
+        if is_news:  # also within the second of an earlier event
+            event = Event(now(), action, number, number, reason, by, False, evidence, session)
+            _write(event, len(known) + 1)
         client, name = MlflowClient(), registered.name()
         if action == STOPPED:
             text = f"{STOP}: {reason}"[:4000]
