@@ -17,6 +17,7 @@ for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[name]
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["OMP_NUM_THREADS"] = "1"
+OF_EVERY_TEST = ("MLFLOW_DISABLE_TELEMETRY",)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,12 @@ def no_run_left_open() -> Iterator[None]:
 def as_a_new_process() -> Iterator[None]:
     """What a command chooses for its process is not left to the tests of another module."""
     yield
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        if name not in OF_EVERY_TEST:
+            del os.environ[name]
+    tracking = sys.modules.get("mlflow.tracking._tracking_service.utils")
+    if tracking is not None:
+        tracking._tracking_uri = None  # what `mlflow.set_tracking_uri` said
     commands.use(commands.Form.CONDA)
     registered = sys.modules.get("pipeline.io.tracking.registered")
     if registered is not None:

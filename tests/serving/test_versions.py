@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
@@ -31,7 +32,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def version(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ModelVersion]]:
+def version(tmp_path_factory: pytest.TempPathFactory) -> Versions:
     """Versions of a run that logged no recipe, as those of older releases."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('runs') / 'mlflow.db'}"
     run_id = MlflowClient(uri).create_run("0").info.run_id
@@ -40,9 +41,8 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         given = [ModelVersionTag(name, value) for name, value in tags.items() if value is not None]
         return ModelVersion("intraday_return", "3", 0, run_id=run_id, tags=given)
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("MLFLOW_TRACKING_URI", uri)
-        yield made
+    mlflow.set_tracking_uri(uri)
+    return made
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,10 @@ def installed(folder: Path) -> Path:
 
 def opening(folder: Path) -> subprocess.Popen[str]:
     uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     path = {"PYTHONPATH": f"{folder / 'site'}{os.pathsep}{ROOT}"}
     return subprocess.Popen(
-        [sys.executable, "-c", OPEN_A_RUN], cwd=ROOT, env=os.environ | uri | path, text=True,
+        [sys.executable, "-c", OPEN_A_RUN], cwd=ROOT, env=kept | uri | path, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
