@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pipeline.config import installed
 from pipeline.config.sections import Named, Traded
 from pipeline.config.settings import Settings
 from pipeline.io.calendar import usual_sessions
@@ -33,6 +34,7 @@ def feature_set(settings: Settings) -> FeatureSet:
     chosen = settings.features
     return FeatureSet(
         name=chosen.name,
+        features=installed.feature_set(chosen.name),
         rows=chosen.rows,
         limits=settings.regimes.limits,
         min_window=chosen.min_window_for_session_features,

@@ -22,6 +22,7 @@ from pipeline.market.cross_section import market_return
 from pipeline.market.indicators import indicators
 from pipeline.market.regimes import index_moves, regimes, universe_moves
 
+MARKET = "pipeline.market"
 Functions = tuple[Callable[..., Any], ...]
 
 MAKERS: Mapping[str, Functions] = {
@@ -45,7 +46,7 @@ def fingerprint(functions: Functions, *texts: str) -> str:
 
 @cache
 def needed(functions: Functions) -> frozenset[Callable[..., Any]]:
-    """These functions and the market functions that they need, directly or not."""
+    """These functions and those of the market, or of their own package, that they need."""
     found: set[Callable[..., Any]] = set()
     waiting = list(functions)
     while waiting:
@@ -58,7 +59,7 @@ def needed(functions: Functions) -> frozenset[Callable[..., Any]]:
 
 @dataclass(frozen=True)
 class _Code:
-    """A function's bare code, the constants it names, and the market functions it needs."""
+    """A function's bare code, the constants it names, and the functions it needs."""
 
     text: str
     constants: frozenset[str]
@@ -69,8 +70,8 @@ class _Code:
 def _code(function: Any) -> _Code:
     definition = _bare_definition(function)
     constants, needs = set(), list(_makers(definition))
-    for name, value in _named(definition, function.__globals__):
-        if isinstance(value, FunctionType) and value.__module__.startswith("pipeline.market"):
+    for name, value in _named(definition, function):
+        if isinstance(value, FunctionType) and _is_covered(value.__module__, function):
             needs.append(value)
         elif isinstance(value, int | float | str | tuple | pd.Timedelta):
             constants.add(f"{name} = {value!r}")
@@ -101,8 +102,17 @@ def _bare_definition(function: FunctionType) -> ast.FunctionDef:
     return definition
 
 
-def _named(definition: ast.FunctionDef, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _is_covered(module: str, function: FunctionType) -> bool:
+    """Whether a module's code counts: of the market, or of the package that a function is of."""
+    package = function.__module__.partition(".")[0]
+    return module.startswith(MARKET) or (
+        package != MARKET.partition(".")[0] and f"{module}.".startswith(f"{package}.")
+    )
+
+
+def _named(definition: ast.FunctionDef, function: FunctionType) -> Iterator[tuple[str, Any]]:
     """Module-level objects that a function refers to, by name or as ``module.name``."""
+    scope = function.__globals__
     nodes = list(ast.walk(definition))
     local = {node.arg for node in nodes if isinstance(node, ast.arg)}
     local |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
@@ -111,5 +121,5 @@ def _named(definition: ast.FunctionDef, scope: Mapping[str, Any]) -> Iterator[tu
             yield node.id, scope[node.id]
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             module = scope.get(node.value.id)
-            if isinstance(module, ModuleType) and module.__name__.startswith("pipeline.market"):
+            if isinstance(module, ModuleType) and _is_covered(module.__name__, function):
                 yield node.attr, getattr(module, node.attr)

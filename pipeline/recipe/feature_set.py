@@ -11,9 +11,8 @@ from functools import cached_property
 from pydantic import Field, field_validator
 from pydantic_core import to_json, to_jsonable_python
 
-from pipeline.errors import InvalidSettings
 from pipeline.market.definitions import Feature
-from pipeline.market.features import FEATURE_SETS, feature_set_hash, warm_up
+from pipeline.market.features import feature_set_hash, warm_up
 from pipeline.market.fingerprints import MAKERS, fingerprint
 from pipeline.market.labels import labels
 from pipeline.values import Value
@@ -67,7 +66,9 @@ class FeatureSet:
     Attributes
     ----------
     name
-        Of ``market.features.FEATURE_SETS``.
+        Of ``market.features.FEATURE_SETS``, or of an installed package.
+    features
+        Definitions in the order of the columns.
     rows
         Which symbols get a row.
     limits
@@ -79,24 +80,11 @@ class FeatureSet:
     """
 
     name: str
+    features: tuple[Feature, ...]
     rows: RowSelection
     limits: RegimeLimits
     min_window: int
     days_a_week: int
-
-    @cached_property
-    def features(self) -> tuple[Feature, ...]:
-        """Definitions in the order of the columns.
-
-        Raises
-        ------
-        InvalidSettings
-            There is no set of this name.
-        """
-        if self.name not in FEATURE_SETS:
-            known = ", ".join(FEATURE_SETS)
-            raise InvalidSettings("features", f"no feature set {self.name!r}", f"one of: {known}")
-        return FEATURE_SETS[self.name]
 
     @cached_property
     def hashes(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.learning.search.plan import SearchPlan
+from pipeline.market.features import FEATURE_SETS
 from pipeline.recipe.feature_set import FeatureSet, RegimeLimits, RowSelection
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.windows import Evaluation, RetrainWindow, WindowPlan
@@ -40,6 +41,7 @@ def feature_set(name: str = "classic", **changes: Any) -> FeatureSet:
     return FeatureSet(
         **{
             "name": name,
+            "features": FEATURE_SETS[name],
             "rows": selected_rows(),
             "limits": limits(),
             "min_window": 1,
