@@ -17,7 +17,20 @@ for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[name]
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["OMP_NUM_THREADS"] = "1"
+STAGES = Path(__file__).parent / "stages"
 OF_EVERY_TEST = ("MLFLOW_DISABLE_TELEMETRY",)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file is for one worker, and so are all that use the finished project; the long ones begin.
+
+    The project that `main` has finished costs a worker half a minute.
+    """
+    sharing = {item.path for item in items if "finished" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path not in sharing, item.path.parent != STAGES))
+    for item in items:
+        name = "finished" if item.path in sharing else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,8 @@ from tests.workspaces import delivery
 SESSIONS = 260
 SYMBOLS = [f"S{k:02d}" for k in range(60)]
 QUICK = ["data.market_index=null", "regimes.volatility_window=20", "model=ridge", "hpo=none",
-         "audit.permutations=2", "audit.seed=7", "retrain.refresh=false"]  # fmt: skip
+         "audit.permutations=2", "audit.dates=40", "audit.seed=7",
+         "retrain.refresh=false"]  # fmt: skip
 
 
 def bars() -> pd.DataFrame:

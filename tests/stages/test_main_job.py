@@ -165,7 +165,9 @@ def test_a_backtest_refuses_sessions_the_model_was_fitted_on(finished: Project) 
 
 def test_an_audit_finds_no_leak_in_the_sample_and_its_challenger(finished: Project) -> None:
     said = finished.mlflow_run(
-        "audit", "model=ridge audit.permutations=2 audit.dates=40 audit.model=challenger"
+        "audit",
+        "model=ridge audit.permutations=2 audit.dates=20 audit.symbols=2 audit.sessions=4 "
+        "audit.model=challenger",
     )
     metrics = finished.newest("audit").data.metrics
     version = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
