@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ from pipeline.workspace import Workspace
 log = logging.getLogger("pipeline.status")
 MIN_SESSIONS = 60
 """Sessions with bars below which no retrain can be attempted."""
+COUNTED = ("quarantine", "gaps", "indicators", "labels", "evenings", "forecasts")
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,14 @@ def _undamaged(workspace: Workspace | None) -> Line:
 
 def _of_store(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
     store = workspace.store
-    sessions, counts, bars = store.sessions(), store.counts(), store.bar_count()
+    sessions, bars = store.sessions(), store.bar_count()
+    counts = store.row_counts(*COUNTED)
     span = f", {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}" if len(sessions) else ""
     text = f"{bars:,} bars of {len(sessions)} sessions{span}; a retrain needs {MIN_SESSIONS}"
     yield Line("bars", len(sessions) >= MIN_SESSIONS, text, Command("ingest"), blocks=True)
     if sessions.empty:
         return
-    quarantined, gaps = counts["quarantine"]["rows"], counts["gaps"]["rows"]
+    quarantined, gaps = counts["quarantine"], counts["gaps"]
     yield Line("set aside", True, f"{quarantined:,} bars set aside, {gaps:,} gaps recorded", None)
     built = store.built("ingest")
     refused = sorted(built.detail.get("set_aside") or ()) if built else []
@@ -133,8 +135,7 @@ def _of_store(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
         newest = workspace.source.last_session()
         text = f"last session {sessions[-1]:%Y-%m-%d}, the exchange's {newest:%Y-%m-%d}"
         yield Line("recent", sessions[-1] >= newest, text, Command("ingest"))
-    rows = {name: int(counts[name]["rows"]) for name in ("indicators", "labels")}
-    yield _share(workspace, "indicators", rows["indicators"], bars, indicators_made_by())
+    yield _share(workspace, "indicators", counts["indicators"], bars, indicators_made_by())
     known = workspace.regimes()
     yield _regimes(workspace, known)
     calendar = _with_next(workspace, sessions, known)
@@ -144,12 +145,12 @@ def _of_store(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
     share = 1 - len(missing) / len(calendar)
     text = f"{workspace.features.name}: {share:.0%} of {len(calendar)} sessions, the next included"
     yield Line("features", missing.empty, text, Command("features"))
-    yield _share(workspace, "labels", rows["labels"], bars, labels_made_by())
+    yield _share(workspace, "labels", counts["labels"], bars, labels_made_by())
     yield _window(plan, store.label_ready_sessions(), missing)
     carried = survivorship(store.last_final_sessions(), is_dated=workspace.dated is not None)
     yield Line("survivors", True, carried, None)
     yield Line("looks", True, _looks(store.looks()), None)
-    yield _ledger(store)
+    yield _ledger(store, counts)
 
 
 def _share(workspace: Workspace, name: str, rows: int, bars: int, made_by: dict[str, str]) -> Line:
@@ -193,10 +194,9 @@ def _window(plan: WindowPlan, ready: pd.DatetimeIndex, missing: pd.DatetimeIndex
     return Line("window", len(have) >= plan.min_sessions, text, helps, blocks=True)
 
 
-def _ledger(store: Store) -> Line:
+def _ledger(store: Store, counts: Mapping[str, int]) -> Line:
     """Whether the evenings' forecasts are those that were sealed."""
-    counts = store.counts()
-    evenings, forecasts = (int(counts[name]["rows"]) for name in ("evenings", "forecasts"))
+    evenings, forecasts = counts["evenings"], counts["forecasts"]
     if not evenings:
         return Line("ledger", True, "no evening's forecasts are kept yet", None)
     faults = store.ledger_faults(anchors(store.store_id))

@@ -36,6 +36,13 @@ def merge(connection: Connection, table: Table, rows: pd.DataFrame) -> WriteResu
     return comparison.result
 
 
+def merge_results(connection: Connection, table: Table, rows: pd.DataFrame) -> WriteResult:
+    """Merge long rows into the table, and record the change."""
+    if rows.empty:
+        return WriteResult.empty()
+    return _put(connection, table, compare(table, rows, _stored(connection, table, rows)))
+
+
 def write_bars(connection: Connection, bars: pd.DataFrame) -> WriteResult:
     """Merge bars, each run of months as a change of its own.
 
@@ -54,9 +61,30 @@ def write_bars(connection: Connection, bars: pd.DataFrame) -> WriteResult:
         run = bars[np.asarray((sessions >= first) & (sessions <= last))]
         comparison = compare(tables.bars, run, _stored(connection, tables.bars, run))
         causes = _causes(connection, comparison, newest)
-        upsert(connection, tables.bars, comparison)
-        parts.append(record_change(connection, tables.bars, comparison.result, causes))
+        parts.append(_put(connection, tables.bars, comparison, causes))
     return WriteResult.combine(parts)
+
+
+def _put(
+    connection: Connection,
+    table: Table,
+    comparison: Comparison,
+    causes: pd.DataFrame | None = None,
+) -> WriteResult:
+    """Write what is new or changed, and record the change."""
+    fills = _is_empty(connection, table, comparison.rows)
+    upsert(connection, table, comparison)
+    held = comparison.rows if fills else None
+    return record_change(connection, table, comparison.result, causes, held)
+
+
+def _is_empty(connection: Connection, table: Table, rows: pd.DataFrame) -> bool:
+    """Whether the months that rows span hold none yet: then these are all they will hold."""
+    sessions = rows.index.get_level_values(SESSION)
+    first = pd.Period(sessions.min(), "M").start_time
+    last = pd.Period(sessions.max(), "M").end_time
+    of_months = RowFilter(first, last).select(table, []).limit(1)
+    return connection.execute(of_months).first() is None
 
 
 def delete_bars(connection: Connection, keys: pd.Index) -> None:

@@ -7,7 +7,7 @@ SQLAlchemy's row objects would double the time of a read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
@@ -157,9 +157,9 @@ def read_rows(connection: Connection, statement: Select) -> Rows:
             np.fromiter(map(words.__getitem__, keys), np.intp, len(chunk))
             for words, keys in ((sessions, session), (symbols, symbol))
         ]
-        parts.append(codes + [_array(v, c.type) for v, c in zip(values, columns, strict=True)])
+        parts.append(codes + [as_read(v, c.type) for v, c in zip(values, columns, strict=True)])
     if not parts:
-        parts = [[np.zeros(0, np.intp)] * 2 + [_array((), c.type) for c in columns]]
+        parts = [[np.zeros(0, np.intp)] * 2 + [as_read((), c.type) for c in columns]]
     session_codes, symbol_codes, *arrays = (
         np.concatenate(part) for part in zip(*parts, strict=True)
     )
@@ -259,7 +259,8 @@ def _equal(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return np.asarray(ours == theirs, dtype=bool) | both_missing
 
 
-def _array(values: tuple, kind: object) -> np.ndarray:
+def as_read(values: Sequence | np.ndarray, kind: object) -> np.ndarray:
+    """Values of a column of this type: float64, bool, or objects."""
     if isinstance(kind, Float):
         return np.array(values, dtype=np.float64)
     return np.array(values, dtype=bool if isinstance(kind, Boolean) else object)

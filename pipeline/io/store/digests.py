@@ -17,7 +17,7 @@ import pandas as pd
 from sqlalchemy import Connection, Table, delete, insert, select
 
 from pipeline.io.store import tables
-from pipeline.io.store.bulk import Rows, read_rows
+from pipeline.io.store.bulk import Rows, as_read, read_rows
 from pipeline.io.store.queries import RowFilter, SessionLike, as_date
 from pipeline.schemas import ROW
 
@@ -53,8 +53,15 @@ def record_digests(
     table: Table,
     first: SessionLike | None = None,
     last: SessionLike | None = None,
+    held: pd.DataFrame | None = None,
 ) -> None:
-    """Record the digests of the months from one session to another; None is no bound."""
+    """Record the digests of the months from one session to another; None is no bound.
+
+    Parameters
+    ----------
+    held
+        All that these months hold, indexed by ``schemas.ROW``; None: they are read.
+    """
     recorded = tables.digests.c
     span = [recorded.table == table.name]
     if first is not None:
@@ -64,10 +71,11 @@ def record_digests(
         last = pd.Period(as_date(last), "M").end_time
         span.append(recorded.month <= f"{last:%Y-%m}")
     connection.execute(delete(tables.digests).where(*span))
-    rows = [
-        {"table": table.name, "month": month, "digest": digest}
-        for month, digest in _digests(connection, table, first, last).items()
-    ]
+    if held is None:
+        months = _digests(connection, table, first, last)
+    else:
+        months = _by_month(_sorted_rows(table, held))
+    rows = [{"table": table.name, "month": m, "digest": d} for m, d in months.items()]
     if rows:
         connection.execute(insert(tables.digests), rows)
 
@@ -109,7 +117,26 @@ def _digests(
         return _digest_of_whole(connection, table)
     others = [column.name for column in table.columns if column.name not in ROW]
     statement = RowFilter(first, last).select(table, others).order_by(*table.primary_key)
-    rows = read_rows(connection, statement)
+    return _by_month(read_rows(connection, statement))
+
+
+def _sorted_rows(table: Table, rows: pd.DataFrame) -> Rows:
+    """Rows as reading them back gives them."""
+    (sessions, session), (symbols, symbol) = (
+        _ranked(rows.index.get_level_values(level)) for level in ROW
+    )
+    order = np.lexsort((symbol, session))
+    others = [column for column in table.columns if column.name not in ROW]
+    values = {c.name: as_read(rows[c.name].to_numpy()[order], c.type) for c in others}
+    return Rows(pd.DatetimeIndex(sessions), symbols, session[order], symbol[order], values)
+
+
+def _ranked(words: pd.Index) -> tuple[pd.Index, np.ndarray]:
+    codes, uniques = pd.factorize(words, sort=True)
+    return uniques, codes
+
+
+def _by_month(rows: Rows) -> dict[str, str]:
     columns = _columns(rows)
     numbers = np.asarray(rows.sessions.year * 12 + rows.sessions.month)[rows.session_codes]
     starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
@@ -135,6 +162,8 @@ def _columns(rows: Rows) -> list[np.ndarray]:
         if values.dtype == object:
             codes, words = pd.factorize(values, use_na_sentinel=False)
             values = _words(list(words))[codes]
+        elif values.dtype == np.float64:  # a database keeps no sign of zero, nor kinds of NaN
+            values = np.where(np.isnan(values), np.nan, values + 0.0)
         columns.append(values)
     return columns
 

@@ -95,17 +95,6 @@ def same_row(one: Table, other: Table) -> ColumnElement[bool]:
     return select(other.c.symbol).where(*equal).correlate(one).exists()
 
 
-def table_extent(table: Table) -> Select:
-    """One row: number of rows; sessions, symbols, first and last where rows are by both."""
-    columns = [func.count().label("rows")]
-    if SESSION in table.c and SYMBOL in table.c:
-        session = table.c.session
-        columns.append(func.count(session.distinct()).label("sessions"))
-        columns.append(func.count(table.c.symbol.distinct()).label("symbols"))
-        columns += [func.min(session).label("first"), func.max(session).label("last")]
-    return select(*columns).select_from(table)
-
-
 def with_timestamps(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """The same rows with these columns, dates as the database gave them, as timestamps."""
     stamps = {name: pd.DatetimeIndex(pd.to_datetime(rows[name])).as_unit("us") for name in columns}

@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import Table, delete, insert, select
 
 from pipeline.io.store import tables
-from pipeline.io.store.bar_writes import merge
+from pipeline.io.store.bar_writes import merge, merge_results
 from pipeline.io.store.bulk import WriteResult, stacked
 from pipeline.io.store.connection import StoreConnection
 from pipeline.io.store.database import transaction
@@ -123,4 +123,4 @@ class Results(StoreConnection):
     def _merge(self, table: Table, rows: pd.DataFrame) -> WriteResult:
         """Merge long rows and record the change."""
         with transaction(self._engine) as connection:
-            return record_change(connection, table, merge(connection, table, rows))
+            return merge_results(connection, table, rows)

@@ -107,7 +107,11 @@ def newest_revision(connection: Connection) -> str:
 
 
 def record_change(
-    connection: Connection, table: Table, result: WriteResult, causes: pd.DataFrame | None = None
+    connection: Connection,
+    table: Table,
+    result: WriteResult,
+    causes: pd.DataFrame | None = None,
+    held: pd.DataFrame | None = None,
 ) -> WriteResult:
     """Give the store another revision and record digests, unless nothing changed.
 
@@ -115,6 +119,8 @@ def record_change(
     ----------
     causes
         Index symbol; columns first_session, bars, what: whose past it changed.
+    held
+        All that the months of the change hold, as in ``digests.record_digests``.
     """
     if result.rows:
         change = {
@@ -125,7 +131,7 @@ def record_change(
             "symbols": result.symbols,
             "at": datetime.now(UTC).replace(tzinfo=None),
         }
-        record_digests(connection, table, result.first, result.last)
+        record_digests(connection, table, result.first, result.last, held)
         number = connection.scalar(
             insert(tables.changes).returning(tables.changes.c.number), change
         )

@@ -106,7 +106,25 @@ def test_every_kind_of_write_records_digests(filled):
     filled.write_symbols(listed("D"))
 
     assert filled.faults(deep=True) == []
-    assert filled.counts()["regimes"]["rows"] == 1
+    assert filled.row_counts("regimes") == {"regimes": 1}
+
+
+@pytest.mark.parametrize("symbols", ["AB", "BA"])
+def test_digests_of_what_fills_months_are_those_of_reading_it_back(store, symbols):
+    values = [[-0.0, 0.0], [np.nan, -np.nan], [1e-300, 3], [4, np.nan]]
+    store.write_labels(dict.fromkeys(LABELS, wide(values, symbols, first="2010-01-30")))
+    assert store.faults(deep=True) == []
+    assert digests(store) == {"2010-01": 1, "2010-02": 1}
+
+    store.write_labels(dict.fromkeys(LABELS, wide([[5, 6]], symbols, first="2010-02-10")))
+    assert store.faults(deep=True) == []
+
+
+def digests(store: Store) -> dict[str, int]:
+    """How many of labels there are, by month."""
+    with contextlib.closing(sqlite3.connect(store.path)) as file:
+        asked = "SELECT month, COUNT(*) FROM digests WHERE \"table\" = 'labels' GROUP BY month"
+        return dict(file.execute(asked).fetchall())
 
 
 @settings(max_examples=25, deadline=None)
