@@ -9,10 +9,8 @@ import pandas as pd
 from pipeline.monitor.health import Health
 from pipeline.monitor.history import Event, history_table
 from pipeline.report.numbers import NONE, number, percent
-from pipeline.report.text_tables import markdown_table, terminal_table, wrapped
+from pipeline.report.text_tables import terminal_table, wrapped
 from pipeline.stats.returns import total_return
-
-REASON_LETTERS = 60
 
 Judged = tuple[str, bool, str, pd.DataFrame, Health]
 """Model, whether it is the champion, kind of outcomes, outcomes, health."""
@@ -86,19 +84,6 @@ def printed_history(events: Sequence[Event]) -> str:
         lines.append(wrapped(f"{place}. {event.at} {event.action}{forced}: {event.reason}."
                              f"{evidence}"))  # fmt: skip
     return "\n".join(lines)
-
-
-def history_markdown(events: Sequence[Event], newest: int = 20) -> str:
-    """The newest events as a Markdown table, for the model's page; empty where there is none."""
-    if not events:
-        return ""
-    table = history_table(events).tail(newest).iloc[::-1].fillna("")
-    table = table.assign(
-        reason=table["reason"].str.slice(0, REASON_LETTERS),
-        evidence=table["evidence"].str.slice(0, 8),
-    )
-    columns = ["from", "until", "version", "state", "action", "reason", "by", "evidence"]
-    return "\n".join(markdown_table(table[columns]))
 
 
 def summary_line(name: str, facts: Mapping[str, object]) -> str:

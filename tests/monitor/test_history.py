@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.monitor.chain import Sealed, sealed
 from pipeline.monitor.history import Event, Live, history_table, is_silent, live_at, live_in
-from pipeline.report.life import history_markdown, printed_history
+from pipeline.report.life import printed_history
 from tests.monitor.made import evening
 
 EVENTS = [
@@ -102,7 +102,5 @@ def test_the_table_has_a_row_an_event_and_says_until_when_each_held() -> None:
     ]  # fmt: skip
     assert table["until"].tolist()[0] == "2024-02-10T21:00:00Z"
     assert table["until"].tolist()[-1] == ""
-    assert history_markdown(EVENTS).count("\n") == len(EVENTS) + 1
-    assert history_markdown([]) == ""
     assert "7. 2024-04-01T09:00:00Z by hand: seen." in printed_history(EVENTS)
     assert printed_history([]) == "champion was never moved"

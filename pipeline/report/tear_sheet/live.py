@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.monitor.evidence import Promise
 from pipeline.monitor.health import HEALTHY, SERIES, STOP, Health, Thresholds
 from pipeline.report.numbers import basis_points, count, day, number, percent
 from pipeline.report.tear_sheet import style
-from pipeline.report.tear_sheet.page import drawn_svg
+from pipeline.report.tear_sheet.page import drawn_svg, template
 from pipeline.report.tear_sheet.style import BLUE, GREY, INK, ORANGE, PALE, VERMILLION
 
 TONES = {HEALTHY: "good", STOP: "bad"}
@@ -53,15 +52,12 @@ def live_page(
         "evidence": ("Evidence against the promise, by session", _evidence),
         "deciles": ("Returns by decile of the forecast", _deciles),
     }
-    environment = Environment(
-        loader=PackageLoader(__package__, ""), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     first, last = outcomes["session"].iloc[0], outcomes["session"].iloc[-1]
-    return environment.get_template("live.html").render(
+    return template("live.html").render(
         title=f"Live against promised, {'version ' if model.isdigit() else ''}{model}",
         tone=TONES.get(health.answer, "open"),
-        health=health,
+        answer=f"Health: {health.answer}",
+        reasons=health.reasons,
         facts={
             "sessions": f"{len(outcomes)}, {day(first)} to {day(last)}",
             "forecasts": KINDS.get(kind, kind),

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 import matplotlib
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from pipeline.report.tear_sheet import style
 from pipeline.report.tear_sheet.key_figures import key_figures
@@ -38,15 +38,11 @@ def page(sheet: Sheet) -> Page:
     parts = sections(sheet)
     shown = [part for part in parts if not part.missing]
     shown_figures = {part.name: drawn(part.name, part.draw, sheet) for part in shown if part.draw}
-    environment = Environment(
-        loader=PackageLoader(__package__, ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("page.html").render(
-        sheet=sheet,
+    html = template("page.html").render(
+        title=sheet.title,
+        answer=f"Gates: {sheet.verdict}",
+        reasons=sheet.reasons,
+        facts=sheet.facts,
         tone=TONES.get(sheet.verdict, "open"),
         key_figures=key_figures(sheet),
         blocks=[(wide, list(block)) for wide, block in groupby(shown, lambda part: part.wide)],
@@ -54,6 +50,18 @@ def page(sheet: Sheet) -> Page:
         figures={name: svg for name, (svg, _) in shown_figures.items()},
     )
     return Page(html, {f"{name}.png": png for name, (_, png) in shown_figures.items()})
+
+
+def template(name: str) -> Template:
+    """A page's template; all extend ``base.html``."""
+    environment = Environment(
+        loader=PackageLoader(__package__, ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def drawn(name: str, draw: Any, sheet: Any) -> tuple[str, bytes]:
