@@ -166,6 +166,8 @@ class GateResult:
         One sentence for people.
     decisive
         Whether the verdict depends on this answer.
+    excuse
+        The metric that would excuse a value that is too good, not measured so far; else empty.
     """
 
     name: str
@@ -175,3 +177,4 @@ class GateResult:
     sessions: int
     explanation: str
     decisive: bool
+    excuse: str = ""

@@ -59,14 +59,15 @@ def unmeasured_excuses(metrics: Mapping[str, float], gates: Gates) -> set[str]:
     >>> unmeasured_excuses({"test/r2": 0.1, "audit/passed": 0.0}, gates)
     set()
     """
-    return {
-        gate.unless
-        for gate in gates.named.values()
-        if gate.unless is not None
-        and math.isnan(_known(metrics, gate.unless))
-        and not math.isnan(value := _known(metrics, gate.metric))
-        and not OPERATORS[gate.operator](value, gate.threshold)
-    }
+    return {_excuse(gate, metrics) for gate in gates.named.values()} - {""}
+
+
+def _excuse(gate: Gate, metrics: Mapping[str, float]) -> str:
+    value = _known(metrics, gate.metric)
+    is_open = gate.unless is not None and math.isnan(_known(metrics, gate.unless))
+    if not is_open or math.isnan(value) or OPERATORS[gate.operator](value, gate.threshold):
+        return ""
+    return str(gate.unless)
 
 
 def verdict(results: Iterable[GateResult]) -> Verdict:
@@ -138,6 +139,7 @@ def _result(
         sessions=sessions,
         explanation=f"{explanation} (ignored)" if ignored else explanation,
         decisive=gate.required and not ignored,
+        excuse=_excuse(gate, metrics),
     )
 
 

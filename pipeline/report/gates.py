@@ -48,3 +48,9 @@ def refusals(results: Sequence[GateResult]) -> list[str]:
             reason = f"{result.answer}: {result.explanation}"
             names_by_reason.setdefault(reason, []).append(result.name)
     return [f"{', '.join(names)}: {reason}." for reason, names in names_by_reason.items()]
+
+
+def awaits_only(results: Sequence[GateResult], excuse: str) -> bool:
+    """Whether nothing but a metric that nobody measured yet is in the way of a promotion."""
+    refused = [r for r in results if r.decisive and r.answer is not Answer.PASS]
+    return bool(refused) and all(result.excuse == excuse for result in refused)

@@ -107,18 +107,25 @@ def after_quick_retrain(
     return lines
 
 
-def after_evidence(given: Sequence[str], verdict: str, reasons: Sequence[str]) -> list[str]:
+def after_evidence(
+    given: Sequence[str], verdict: str, reasons: Sequence[str], *, only_audit: bool = False
+) -> list[str]:
     """What to do once a recipe has a walk-forward.
 
     Parameters
     ----------
     verdict, reasons
         Of the gates for it: "accepted", or what stands in the way in sentences.
+    only_audit
+        Nothing is in the way but an audit, which a promotion does by itself.
     """
     chosen = [word for word in given if _of(word, OF_THE_DATA)]
     if verdict == "accepted":
         return ["Next: it passes every gate:", f"  {Command('promote', *chosen)}"]
     why = [f"In the way of a promotion: {reason}" for reason in reasons]
+    if only_audit:
+        promote = Command("promote", *chosen)
+        return [*why, "Next: a promotion, which audits it first:", f"  {promote}"]
     other = Command("retrain", *chosen, "features=extended", "evaluation=walk_forward")
     return [*why, "Next: another recipe, such as other features:", f"  {other}"]
 

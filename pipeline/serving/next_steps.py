@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline import commands
+from pipeline.contract import Metrics
 from pipeline.errors import TooFewSessions
 from pipeline.gates.judge import Result
 from pipeline.io.tracking.evidence import newest_walk_forward
 from pipeline.recipe.expected import Expected, expected
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.windows import WindowPlan
-from pipeline.report.gates import refusals
+from pipeline.report.gates import awaits_only, refusals
 from pipeline.report.next_steps import (
     after_earlier_evidence,
     after_evidence,
@@ -50,7 +51,10 @@ def next_steps(
     """
     given = commands.given()
     if recipe.windows.evaluation.is_walk_forward:
-        return after_evidence(given, result.verdict, refusals(result.answers))
+        return after_evidence(
+            given, result.verdict, refusals(result.answers),
+            only_audit=awaits_only(result.answers, Metrics.AUDIT_PASSED),
+        )  # fmt: skip
     if newest_walk_forward(recipe.hash, workspace.data_source, workspace.universe):
         return after_earlier_evidence(given)
     sessions = workspace.snapshot_sessions()

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.gates.gates import Gates
 from pipeline.gates.verdict import evaluate, gate_table, gate_tags, unmeasured_excuses, verdict
+from pipeline.report.gates import awaits_only
 
 GATES = Path(__file__).parents[2] / "conf" / "gates"
 
@@ -305,3 +306,19 @@ def test_every_key_of_a_gate_counts_as_overridden():
     }.items():  # fmt: skip
         changed = {**before, "excess": {**before["excess"], key: value}}
         assert set(Gates.model_validate(changed).overridden(gates)) == {"excess"}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "awaited"),
+    [
+        ({"test/rank_ic_t": 14.0}, True),
+        ({"test/rank_ic_t": 14.0, "test/r2": 0.01}, True),
+        ({"test/rank_ic_t": 14.0, "audit/passed": 0.0}, False),
+        ({"test/rank_ic_t": 14.0, "audit/passed": 1.0}, False),
+        ({"test/rank_ic_t": 14.0, "backtest/sharpe_ci_low": -0.1}, False),
+        ({}, False),
+    ],
+)
+def test_only_an_audit_is_awaited_where_nothing_else_is_in_the_way(metrics, awaited):
+    answers = evaluate(GOOD | metrics, shipped("strict"))
+    assert awaits_only(answers, "audit/passed") is awaited

@@ -70,6 +70,14 @@ def test_force_is_never_the_next_step() -> None:
     assert "promote.force=true" in str(forced(3))
 
 
+def test_what_only_an_audit_keeps_from_promotion_is_promoted_next() -> None:
+    lines = after_evidence(FILES, "rejected", ["no_leak_in_t: fail."], only_audit=True)
+    assert lines[0] == "In the way of a promotion: no_leak_in_t: fail."
+    assert lines[1] == "Next: a promotion, which audits it first:"
+    assert "-e promote" in lines[2]
+    assert "data=files data.path=prices" in lines[2]
+
+
 def test_the_expected_time_counts_every_search_and_every_fit() -> None:
     few = pd.bdate_range("2010-01-04", periods=3)
     steps = [Step(few, few, search) for search in (True, False, True)]
