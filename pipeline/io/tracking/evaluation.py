@@ -42,7 +42,7 @@ class RetrainRecorder(Observer):
     """
 
     def __init__(self, run_id: str, recipe: Recipe, steps: int) -> None:
-        self._run_id, self._recipe = run_id, recipe
+        self._run_id, self._recipe, self._resumed = run_id, recipe, ""
         self._closing = ExitStack()
         self._steps = self._closing.enter_context(terminal.task("steps", steps))
         trials = planned_trials(recipe)
@@ -57,7 +57,9 @@ class RetrainRecorder(Observer):
 
     def on_resume(self, left_by: str) -> None:
         """Say and tag whose search goes on."""
-        log.info("retrain: the search goes on where run %s left it", left_by)
+        if self._resumed != left_by:  # each search of a walk asks
+            log.info("retrain: the search goes on where run %s left it", left_by)
+        self._resumed = left_by
         self._tag_once(Tags.RESUMED_FROM, left_by)
 
     def on_trial(self, trial: Trial) -> None:
