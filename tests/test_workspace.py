@@ -85,10 +85,10 @@ def test_a_store_is_closed_even_after_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = []
-    monkeypatch.setattr(Store, "close", lambda self: closed.append(self.path.name))
+    monkeypatch.setattr(Store, "close", lambda self: closed.append(self.database.name))
     with pytest.raises(ZeroDivisionError), Workspace.open(composed(tmp_path), create=True):
         raise ZeroDivisionError
-    assert closed == ["sample.db"]
+    assert closed == [str(tmp_path / "sample.db")]
 
 
 def test_a_workspace_is_what_the_settings_say(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def workspace(store: Store, **changes: Any) -> Workspace:
         "universe": "all",
         "members": None,
         "features": made.feature_set(),
-        "snapshot_root": store.path.parent / "snapshots",
+        "snapshot_root": store.database.folder / "snapshots",
         "selection": Selection(),
     }
     return Workspace(**plain | changes)

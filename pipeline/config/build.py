@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,6 +14,7 @@ from pipeline.io.calendar import usual_sessions
 from pipeline.io.sources.opening import open_source
 from pipeline.io.sources.protocol import Provider
 from pipeline.io.sources.universe import Universe, of_names, read_universe, spelling
+from pipeline.learning.pool import Pool, Threads
 from pipeline.market.features import days_a_week
 from pipeline.recipe.feature_set import FeatureSet
 from pipeline.recipe.windows import WindowPlan
@@ -80,6 +82,19 @@ def recipe(settings: Settings) -> Recipe:
         seed=settings.seed,
         decision=settings.decision,
     )
+
+
+def pool(settings: Settings, who: str) -> AbstractContextManager[Pool]:
+    """Where a stage's fits run: threads here, or a Dask cluster."""
+    compute = settings.compute
+    if compute.name == "local":
+        return nullcontext(Threads(compute.workers))
+    from pipeline.io.cluster.pool import opened
+
+    return opened(
+        who, workers=compute.workers, threads=compute.threads, address=compute.address,
+        wait_seconds=compute.wait_seconds,
+    )  # fmt: skip
 
 
 def source(settings: Named) -> Provider:

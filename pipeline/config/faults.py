@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.commands import Command
+from pipeline.config.store_sections import POSTGRES, SQLITE
 from pipeline.errors import Fault, InvalidSettings
 from pipeline.learning.search.plan import EACH_BY_NAME, ONE_FOR_ALL
 from pipeline.learning.splits import COMBINATORIAL, WALK_FORWARD
@@ -18,6 +19,8 @@ UNION_TAGS = {
     EACH_BY_NAME,
     WALK_FORWARD,
     COMBINATORIAL,
+    SQLITE,
+    POSTGRES,
     "evening",
     "indicated_open",
     "sample",

@@ -6,11 +6,11 @@ No defaults live here: every value comes from ``conf/``, where it is described.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from pipeline.config.store_sections import StoreSettings
 from pipeline.io.sources.settings import Data, Symbols
 from pipeline.learning.learner import Learner
 from pipeline.learning.search.plan import ObjectiveName
@@ -30,19 +30,6 @@ class Universe(Section):
 
     name: str
     path: ProjectPath | None
-
-
-class StoreSettings(Section):
-    """Where bars, results and snapshots are kept."""
-
-    path: ProjectPath
-    snapshots: ProjectPath | None
-    lock_timeout_seconds: Annotated[float, Field(ge=0)]
-
-    @property
-    def snapshot_root(self) -> Path:
-        """Folder of all snapshots."""
-        return self.snapshots or self.path.parent / "snapshots"
 
 
 class Features(RowSelection):
@@ -80,10 +67,41 @@ class Model(Section):
     learners: Annotated[Mapping[str, Learner], BeforeValidator(_named)]
 
 
-class Compute(Section):
-    """What the machine may use; decides no number."""
+class LocalCompute(Section):
+    """Threads of the command's own process; decide no number.
 
+    Attributes
+    ----------
+    workers
+        Fits side by side.
+    """
+
+    name: Literal["local"]
     workers: Count
+
+
+class DaskCompute(Section):
+    """A Dask cluster; decides no number.
+
+    Attributes
+    ----------
+    workers, threads
+        Of a cluster started here: tasks side by side in all, and in one process.
+    address
+        Of a scheduler that is there, such as ``tcp://10.0.0.1:8786``; None: a cluster is started
+        here and ends with the command.
+    wait_seconds
+        How long to wait for a scheduler or a worker that is not there.
+    """
+
+    name: Literal["dask"]
+    workers: Count
+    threads: Count
+    address: str | None
+    wait_seconds: Positive
+
+
+Compute = Annotated[LocalCompute | DaskCompute, Field(discriminator="name")]
 
 
 class Strategy(Rules):
@@ -158,6 +176,7 @@ class Tracking(Section):
     """Where runs are kept."""
 
     uri: str | None
+    server: bool
     experiment_name: Annotated[str, Field(min_length=1)]
 
     @field_validator("uri")

@@ -26,8 +26,9 @@ def unknown_symbols(settings: Named) -> list[Fault]:
 def _known_symbols(settings: Named) -> set[str]:
     """From the store where it is up to date: reading all prices again takes seconds."""
     source, chosen = build.source(settings), settings.store
-    if chosen.path.exists() and source.version is not None:
-        store = Store.open(chosen.path, create=False, lock_timeout=chosen.lock_timeout_seconds)
+    database = chosen.database
+    if source.version is not None and database.exists():
+        store = Store.open(database, create=False, lock_timeout=chosen.lock_timeout_seconds)
         try:
             built = store.built("ingest")
             if built and built.detail.get("source") == source.version:

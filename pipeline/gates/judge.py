@@ -19,15 +19,10 @@ from pipeline.learning.metrics import by_group, out_of_sample_metrics, rank_ic, 
 from pipeline.recipe.books import books
 from pipeline.recipe.decision import told_of, with_indication
 from pipeline.recipe.doubts import told_doubts
-from pipeline.recipe.evaluate import (
-    BASELINES,
-    PREDICTION,
-    TRAINED_UNTIL,
-    OutOfSample,
-    learning_curve,
-)
+from pipeline.recipe.evaluate import BASELINES, OutOfSample, learning_curve
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.robustness import robustness
+from pipeline.recipe.steps import PREDICTION, TRAINED_UNTIL
 from pipeline.stats.inference import paired_test
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.market import Market

@@ -19,6 +19,8 @@ from pipeline.learning.windows import Step
 
 log = logging.getLogger("pipeline.retrain")
 
+NEEDED = "its step, predicted again"
+
 
 @dataclass(frozen=True)
 class EvaluationJournal:
@@ -44,20 +46,31 @@ class EvaluationJournal:
         """The studies of the search at a step, for one process at a time."""
         return journal.opened(self.folder / f"search-{step.predicted[0]:%Y-%m-%d}", self.run_id)
 
-    def step(self, step: Step, predict: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """What a step predicted: stored before, or predicted now and stored.
+    def kept(self, step: Step) -> pd.DataFrame | None:
+        """What a step predicted, if it was stored before.
 
-        A damaged file is set aside, said, and predicted again.
+        A damaged file is set aside, said, and counts for none.
         """
-        path = self.folder / f"step-{step.predicted[0]:%Y-%m-%d}.parquet"
-        needed = "its step, predicted again"
-        if path.exists():
-            try:
-                return read_parquet(path, needed=needed)
-            except Damaged as error:
-                log.warning("retrain: %s; kept as %s", error.found, set_aside(path).name)
+        path = self._path(step)
+        if not path.exists():
+            return None
+        try:
+            return read_parquet(path, needed=NEEDED)
+        except Damaged as error:
+            log.warning("retrain: %s; kept as %s", error.found, set_aside(path).name)
+            return None
+
+    def step(self, step: Step, predict: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """What a step predicted: stored before, or predicted now and stored."""
+        before = self.kept(step)
+        if before is not None:
+            return before
+        path = self._path(step)
         write_parquet(path, predict())
-        return read_parquet(path, needed=needed)
+        return read_parquet(path, needed=NEEDED)
+
+    def _path(self, step: Step) -> Path:
+        return self.folder / f"step-{step.predicted[0]:%Y-%m-%d}.parquet"
 
     def remove(self) -> None:
         """Forget all of it: what it was kept for has ended."""

@@ -1,4 +1,4 @@
-"""Faults of the machine, kind by kind, in words: disks, files, memory, network, SQLite."""
+"""Faults of the machine, kind by kind, in words: disks, files, memory, network, databases."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ IN_SQLITE = (
     ("database is locked", "another process is writing", "that process to end"),
 )
 """Parts of SQLite's messages, what they say of the machine, and what helps."""
+
+
+IN_POSTGRES = (
+    ("53100", "the disk of the database is full", "space on it; nothing of this step was written"),
+    ("53300", "the database takes no more connections", "fewer programs that use it at once"),
+    ("42501", "this user may not do this in the database", "the right to, from who runs it"),
+    ("25006", "the database may only be read", "the address of its primary server"),
+)
+"""Codes of PostgreSQL's errors, what they say, and what helps."""
 
 
 class Broken(PipelineError):
@@ -67,8 +76,22 @@ def _explained(who: str, error: BaseException) -> PipelineError | None:
         return _memory(who, "the memory is used up")
     if isinstance(error, sqlite3.DatabaseError):
         return _of_sqlite(who, error)
+    if type(error).__module__.startswith("psycopg"):  # which is imported only where it is used
+        return _of_postgres(who, error)
     if isinstance(error, OSError):
         return _of_system(who, error)
+    return None
+
+
+def _of_postgres(who: str, error: BaseException) -> PipelineError | None:
+    code, text = getattr(error, "sqlstate", None), " ".join(str(error).split())
+    for known, found, needed in IN_POSTGRES:
+        if code == known:
+            return Broken(who, f"{found}: {text}", needed, Command(who))
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "OperationalError" in kinds and (code is None or code[:2] in ("08", "57")):
+        needed = "its server, running; the same command goes on"
+        return NotReady(who, f"the database does not answer: {text}", needed, Command(who))
     return None
 
 

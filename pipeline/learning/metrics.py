@@ -99,15 +99,25 @@ def session_mean(values: pd.Series) -> pd.Series:
 
 
 def fold_metrics(
-    returns: pd.Series, predictions: pd.Series, net_returns: pd.Series | None = None
+    returns: pd.Series,
+    predictions: pd.Series,
+    net_returns: pd.Series | None = None,
+    by_session: pd.Series | None = None,
 ) -> dict[str, float]:
-    """Metrics of one fold; ``sharpe_net`` where the strategy's net returns are given."""
+    """Metrics of one fold; ``sharpe_net`` where the strategy's net returns are given.
+
+    Parameters
+    ----------
+    by_session
+        `rank_ic` of these forecasts, where it is known already.
+    """
+    order = rank_ic(returns, predictions) if by_session is None else by_session
     metrics = {
         "r2": r2(returns, predictions),
         "r2_relative": r2_relative(returns, predictions),
         "mae": mae(returns, predictions),
         "mae_relative": mae(market_relative(returns), market_relative(predictions)),
-        "rank_ic": float(rank_ic(returns, predictions).mean()),
+        "rank_ic": float(order.mean()),
     }
     return metrics if net_returns is None else {**metrics, "sharpe_net": sharpe(net_returns)}
 

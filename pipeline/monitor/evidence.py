@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from pipeline.schemas import SESSIONS_A_YEAR
-from pipeline.stats.returns import Values
+from pipeline.stats.returns import Values, sessions_a_year
 
 CLIP = 3.0
 """Standard deviations beyond which a session counts no more; times a fraction it stays below 1."""
@@ -38,6 +38,11 @@ FRACTIONS = np.array([0.1, 0.2, 0.3])
 beyond the level is d: 0.3 for an IC of 0.03 that is gone, where its deviation is 0.1."""
 
 RESTART_SESSIONS = 21
+
+Dates = pd.Index | pd.Series
+
+UNKNOWN = pd.RangeIndex(0)
+"""Sessions without dates: of a market that rests at weekends."""
 
 LIFE_SESSIONS = 126
 """Newest sessions that may show that a model is better than nothing: not only the stretch that
@@ -135,7 +140,12 @@ def wealth(scores: Values) -> Values:
     return np.exp(_log_growth(scores)).mean(axis=-1)
 
 
-def detector(scores: Values, positive: Values, raised: Values | None = None) -> Detection:
+def detector(
+    scores: Values,
+    positive: Values,
+    raised: Values | None = None,
+    sessions: Dates = UNKNOWN,
+) -> Detection:
     """Bettors that start every `RESTART_SESSIONS`, added up.
 
     Parameters
@@ -147,7 +157,10 @@ def detector(scores: Values, positive: Values, raised: Values | None = None) -> 
     raised
         By how much more was promised to the bettor that starts on a session, in the same unit, as
         known before it; None: the same to all.
+    sessions
+        Their dates, which show how many sessions a year of the market has.
     """
+    a_year = sessions_a_year(pd.Index(sessions))
     more = np.zeros(scores.shape) if raised is None else raised
     above = _log_growth(positive)
     total, since = np.zeros(scores.shape), np.zeros(scores.shape)
@@ -155,7 +168,7 @@ def detector(scores: Values, positive: Values, raised: Values | None = None) -> 
     starts = range(0, scores.shape[-1], RESTART_SESSIONS)
     for start in starts:
         own = wealth(scores[..., start:] + more[..., start : start + 1])
-        total[..., start:] += own * RESTART_SESSIONS / SESSIONS_A_YEAR
+        total[..., start:] += own * RESTART_SESSIONS / a_year
         leads = own > strongest[..., start:]
         strongest[..., start:] = np.where(leads, own, strongest[..., start:])
         since[..., start:] = np.where(leads, start, since[..., start:])

@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.monitor import evidence
 from pipeline.monitor.chain import LIVE
 from pipeline.monitor.drift import drifted_features
-from pipeline.monitor.evidence import Detection, Promise
+from pipeline.monitor.evidence import Dates, Detection, Promise
 from pipeline.stats.returns import Values
 from pipeline.values import Count, Fraction, NotNegative, Value
 
@@ -113,13 +113,16 @@ def is_stopped(detection: Detection, wealth: float, false_life: float) -> Values
     return np.asarray(is_broken & (detection.better_than_nothing < 1.0 / false_life))
 
 
-def detection(values: Values, promise: Promise, thresholds: Thresholds) -> Detection:
+def detection(
+    values: Values, promise: Promise, thresholds: Thresholds, sessions: Dates = evidence.UNKNOWN
+) -> Detection:
     """Evidence by session against what was promised of a series; known after each session."""
     slack, least = thresholds.promise_slack_errors, thresholds.promise_min_sessions
     level = promise.level(slack, least)
     scores = (level - values) / promise.deviation
     raised = (promise.levels(values, slack, least) - level) / promise.deviation
-    return evidence.detector(scores, -evidence.below(values, 0.0, promise.deviation), raised)
+    above = -evidence.below(values, 0.0, promise.deviation)
+    return evidence.detector(scores, above, raised, sessions)
 
 
 def counted(outcomes: pd.DataFrame, first: str = "") -> pd.DataFrame:
@@ -156,7 +159,8 @@ def curves(
         if promise is None or not promise.is_known:
             continue
         values = own[name].to_numpy(np.float64)
-        drawn[f"e_promise_{name}"] = detection(values, promise, thresholds).against_promise
+        seen = detection(values, promise, thresholds, own.index)
+        drawn[f"e_promise_{name}"] = seen.against_promise
         above = -evidence.below(values, 0.0, promise.deviation)
         drawn[f"e_nothing_{name}"] = evidence.wealth(above)
     return drawn
@@ -226,7 +230,7 @@ def _of_skill(
     if outcomes.empty:
         return said
     values = outcomes[name].to_numpy(np.float64)
-    seen = detection(values, promise, limits)
+    seen = detection(values, promise, limits, outcomes["session"])
     against, life = seen.against_promise, seen.better_than_nothing
     nothing = evidence.wealth(-evidence.below(values, 0.0, promise.deviation))
     figures |= {
@@ -255,21 +259,18 @@ def _of_skill(
 
 
 def _of_calibration(
-    outcomes: pd.DataFrame,
-    promise: Promise | None,
-    limits: Thresholds,
-    figures: dict[str, float],
+    outcomes: pd.DataFrame, promise: Promise | None, limits: Thresholds, figures: dict[str, float]
 ) -> list[tuple[str, str]]:
     """A shift of the slope to either side, each with half of the false watches."""
     if promise is None or not promise.is_known or outcomes.empty:
         return []
     if promise.sessions < limits.promise_min_sessions:
         return []
-    scores = evidence.below(
-        outcomes["calibration"].to_numpy(np.float64), promise.mean, promise.deviation
-    )
+    values = outcomes["calibration"].to_numpy(np.float64)
+    scores = evidence.below(values, promise.mean, promise.deviation)
     sides = {"smaller": scores, "larger": -scores}
-    wealth = {side: float(evidence.detector(s, s).against_promise[-1]) for side, s in sides.items()}
+    bets = {k: evidence.detector(s, s, None, outcomes["session"]) for k, s in sides.items()}
+    wealth = {side: float(bet.against_promise[-1]) for side, bet in bets.items()}
     side = max(wealth, key=lambda name: wealth[name])
     figures["e_calibration"] = wealth[side]
     if wealth[side] < 2.0 / limits.false_watches_a_year:

@@ -8,59 +8,23 @@ killed one goes on with the step it was at.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import pandas as pd
 
-from pipeline.learning.baselines import baselines
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.metrics import rank_ic
-from pipeline.learning.models import predictions
+from pipeline.learning.pool import HERE, Pool
 from pipeline.learning.search.trials import Trial
-from pipeline.learning.threads import fit_workers
 from pipeline.learning.windows import Step
 from pipeline.recipe.books import net_returns
-from pipeline.recipe.decision import Opens
-from pipeline.recipe.fit import fitted
 from pipeline.recipe.recipe import Recipe
-from pipeline.recipe.search import Chosen, Clock, Studies, refitted_weights, searched
-from pipeline.recipe.seen import seen
-from pipeline.trading.market import Market
-from pipeline.trading.rules import Rules
-
-PREDICTION = "prediction"
-TRAINED_UNTIL = "trained_until"
-"""Column of stored predictions: the last session that the model of each one learned from."""
+from pipeline.recipe.search import Chosen, Clock, searched
+from pipeline.recipe.steps import PREDICTION, History, Journal, joined_steps, predicted_steps
 
 BASELINES = ["zero", "mean", "ridge"]
-
-
-class History(Opens, Protocol):
-    """What an evaluation reads of the sessions it is at."""
-
-    def snapshots(self, sessions: pd.DatetimeIndex, columns: Sequence[str]) -> pd.DataFrame:
-        """Features of every snapshot of these sessions, labelled or not."""
-        ...
-
-    def market(self, sessions: pd.DatetimeIndex, rules: Rules) -> Market:
-        """Prices and all that rules need to trade these sessions."""
-        ...
-
-
-class Journal(Protocol):
-    """What is kept of an evaluation under way."""
-
-    def search(self, step: Step) -> AbstractContextManager[Studies]:
-        """The studies of the search at a step, for one process at a time."""
-        ...
-
-    def step(self, step: Step, predict: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """What a step predicted: kept from before, or predicted now and kept."""
-        ...
 
 
 class Observer:
@@ -129,7 +93,7 @@ def out_of_sample(
     journal: Journal,
     *,
     clock: Clock,
-    workers: int = 1,
+    pool: Pool = HERE,
     observer: Observer | None = None,
 ) -> OutOfSample:
     """Search where a step asks for it, fit, and predict the sessions after.
@@ -140,8 +104,8 @@ def out_of_sample(
         Labelled rows of all development sessions.
     clock
         Seconds; for a time budget alone.
-    workers
-        Threads; decides nothing but the time it takes.
+    pool
+        Where fits run; decides nothing but the time they take.
     """
     observer = observer or Observer()
     parts: list[pd.DataFrame] = []
@@ -161,76 +125,17 @@ def out_of_sample(
                 studies,
                 strategy_returns=partial(net_returns, recipe.rules, recipe.bankroll, market),
                 clock=clock,
-                workers=workers,
+                pool=pool,
                 on_trial=observer.on_trial,
             )
         searches.append(chosen)
         trials = sum(len(search.trials) for search in searches)
         observer.on_search(number, chosen, trials, development.sessions[-1])
-        for part in predicted_steps(recipe, dataset, block, chosen, history, journal, workers):
+        for part in predicted_steps(recipe, dataset, block, chosen, history, journal, pool):
             parts.append(part)
             observer.on_step()
     predicted, table = joined_steps(parts)
     return OutOfSample(predicted, searches, table)
-
-
-def joined_steps(parts: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What all steps predicted, and one row a step."""
-    table = pd.DataFrame([part.attrs["step"] for part in parts])
-    for part in parts:
-        part.attrs = {}
-    return pd.concat(parts), table
-
-
-def predicted_steps(
-    recipe: Recipe,
-    dataset: Dataset,
-    block: Sequence[Step],
-    chosen: Chosen,
-    history: History,
-    journal: Journal,
-    workers: int = 1,
-) -> Iterator[pd.DataFrame]:
-    """What the steps of one search predict, side by side; in order.
-
-    Each part has the columns of `OutOfSample.predicted`, and its row of ``steps`` in ``attrs``. A
-    step without a search uses the parameters alone and calibrates their slope again.
-    """
-
-    def part(step: Step) -> pd.DataFrame:
-        return journal.step(step, lambda: _predicted(recipe, dataset, step, chosen, history))
-
-    with fit_workers(min(workers, len(block))) as pool:
-        yield from pool.map(part, block)
-
-
-def _predicted(
-    recipe: Recipe, dataset: Dataset, step: Step, chosen: Chosen, history: History
-) -> pd.DataFrame:
-    development = dataset.at(step.development)
-    weights = chosen.weights if step.search else refitted_weights(recipe, development, chosen)
-    model = fitted(recipe, chosen.params, development, weights)
-    snapshots = history.snapshots(step.predicted, recipe.columns)
-    features, told = seen(recipe, model, snapshots, step.predicted, history)
-    part = baselines(development, features, recipe.target)
-    part = pd.concat([told, part], axis=1)
-    part[TRAINED_UNTIL] = development.sessions[-1]
-    if step.search:
-        for share in recipe.windows.evaluation.learning_curve:
-            recent = development.sessions[-round(share * len(development.sessions)) :]
-            shorter = fitted(recipe, chosen.params, dataset.at(recent), weights)
-            part[f"window_{round(100 * share)}"] = predictions(shorter, features)
-    part.attrs["step"] = {
-        "search": step.search,
-        "development_first": f"{development.sessions[0]:%Y-%m-%d}",
-        "development_last": f"{development.sessions[-1]:%Y-%m-%d}",
-        "predicted_first": f"{step.predicted[0]:%Y-%m-%d}",
-        "predicted_last": f"{step.predicted[-1]:%Y-%m-%d}",
-        "sessions": len(development.sessions),
-        "rows": len(development.returns),
-        **{f"weight_{name}": weight for name, weight in weights.items()},
-    }
-    return part
 
 
 def _blocks(steps: Sequence[Step]) -> list[list[Step]]:

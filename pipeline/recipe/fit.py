@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.models import assemble, fit
+from pipeline.learning.pool import HERE, Pool
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen, refitted_weights
 
@@ -38,10 +39,10 @@ def fitted(
 
 
 def refitted(
-    recipe: Recipe, chosen: Chosen, newest: Dataset, workers: int = 1
+    recipe: Recipe, chosen: Chosen, newest: Dataset, pool: Pool = HERE
 ) -> tuple[Pipeline, dict[str, float]]:
     """The chosen parameters on the newest window: the model to serve, and its weights."""
-    weights = refitted_weights(recipe, newest, chosen, workers)
+    weights = refitted_weights(recipe, newest, chosen, pool)
     return fitted(recipe, chosen.params, newest, weights), weights
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.metrics import cv_metrics
+from pipeline.learning.pool import HERE, Pool
 from pipeline.learning.search.folds import Fold, fold_of_row, prepared_folds, validated_returns
 from pipeline.learning.search.objectives import OBJECTIVES
 from pipeline.learning.search.search import search
@@ -86,7 +87,7 @@ def searched(
     *,
     strategy_returns: StrategyReturns,
     clock: Clock,
-    workers: int = 1,
+    pool: Pool = HERE,
     on_trial: Callable[[Trial], None] = lambda trial: None,
 ) -> Chosen:
     """Search every learner on folds of the development sessions.
@@ -109,7 +110,7 @@ def searched(
         max_rows=plan.max_rows,
         stopping_sessions=plan.early_stopping_sessions,
     )
-    best, trials = _all_studies(recipe, studies, folds, strategy_returns, clock, workers, on_trial)
+    best, trials = _all_studies(recipe, studies, folds, strategy_returns, clock, pool, on_trial)
     members, returns, fold = out_of_fold(best), validated_returns(folds), fold_of_row(folds)
     scored = recipe.target.scored(returns)
     weights = _weighing(recipe)(scored, members)
@@ -128,7 +129,7 @@ def searched(
 
 
 def refitted_weights(
-    recipe: Recipe, dataset: Dataset, chosen: Chosen, workers: int = 1
+    recipe: Recipe, dataset: Dataset, chosen: Chosen, pool: Pool = HERE
 ) -> dict[str, float]:
     """The weights of the learners, with the same parameters, on the folds of another window."""
     folds = prepared_folds(dataset, recipe.splitter, recipe.target, max_rows=recipe.plan.max_rows)
@@ -143,7 +144,7 @@ def refitted_weights(
             batch_size=1,
             seed=recipe.seed,
             clock=lambda: 0.0,
-            workers=workers,
+            pool=pool,
         )
         for learner in recipe.learners
     ]
@@ -162,7 +163,7 @@ def _all_studies(
     folds: list[Fold],
     strategy_returns: StrategyReturns,
     clock: Clock,
-    workers: int,
+    pool: Pool,
     on_trial: Callable[[Trial], None],
 ) -> tuple[list[Trial], list[Trial]]:
     """The best trial of every learner, and all trials in order.
@@ -193,7 +194,7 @@ def _all_studies(
                 pruner=plan.pruner,
                 seed=recipe.seed,
                 clock=clock,
-                workers=workers,
+                pool=pool,
                 strategy_returns=strategy_returns,
                 on_trial=record,
                 timeout=left,

@@ -20,8 +20,9 @@ from pipeline.learning.dataset import Dataset, join
 from pipeline.learning.windows import Step, walk_forward_steps
 from pipeline.market.indication import Evening
 from pipeline.recipe.books import books
-from pipeline.recipe.evaluate import PREDICTION, out_of_sample
+from pipeline.recipe.evaluate import out_of_sample
 from pipeline.recipe.recipe import Recipe
+from pipeline.recipe.steps import PREDICTION
 from pipeline.schemas import ROW, SESSION, BarPanel
 from pipeline.trading.market import Market
 from pipeline.trading.rules import Rules

@@ -40,8 +40,8 @@ from pipeline.learning.search.folds import capped
 from pipeline.learning.windows import Step, holdout_step
 from pipeline.recipe.data import decided
 from pipeline.recipe.decision import Indicated, IndicatedOpen
-from pipeline.recipe.evaluate import TRAINED_UNTIL
 from pipeline.recipe.recipe import Recipe
+from pipeline.recipe.steps import TRAINED_UNTIL
 from pipeline.schemas import INDICATED, ROW, SESSION
 from pipeline.serving import versions
 from pipeline.serving.audited_decisions import decision_checks

@@ -15,7 +15,7 @@ from pipeline.io.tracking import safe_models
 from pipeline.market.indication import Evening
 from pipeline.opens import copies_of_closes
 from pipeline.recipe.decision import Indicated, IndicatedOpen, told_of, with_indication
-from pipeline.recipe.evaluate import PREDICTION
+from pipeline.recipe.steps import PREDICTION
 from pipeline.schemas import SYMBOL
 from pipeline.serving import versions
 from pipeline.trading.forecasts import Forecasts

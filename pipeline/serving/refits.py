@@ -16,12 +16,13 @@ from pipeline.commands import Command
 from pipeline.errors import Refused
 from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.learning.dataset import Dataset, digest
+from pipeline.learning.pool import Pool
 from pipeline.learning.windows import Step
 from pipeline.recipe.data import decided
 from pipeline.recipe.decision import told_of
-from pipeline.recipe.evaluate import TRAINED_UNTIL, joined_steps, predicted_steps
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen
+from pipeline.recipe.steps import TRAINED_UNTIL, joined_steps, predicted_steps
 from pipeline.workspace import Workspace
 
 
@@ -46,7 +47,7 @@ class Refits:
         params: Mapping[str, dict[str, object]],
         workspace: Workspace,
         journal: EvaluationJournal,
-        workers: int,
+        pool: Pool,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Forecasts by (session, symbol) with columns prediction and trained_until; a row a step.
 
@@ -54,7 +55,7 @@ class Refits:
         """
         chosen = Chosen(dict(params), weights={}, metrics={}, trials=[])
         parts = predicted_steps(
-            self.recipe, self.dataset, self.steps, chosen, workspace, journal, workers
+            self.recipe, self.dataset, self.steps, chosen, workspace, journal, pool
         )
         joined, table = joined_steps(list(parts))
         return joined[[*told_of(joined), TRAINED_UNTIL]], table

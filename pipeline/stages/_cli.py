@@ -196,7 +196,8 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
     from pipeline.io.tracking import experiment, registered, runs
 
     experiment.prepare(
-        experiment.tracking_uri(settings.tracking.uri), settings.tracking.experiment_name
+        experiment.tracking_uri(settings.tracking.uri, server=settings.tracking.server),
+        settings.tracking.experiment_name,
     )
 
     sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN

@@ -85,7 +85,7 @@ def _refitted(
     from pipeline.serving.refits import refits  # brings the learners
 
     run_id = str(version.run_id)
-    recipe, workers = build.recipe(of_version), of_version.compute.workers
+    recipe = build.recipe(of_version)
     until = mlflow.get_run(run_id).data.tags[Tags.WINDOW_END]
     with Workspace.open(of_version) as workspace:
         versions.check_serves(workspace, version, "backtest")
@@ -97,7 +97,8 @@ def _refitted(
         journal = planned.journal(workspace, version.version, runs.current_run_id())
         with runs.timed("refits"):
             params = chosen_parameters(run_id, [own.name for own in recipe.learners])
-            predicted, steps = planned.predicted(params, workspace, journal, workers)
+            with build.pool(of_version, "backtest") as pool:
+                predicted, steps = planned.predicted(params, workspace, journal, pool)
     runs.log_table(steps, Tables.STEPS)
     runs.log_frame(predicted, Artifacts.PREDICTIONS)
     journal.remove()

@@ -8,7 +8,6 @@ from pipeline.config.settings import Settings
 from pipeline.contract import Aliases
 from pipeline.errors import Refused
 from pipeline.io import clock
-from pipeline.io.lock import writer_lock
 from pipeline.io.tracking import registry
 from pipeline.monitor.names import LifeTags
 from pipeline.report.life import summary_line
@@ -25,10 +24,10 @@ def run(settings: Settings) -> None:
     `signals`, for stale data or a stopped champion, is one, after all else is done. The last line
     sums the evening up for a monitoring system.
     """
-    folder = settings.store.path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with writer_lock(folder / f"{settings.store.path.name}.daily", "daily", 0.0):
-        if settings.store.path.exists():
+    database = settings.store.database
+    database.folder.mkdir(parents=True, exist_ok=True)
+    with database.lock("daily", "daily", 0.0):
+        if database.exists():
             with Workspace.open(settings) as workspace:
                 resting = routine.holiday(workspace, clock.now())
             if resting:

@@ -13,6 +13,7 @@ from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Artifacts, Metrics, Tables
 from pipeline.io.sources.bar_rules import require_symbols
+from pipeline.io.sources.files.spikes import REASONS
 from pipeline.io.sources.protocol import DELISTED, LiveProvider
 from pipeline.io.sources.quality import printed, quality
 from pipeline.io.sources.settings import Download
@@ -21,6 +22,7 @@ from pipeline.io.store.delta import Delta, compare_with_store, mark_digests
 from pipeline.io.store.increments import Increment, increment
 from pipeline.io.store.revisions import BuildMark
 from pipeline.io.tracking import runs
+from pipeline.report.quality_page import quality_page
 from pipeline.schemas import SESSION, SYMBOL
 from pipeline.selection import listed_names
 from pipeline.stages._cli import command
@@ -68,6 +70,9 @@ def run(settings: Settings) -> None:
     _report_delivery(read, set_aside)
     table = quality({"stocks": read.stocks, "indices": read.indices})
     runs.log_table(table, Tables.QUALITY)
+    stocks = read.stocks
+    page = quality_page(table, stocks.bars, stocks.quarantine, set_aside, REASONS)
+    mlflow.log_text(page, f"{Tables.QUALITY}.html")
     if len(read.stocks.actions):
         runs.log_table(read.stocks.actions, Tables.ACTIONS)
     log.info("ingest: by rule\n%s", printed(table))

@@ -61,7 +61,7 @@ def run(settings: Settings) -> None:
     if chosen.history:
         champion_moves.settle("promote")
         events, live = life.events(), None
-        if settings.day and settings.store.path.exists():
+        if settings.day and settings.store.database.exists():
             with Workspace.open(settings) as workspace:
                 live = _live_on(workspace, events, settings.day)
         _print_history(events, settings.day, live)

@@ -44,23 +44,27 @@ def run(settings: Settings) -> None:
     original = _original(settings.reproduce.run_id)
     mlflow.set_tags({Tags.REPRODUCES: original.info.run_id, Tags.DATA_SOURCE: settings.data.name})
     same = _settings_of(settings, original)
-    recipe, workers = build.recipe(same), same.compute.workers
+    recipe = build.recipe(same)
     differences = _differences(recipe.features, original)
-    with Workspace.open(same) as workspace, tempfile.TemporaryDirectory() as folder:
+    with (
+        Workspace.open(same) as workspace,
+        build.pool(same, "reproduce") as pool,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         data = retrain_data(recipe, workspace, workspace.store.label_ready_sessions())
         runs.log_settings(same.parameters)
         record_inputs(recipe, data, workspace.tags)
         differences |= _of_data(settings.reproduce.data, original, data)
         journal = EvaluationJournal(Path(folder), runs.current_run_id())
         outcome = recorded_evaluation(
-            recipe, data, workspace, journal, clock=time.perf_counter, workers=workers
+            recipe, data, workspace, journal, clock=time.perf_counter, pool=pool
         )
         judged = data.judged
         market = workspace.market(judged.sessions, recipe.rules)
         earlier = looks.logged_looks(original.info.run_id)
         result = judge(recipe, outcome, judged, market, same.gates, earlier)
         record_result(result)
-        model, weights = refitted(recipe, outcome.chosen, data.newest, workers)
+        model, weights = refitted(recipe, outcome.chosen, data.newest, pool)
     now = {**data.metrics, **outcome.metrics, **result.metrics, **weight_metrics(weights)}
     elsewhere = "environment" in " ".join(differences)
     reproduction = Reproduction(

@@ -36,8 +36,8 @@ def run(settings: Settings) -> None:
     if settings.retrain.refresh:
         with runs.timed("refresh"):
             refresh(settings)
-    recipe, workers = build.recipe(settings), settings.compute.workers
-    with Workspace.open(settings) as workspace:
+    recipe = build.recipe(settings)
+    with Workspace.open(settings) as workspace, build.pool(settings, "retrain") as pool:
         data = retrain_data(recipe, workspace, workspace.store.label_ready_sessions())
         for line in (data.sentence, *recipe.cautions(data.dataset)):
             log.info("%s", line)
@@ -47,7 +47,7 @@ def run(settings: Settings) -> None:
         journal = EvaluationJournal(folder, runs.current_run_id())
         is_resumed, began = journal.steps_done > 0, time.perf_counter()
         outcome = recorded_evaluation(
-            recipe, data, workspace, journal, clock=time.perf_counter, workers=workers
+            recipe, data, workspace, journal, clock=time.perf_counter, pool=pool
         )
         seconds = time.perf_counter() - began
         judged = data.judged
@@ -63,7 +63,7 @@ def run(settings: Settings) -> None:
             result = judge(recipe, outcome, judged, market, settings.gates, earlier)
         record_result(result)
         with runs.timed("refit"):
-            model, weights = refitted(recipe, outcome.chosen, data.newest, workers)
+            model, weights = refitted(recipe, outcome.chosen, data.newest, pool)
         mlflow.log_metrics(weight_metrics(weights))
         record_drivers(model, data)
         search = outcome.chosen.metrics[Metrics.SEARCH_SECONDS]

@@ -24,7 +24,7 @@ def run(settings: Settings) -> None:
     files that are not those that were registered. A session's snapshot sent whole gives the bits
     that `signals` ranks; the server goes on with its version when the alias moves.
     """
-    uri = experiment.tracking_uri(settings.tracking.uri)
+    uri = experiment.tracking_uri(settings.tracking.uri, server=settings.tracking.server)
     experiment.prepare(uri, settings.tracking.experiment_name)
     version = registry.find(Aliases.CHAMPION, who="serve")
     verdicts.check_trades(version, settings.monitor, "serve")

@@ -179,7 +179,7 @@ def _kept(workspace: Workspace, until: pd.Timestamp) -> tuple[str, ...]:
     """Where the list is kept, and code that forecasts with the champion without this project."""
     month = workspace.snapshot_store.folder / f"{until:%Y-%m}.parquet"
     return (
-        f"Kept: table signals of {workspace.store.path}, and {Tables.SIGNALS}.csv of run "
+        f"Kept: table signals of {workspace.store.database.name}, and {Tables.SIGNALS}.csv of run "
         f"{runs.current_run_id()}.",
         "The champion in your own code:",
         "  import mlflow, pandas as pd",

@@ -70,7 +70,7 @@ def run(settings: Settings) -> None:
     """
     killed = close_dead_runs()
     deep = settings.status.deep
-    if settings.store.path.exists():
+    if settings.store.database.exists():
         with Workspace.open(settings) as workspace:
             lines = [_undamaged(workspace)] if deep else []
             lines += _of_store(workspace, build.window_plan(settings))

@@ -47,6 +47,20 @@ def test_wealth_rises_beyond_its_bound_no_oftener_than_said_however_often_one_lo
     assert (total.max(axis=1) >= 10).mean() > 0.01  # a bound that costs no power for nothing
 
 
+def test_a_bettor_of_a_market_that_trades_daily_stands_for_a_month_of_its_longer_year() -> None:
+    scores = noise(0.0, 200, 6)
+    daily = pd.date_range("2024-01-01", periods=200)
+    first = evidence.detector(scores, scores, None, daily).against_promise
+    usual = evidence.detector(scores, scores).against_promise
+    np.testing.assert_allclose(first, usual * 252 / 365)
+    values = outcomes(noise(-0.05, 200, 7)).assign(session=daily)
+    promises = {"rank_ic": PROMISE}
+    figures = health(values, promises, THRESHOLDS, age_sessions=5).figures
+    on_weekdays = values.assign(session=pd.bdate_range("2024-01-01", periods=200))
+    others = health(on_weekdays, promises, THRESHOLDS, age_sessions=5).figures
+    assert figures["e_promise/rank_ic"] == pytest.approx(others["e_promise/rank_ic"] * 252 / 365)
+
+
 def test_evidence_of_a_session_does_not_change_with_what_comes_later() -> None:
     values = noise(0.01, 120, 3)
     whole = detection(values, PROMISE, THRESHOLDS)

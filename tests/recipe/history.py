@@ -90,6 +90,9 @@ class ForgetfulJournal:
         self.searched.append(step.predicted[0])
         return nullcontext(NewStudies())
 
+    def kept(self, step: Step) -> None:
+        return None
+
     def step(self, step: Step, predict: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         self.predicted.append(step.predicted[0])
         return predict()

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.errors import TooFewSessions
 from pipeline.learning.metrics import rank_ic
+from pipeline.learning.pool import HERE, Pool, Threads
 from pipeline.learning.search.trials import Trial
 from pipeline.recipe.data import RetrainData, retrain_data
 from pipeline.recipe.evaluate import (
@@ -75,13 +76,13 @@ class Recording(Observer):
 
 
 def evaluated(
-    recipe: Recipe, world: History, observer: Observer | None = None, workers: int = 1
+    recipe: Recipe, world: History, observer: Observer | None = None, pool: Pool = HERE
 ) -> tuple[RetrainData, OutOfSample]:
     data = retrain_data(recipe, world, world.sessions)
     ticks = count()
     outcome = out_of_sample(
         recipe, data.dataset, data.windows.steps, world, ForgetfulJournal(),
-        clock=lambda: float(next(ticks)), workers=workers, observer=observer,
+        clock=lambda: float(next(ticks)), pool=pool, observer=observer,
     )  # fmt: skip
     return data, outcome
 
@@ -178,7 +179,7 @@ def test_an_observer_hears_of_every_trial_search_and_step(
 def test_workers_change_no_number(
     world: History, walked: tuple[RetrainData, OutOfSample, Recording]
 ) -> None:
-    _, several = evaluated(walking(), world, workers=3)
+    _, several = evaluated(walking(), world, pool=Threads(3))
     pd.testing.assert_frame_equal(several.predicted, walked[1].predicted, check_exact=True)
     pd.testing.assert_frame_equal(several.steps, walked[1].steps, check_exact=True)
 

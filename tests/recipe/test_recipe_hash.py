@@ -21,6 +21,7 @@ from pipeline.errors import InvalidSettings
 from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.models import predictions
+from pipeline.learning.pool import Threads
 from pipeline.learning.windows import Step
 from pipeline.recipe.fit import fitted
 from pipeline.recipe.recipe import Recipe
@@ -151,7 +152,7 @@ def forecast(chosen: Recipe, folder: Path, workers: int) -> pd.Series:
     development = data.at(step.development)
     with EvaluationJournal(folder / chosen.hash, "run").search(step) as studies:
         found = searched(
-            chosen, development, studies, clock=time.perf_counter, workers=workers,
+            chosen, development, studies, clock=time.perf_counter, pool=Threads(workers),
             strategy_returns=lambda p: p.groupby(level="session").mean(),
         )  # fmt: skip
     model = fitted(chosen, found.params, development, found.weights)

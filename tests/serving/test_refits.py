@@ -12,6 +12,7 @@ import pytest
 from pipeline.errors import Refused
 from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.io.store.store import Store
+from pipeline.learning.pool import HERE, Threads
 from pipeline.recipe.recipe import Recipe
 from pipeline.serving.refits import Refits, refits
 from pipeline.workspace import Workspace
@@ -111,7 +112,7 @@ def test_a_day_after_all_sessions_is_refused(space: Workspace) -> None:
 
 def forecasts(space: Workspace, folder: Path, **changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     found = refits(recipe(**changes), space, None, "backtest")
-    return found.predicted(PARAMETERS, space, EvaluationJournal(folder, "run 1"), workers=2)
+    return found.predicted(PARAMETERS, space, EvaluationJournal(folder, "run 1"), Threads(2))
 
 
 def test_every_snapshot_is_forecast_by_a_model_of_earlier_sessions_with_the_parameters_given(
@@ -126,7 +127,7 @@ def test_every_snapshot_is_forecast_by_a_model_of_earlier_sessions_with_the_para
     assert not steps["search"].any()
     other = refits(recipe(), space, None, "backtest")
     journal = EvaluationJournal(tmp_path / "b", "run 1")
-    changed, _ = other.predicted({"ridge": {"alpha": 1e6}}, space, journal, workers=1)
+    changed, _ = other.predicted({"ridge": {"alpha": 1e6}}, space, journal, HERE)
     assert not changed["prediction"].equals(rows["prediction"])
 
 

@@ -44,7 +44,7 @@ from pipeline.market.definitions import Feature
 from pipeline.market.features import FEATURE_SETS, snapshots
 from pipeline.market.labels import labels
 from pipeline.market.regimes import regimes, universe_moves
-from pipeline.recipe import evaluate
+from pipeline.recipe import steps
 from pipeline.recipe.recipe import Recipe
 from pipeline.schemas import SESSION, SYMBOL, TARGET, UNIVERSE_INDEX, BarPanel
 from pipeline.serving.audited_decisions import audited_steps, orderer, predictor
@@ -330,9 +330,9 @@ def winsorised_on_all_rows(_: Any) -> Any:
 
 
 def slope_of_the_test_part(honest: Any) -> Any:
-    def predicted(recipe: Any, data: Dataset, step: Step, chosen: Any, history: Any) -> Any:
-        part = honest(recipe, data, step, chosen, history)
-        test = data.at(step.predicted).returns.reindex(part.index).fillna(0.0)
+    def predicted(recipe: Any, data: Dataset, chosen: Any, inputs: Any) -> Any:
+        part = honest(recipe, data, chosen, inputs)
+        test = data.at(inputs.step.predicted).returns.reindex(part.index).fillna(0.0)
         slope = float((test * part["prediction"]).sum() / (part["prediction"] ** 2).sum())
         facts, part["prediction"] = part.attrs, part["prediction"] * slope
         part.attrs = facts
@@ -342,9 +342,10 @@ def slope_of_the_test_part(honest: Any) -> Any:
 
 
 def fitted_through_the_test_part(honest: Any) -> Any:
-    def predicted(recipe: Any, data: Dataset, step: Step, chosen: Any, history: Any) -> Any:
-        longer = step.development.union(step.predicted[:5])
-        return honest(recipe, data, replace(step, development=longer), chosen, history)
+    def predicted(recipe: Any, data: Dataset, chosen: Any, inputs: Any) -> Any:
+        longer = inputs.step.development.union(inputs.step.predicted[:5])
+        step = replace(inputs.step, development=longer)
+        return honest(recipe, data, chosen, replace(inputs, step=step))
 
     return predicted
 
@@ -400,11 +401,11 @@ LEAKS: dict[str, tuple[Plant, set[str]]] = {
     "target winsorised on all rows": (
         patched(audit_folds, "prepared_folds", winsorised_on_all_rows), {"target"}),
     "slope calibrated on the test part": (
-        patched(evaluate, "_predicted", slope_of_the_test_part), PREDICTED),
+        patched(steps, "_predicted", slope_of_the_test_part), PREDICTED),
     "fit through the test part": (
-        patched(evaluate, "_predicted", fitted_through_the_test_part), PREDICTED),
+        patched(steps, "_predicted", fitted_through_the_test_part), PREDICTED),
     "forecasts scaled by their batch": (
-        patched(evaluate, "predictions", scaled_by_the_batch), PREDICTED),
+        patched(steps, "predictions", scaled_by_the_batch), PREDICTED),
     "liquidity rule by today's volume": (
         estimate("mean_dollar_volume", min_dollar_volume=1e7), ROW),
     "sized on today's close": (estimate("previous_close"), {"reference_price", "shares_ordered"}),

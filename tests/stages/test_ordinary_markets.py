@@ -29,6 +29,7 @@ class Market(NamedTuple):
 
 MARKETS = {
     "coins": Market("24/7", ("BTC-USD", "ETH_USDT"), 900.0, "2021-10-01", "2021-10-02"),
+    "london": Market("XLON", ("VOD.L", "BP.L"), 350.0, "2021-12-24", "2021-12-29", "^FTSE"),
 }
 
 

@@ -1,13 +1,7 @@
-"""The same commands against a real MLflow server, as a team runs them."""
+"""The same commands against a real MLflow server with logins, as a team runs them."""
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,61 +9,58 @@ from pathlib import Path
 import pytest
 
 from tests.stages.conftest import Project
+from tests.tracking_server import TrackingServer, free_port
 
 
 @dataclass(frozen=True)
 class Served(Project):
-    """A project whose runs and models are kept by a server."""
+    """A project of one user, whose runs and models are kept by a server."""
 
-    port: int
+    server: TrackingServer
+    user: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, **self.server.login(self.user)}
 
     @property
     def uri(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return self.server.uri
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        project = Served(tmp_path, listener.getsockname()[1])
-    words = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
-    words += ["--port", str(project.port), "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
-    words += ["--artifacts-destination", str(tmp_path / "artifacts")]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (tmp_path / "server.log").open("w") as log:
-        server = subprocess.Popen(words, env=environment, stdout=log, stderr=log, cwd=tmp_path)
-        try:
-            wait_until_up(f"{project.uri}/health")
-            yield project
-        finally:
-            server.terminate()
-            server.wait()
+def server(tmp_path: Path) -> Iterator[TrackingServer]:
+    made = TrackingServer(tmp_path, f"sqlite:///{tmp_path}/server.db", free_port())
+    made.start()
+    try:
+        made.add_users("ann", "rita")
+        yield made
+    finally:
+        made.kill()
 
 
-def wait_until_up(address: str) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(address, timeout=1).close()
-        except OSError:
-            time.sleep(0.3)
-        else:
-            return
-    raise TimeoutError(address)
-
-
-def test_a_retrain_is_logged_registered_promoted_and_used_through_a_server(served: Served) -> None:
-    served.python("retrain", "experiment=quick")
-    served.python("promote", "promote.force=true", "promote.reason=team")
-    said = served.python("signals", "strategy.min_edge_bps=0").stdout
+def test_a_retrain_is_logged_registered_promoted_and_used_through_a_server(
+    server: TrackingServer, tmp_path: Path
+) -> None:
+    ann, rita = (Served(tmp_path, server, user) for user in ("ann", "rita"))
+    ann.python("retrain", "experiment=quick", "tracking=server")
+    ann.python("promote", "promote.force=true", "promote.reason=team")
+    said = ann.python("signals", "strategy.min_edge_bps=0").stdout
     assert "champion version 1" in said
-    status = served.python("status").stdout
+    status = ann.python("status").stdout
     assert "yes  champion    version 1, team" in status
-    experiment = served.client.get_experiment_by_name("daytrade")
-    assert experiment is not None
-    stages = {
-        run.data.tags["stage"]
-        for run in served.client.search_runs([experiment.experiment_id], max_results=100)
+
+    refused = rita.python("promote", "promote.force=true", "promote.reason=mine", code=2).stderr
+    assert "promote: the MLflow server does not let this user do that" in refused
+    assert "needed: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD of a user" in refused
+    assert server.passwords["rita"] not in refused
+
+    with server.as_user("rita") as client:
+        version = client.get_model_version_by_alias("intraday_return_sample", "champion").version
+        experiment = client.get_experiment_by_name("daytrade")
+        assert experiment is not None
+        runs = client.search_runs([experiment.experiment_id], max_results=100)
+    assert version == "1"
+    assert {"retrain", "trial", "promote", "signals", "status"} <= {
+        run.data.tags["stage"] for run in runs
     }
-    assert {"retrain", "trial", "promote", "signals", "status"} <= stages

@@ -40,23 +40,31 @@ class Download(_Frozen):
     overlap_sessions: Count
 
 
-class Columns(_Frozen):
-    """Column of the user's files by field; None: recognised by its name."""
+ColumnName = Annotated[str | None, BeforeValidator(lambda v: str(v) if type(v) is int else v)]
 
-    date: str | None
-    symbol: str | None
-    open: str | None
-    high: str | None
-    low: str | None
-    close: str | None
-    volume: str | None
-    adjusted_close: str | None
-    split: str | None
+
+class Columns(_Frozen):
+    """Column of the user's files by field, its name or its place; None: recognised by its name."""
+
+    date: ColumnName
+    symbol: ColumnName
+    open: ColumnName
+    high: ColumnName
+    low: ColumnName
+    close: ColumnName
+    volume: ColumnName
+    adjusted_close: ColumnName
+    split: ColumnName
 
     @property
     def given(self) -> dict[str, str]:
         """Those that are given."""
         return {name: column for name, column in self if column is not None}
+
+    @property
+    def are_places(self) -> bool:
+        """Whether they are given by their places, from 1 on: as files without a header need it."""
+        return bool(self.given) and all(column.isdecimal() for column in self.given.values())
 
 
 class _Source(_Frozen):

@@ -22,7 +22,8 @@ from pathlib import Path
 from pipeline.errors import Damaged, NotReady, PipelineError, Refused, StoreLocked
 from pipeline.io.files import write_atomically
 from pipeline.io.lock import writer_lock
-from pipeline.io.store.database import BUSY_SECONDS
+from pipeline.io.store.protocol import BUSY_SECONDS
+from pipeline.secrets import masked
 
 OF_MLFLOW = "alembic_version"
 """A table of MLflow's database, which is saved and put back as well, without an id of its own."""
@@ -111,12 +112,21 @@ def _store_id(path: Path) -> str:
         raise Damaged("store", f"{path} is no whole store: {why}", needed) from None
 
 
+def _file(word: str) -> Path:
+    if "://" in word:
+        raise argparse.ArgumentTypeError(
+            f"{masked(word)} is an address: pg_dump saves a schema of PostgreSQL, and pg_restore "
+            "puts it back, see docs/scale.md"
+        )
+    return Path(word)
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Save or restore, as the command line says; its exit code."""
     parser = argparse.ArgumentParser(description="Save a store's database, or put it back.")
     parser.add_argument("what", choices=("save", "restore"))
-    parser.add_argument("source", type=Path, help="the store; with restore, its copy")
-    parser.add_argument("target", type=Path, help="the copy; with restore, the store")
+    parser.add_argument("source", type=_file, help="the store; with restore, its copy")
+    parser.add_argument("target", type=_file, help="the copy; with restore, the store")
     given = parser.parse_args(words)
     try:
         (back_up if given.what == "save" else restore)(given.source, given.target)

@@ -1,26 +1,22 @@
 """Bulk reads and writes of tables keyed by session and symbol, as arrays.
 
-The only place that knows a dialect is `bulk_upsert`. Rows go through the driver's own cursor:
-SQLAlchemy's row objects would double the time of a read.
+How rows get into a database and out of it, the databases know: `protocol.Database`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Boolean, Connection, Date, Float, Select, Table
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Boolean, Connection, Float, Select, Table
 
+from pipeline.io.store.protocol import database_of
 from pipeline.schemas import ROW, SESSION, SYMBOL, Panel
-
-READ_CHUNK = 500  # fewer tuples than wake the garbage collector: 2.4 s for 1.6 M rows, else 3.7 s
-WRITE_CHUNK = 20_000
 
 
 @dataclass(frozen=True)
@@ -150,8 +146,7 @@ def read_rows(connection: Connection, statement: Select) -> Rows:
     columns = list(statement.selected_columns)[2:]
     sessions, symbols = _vocabulary(), _vocabulary()
     parts: list[list[np.ndarray]] = []
-    cursor = connection.execute(statement).cursor
-    while chunk := cursor.fetchmany(READ_CHUNK):  # type: ignore[union-attr]
+    for chunk in database_of(connection).fetch(connection, statement):
         session, symbol, *values = zip(*chunk, strict=True)
         codes = [
             np.fromiter(map(words.__getitem__, keys), np.intp, len(chunk))
@@ -204,17 +199,7 @@ def compare(table: Table, rows: pd.DataFrame, stored: pd.DataFrame) -> Compariso
 def upsert(connection: Connection, table: Table, comparison: Comparison) -> None:
     """Write the rows that are new or changed; touch no other."""
     rows = comparison.rows[comparison.is_new | comparison.is_changed]
-    bulk_upsert(connection, table, _tuples(table, rows))
-
-
-def bulk_upsert(connection: Connection, table: Table, rows: Iterator[tuple]) -> None:
-    """Insert rows, in the table's column order; a row whose key exists is replaced."""
-    statement = insert(table)
-    others = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
-    keyed = statement.on_conflict_do_update(index_elements=table.primary_key, set_=others)
-    sql = str(keyed.compile(dialect=connection.dialect, column_keys=list(table.columns.keys())))
-    while batch := list(islice(rows, WRITE_CHUNK)):
-        connection.exec_driver_sql(sql, batch)
+    database_of(connection).upsert(connection, table, rows)
 
 
 def _index(
@@ -223,31 +208,6 @@ def _index(
     levels: list[Any] = [sessions, symbols]
     codes: list[Any] = [session, symbol]
     return pd.MultiIndex(levels, codes, names=ROW, verify_integrity=False)
-
-
-def _tuples(table: Table, rows: pd.DataFrame) -> Iterator[tuple]:
-    columns: list[Iterable] = []
-    for column in table.columns:
-        if column.name not in rows.index.names:
-            columns.append(_plain(rows[column.name]))
-        elif isinstance(column.type, Date):
-            columns.append(_dates(rows.index))
-        else:
-            columns.append(_occurring(rows.index, column.name).to_list())
-    return zip(*columns, strict=True)
-
-
-def _plain(values: pd.Series) -> list:
-    """Python scalars; the driver writes NaN in a float column as NULL, a missing text is None."""
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values.tolist()
-    return values.astype(object).where(values.notna(), None).tolist()
-
-
-def _dates(index: pd.Index) -> list[str]:
-    codes, sessions = pd.factorize(_occurring(index, SESSION))
-    days = pd.DatetimeIndex(sessions).strftime("%Y-%m-%d").to_numpy(object)
-    return list(days[codes])
 
 
 def _occurring(index: pd.Index, level: str) -> pd.Index:

@@ -17,7 +17,7 @@ class StoreConnection:
     Parameters
     ----------
     engine
-        As `database.connect` makes it.
+        As `protocol.Database.connect` makes it.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -1,70 +1,22 @@
-"""The connection to the store's database: where it is, how it is opened, whose it is."""
+"""The store's database: its tables, their version, and its write transactions."""
 
 from __future__ import annotations
 
-import shlex
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import Column, Connection, Engine, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.schema import CreateColumn
 
 from pipeline.commands import Command
-from pipeline.errors import InvalidData, InvalidSettings, NotReady, StoreLocked, StoreTooOld
-from pipeline.io.lock import BEGIN
+from pipeline.errors import InvalidData, StoreLocked, StoreTooOld
 from pipeline.io.store import tables
+from pipeline.io.store.protocol import database_of
 from pipeline.io.store.upgrades import UPGRADES, upgrade
 
-BUSY_SECONDS = 30
-"""How long a statement waits for another one's transaction; readers never wait in WAL mode."""
-
 INGEST = Command("ingest")
-
-
-def resolve_path(where: str | Path, create: bool) -> Path:
-    """The database file of a path or a ``sqlite:///`` URL, its folder made if it may be created.
-
-    Raises
-    ------
-    InvalidSettings
-        The URL is one of another database.
-    NotReady
-        There is no such file and `create` is false.
-    """
-    path = Path(where)
-    if "://" in str(where):
-        url = make_url(str(where))
-        if url.get_backend_name() != "sqlite" or not url.database:
-            raise InvalidSettings("store", f"{where}", "a path or sqlite:///<path>")
-        path = Path(url.database)
-    if not path.exists():
-        if not create:
-            raise NotReady("store", f"there is no store at {path}", "prices", INGEST)
-        path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def connect(path: Path) -> Engine:
-    """An engine whose transactions are SQLite's own, in WAL mode."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # else sqlite3 begins transactions on its own
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql(BEGIN if writes else "BEGIN")
-
-    return engine
 
 
 @contextmanager
@@ -76,17 +28,18 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     StoreLocked
         Another connection kept writing for `BUSY_SECONDS`.
     """
+    database = database_of(engine)
     try:
         with engine.execution_options(writes=True).begin() as connection:
             yield connection
     except OperationalError as error:
-        if "locked" not in str(error.orig):
+        if not database.is_busy(error):
             raise
-        found = f"another process is writing to {engine.url.database}"
+        found = f"another process is writing to {database.name}"
         raise StoreLocked("store", found, "wait for it, or stop that process") from None
 
 
-def open_schema(engine: Engine, path: Path) -> str:
+def open_schema(engine: Engine) -> str:
     """Make or complete the tables; give the store's id, random and made with it.
 
     Raises
@@ -94,24 +47,27 @@ def open_schema(engine: Engine, path: Path) -> str:
     StoreTooOld
         A version of the schema wrote it that cannot be upgraded, or a newer one.
     InvalidData
-        The file is no store.
+        It is no store.
+    NotReady
+        The database does not answer.
     """
+    database = database_of(engine)
     try:
         if not inspect(engine).has_table(tables.meta.name):
             with transaction(engine) as connection:
-                _create(connection, path)
+                _create(connection)
         with engine.connect() as connection:
             row = connection.execute(select(tables.meta)).one()
     except DatabaseError as error:
-        raise _not_a_store(path, str(error.orig)) from None
+        raise database.unusable(error) from None
     if row.schema_version in UPGRADES:
         with transaction(engine) as connection:
             upgrade(connection)
     elif row.schema_version != tables.SCHEMA_VERSION:
-        found = f"{path} has schema {row.schema_version}, this code {tables.SCHEMA_VERSION}"
-        needed = "the matching version of the project, or the file moved away and read anew"
-        move = shlex.join(["mv", str(path), f"{path}.old"])
-        raise StoreTooOld("store", found, needed, (move, INGEST))
+        has, knows = row.schema_version, tables.SCHEMA_VERSION
+        found = f"{database.name} has schema {has}, this code {knows}"
+        needed = "the matching version of the project, or the store moved away and read anew"
+        raise StoreTooOld("store", found, needed, (*database.old_schema_commands(), INGEST))
     _complete(engine)
     return str(row.store_id)
 
@@ -145,16 +101,14 @@ def _missing_columns(connection: Connection) -> list[Column]:
     ]
 
 
-def _create(connection: Connection, path: Path) -> None:
+def _create(connection: Connection) -> None:
     names = inspect(connection).get_table_names()
     if "meta" in names:
         return
     if names:
-        raise _not_a_store(path, f"it holds the tables {', '.join(sorted(names)[:5])}")
+        found = f"it holds the tables {', '.join(sorted(names)[:5])}"
+        name = database_of(connection).name
+        raise InvalidData("store", f"{name} is not a store: {found}", "another place for it")
     tables.metadata.create_all(connection)
     row = {"schema_version": tables.SCHEMA_VERSION, "store_id": str(uuid.uuid4())}
     connection.execute(insert(tables.meta), row)
-
-
-def _not_a_store(path: Path, why: str) -> InvalidData:
-    return InvalidData("store", f"{path} is not a store: {why}", "another store.path")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError
@@ -12,17 +10,19 @@ from pipeline.commands import Command
 from pipeline.errors import Damaged
 from pipeline.io.store.database import transaction
 from pipeline.io.store.digests import ALL, verify
+from pipeline.io.store.protocol import database_of
 
 SHOWN = 6
 
 
-def faults(engine: Engine, path: Path, *, deep: bool = False) -> list[Damaged]:
+def faults(engine: Engine, *, deep: bool = False) -> list[Damaged]:
     """See `Store.faults`."""
+    database = database_of(engine)
+    name = database.name
     try:
         with engine.connect() as connection:
-            listed = connection.exec_driver_sql("PRAGMA quick_check(5)").scalars().all()
-            if listed != ["ok"]:
-                return [_broken(path, "; ".join(" ".join(line.split()) for line in listed))]
+            if damage := database.damage(connection):
+                return [_broken(name, "; ".join(damage))]
             if not deep:
                 return []
             verified = verify(connection)
@@ -30,21 +30,21 @@ def faults(engine: Engine, path: Path, *, deep: bool = False) -> list[Damaged]:
             with transaction(engine) as connection:
                 verified = verify(connection, record=True)
     except (DatabaseError, ValueError) as error:
-        return [_broken(path, " ".join(str(getattr(error, "orig", error)).split()))]
-    return [_differing(path, table, months) for table, months in verified.differing.items()]
+        return [_broken(name, " ".join(str(getattr(error, "orig", error)).split()))]
+    return [_differing(name, table, months) for table, months in verified.differing.items()]
 
 
-def _broken(path: Path, why: str) -> Damaged:
-    needed = "a backup put back, or the file moved away and its prices read again"
-    return Damaged("store", f"{path} is damaged: {why}", needed, Command("ingest"))
+def _broken(name: str, why: str) -> Damaged:
+    needed = "a backup put back, or the store moved away and its prices read again"
+    return Damaged("store", f"{name} is damaged: {why}", needed, Command("ingest"))
 
 
-def _differing(path: Path, table: str, months: list[str]) -> Damaged:
+def _differing(name: str, table: str, months: list[str]) -> Damaged:
     named = ", ".join([*months[:SHOWN], *(["..."] if len(months) > SHOWN else [])])
     where = "" if months == [ALL] else f", in {len(months)} months: {named}"
     return Damaged(
         "store",
-        f"{table} in {path} are not as they were written{where}",
+        f"{table} in {name} are not as they were written{where}",
         "a backup put back, or these rows made again",
         _healing(table, months),
     )

@@ -12,7 +12,7 @@ from sqlalchemy import and_, func, insert, or_, select
 from pipeline.io.store import tables
 from pipeline.io.store.connection import StoreConnection
 from pipeline.io.store.database import transaction
-from pipeline.io.store.queries import as_date, with_timestamps
+from pipeline.io.store.queries import as_date, next_number, with_timestamps
 from pipeline.schemas import ROW, SESSION, SYMBOL, TARGET
 
 CELL_FIELDS = ("open", "high", "low", "close", "volume")
@@ -40,7 +40,8 @@ class Looks(StoreConnection):
         with transaction(self._engine) as connection:
             if connection.execute(same).first() is None:
                 at = datetime.now(UTC).replace(tzinfo=None)
-                connection.execute(insert(tables.looks).values(**row, at=at))
+                number = next_number(tables.looks)
+                connection.execute(insert(tables.looks).values(**row, number=number, at=at))
 
     def looks(self) -> list[dict[str, Any]]:
         """All looks, oldest first; sessions as timestamps."""

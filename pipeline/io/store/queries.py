@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, func, select
 
 from pipeline.io.store import tables
 from pipeline.io.store.bulk import Rows
@@ -93,6 +93,14 @@ def same_row(one: Table, other: Table) -> ColumnElement[bool]:
     """True where `other` has a row of the session and symbol of `one`."""
     equal = (other.c.session == one.c.session, other.c.symbol == one.c.symbol)
     return select(other.c.symbol).where(*equal).correlate(one).exists()
+
+
+def next_number(table: Table) -> ScalarSelect:
+    """One more than the table's highest, in a statement of a write transaction.
+
+    A database's own counters leave out those of transactions that failed.
+    """
+    return select(func.coalesce(func.max(table.c.number), 0) + 1).scalar_subquery()
 
 
 def with_timestamps(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from pipeline.io.store.bulk import WriteResult
 from pipeline.io.store.connection import StoreConnection
 from pipeline.io.store.database import transaction
 from pipeline.io.store.digests import record_digests
-from pipeline.io.store.queries import as_date, with_timestamps
+from pipeline.io.store.queries import as_date, next_number, with_timestamps
 
 EMPTY = ""
 """Revision of a store in which nothing changed yet."""
@@ -124,6 +124,7 @@ def record_change(
     """
     if result.rows:
         change = {
+            "number": next_number(tables.changes),
             "revision": secrets.token_hex(8),
             "kind": table.name,
             "first_session": None if result.first is None else as_date(result.first),
@@ -133,7 +134,7 @@ def record_change(
         }
         record_digests(connection, table, result.first, result.last, held)
         number = connection.scalar(
-            insert(tables.changes).returning(tables.changes.c.number), change
+            insert(tables.changes).values(change).returning(tables.changes.c.number)
         )
         record_digests(connection, tables.changes)
         if causes is not None and len(causes):

@@ -1,7 +1,7 @@
 """The store: facts and narrow results of one data source in one SQL database.
 
 Every write is one transaction and idempotent: rows that are already there with the same values are
-not touched, and only a write that changed something counts up the revision. SQLite alone for now.
+not touched, and only a write that changed something counts up the revision.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from pathlib import Path
 
 from sqlalchemy import Engine, func, select
 
-from pipeline.errors import Damaged
-from pipeline.io.lock import writer_lock
+from pipeline.errors import Damaged, NotReady
 from pipeline.io.store import tables
-from pipeline.io.store.database import connect, open_schema, resolve_path
+from pipeline.io.store.database import INGEST, open_schema
 from pipeline.io.store.evenings import Evenings
 from pipeline.io.store.facts import Facts
 from pipeline.io.store.faults import faults
 from pipeline.io.store.looks import Looks
+from pipeline.io.store.protocol import Database
 from pipeline.io.store.results import Results
 from pipeline.io.store.revisions import Revisions
+from pipeline.io.store.sqlite import Sqlite
 
 
 class Store(Facts, Results, Revisions, Looks, Evenings):
@@ -30,46 +31,56 @@ class Store(Facts, Results, Revisions, Looks, Evenings):
 
     Attributes
     ----------
-    path
-        Of the database file.
+    database
+        Where it is.
     store_id
-        Random, made with the store; a copy of the file has the same.
+        Random, made with the store; a copy of it has the same.
     """
 
-    def __init__(self, path: Path, engine: Engine, store_id: str, lock_timeout: float) -> None:
+    def __init__(
+        self, database: Database, engine: Engine, store_id: str, lock_timeout: float
+    ) -> None:
         super().__init__(engine)
-        self.path = path
+        self.database = database
         self.store_id = store_id
         self._lock_timeout = lock_timeout
 
     @classmethod
-    def open(cls, where: str | Path, *, create: bool = True, lock_timeout: float = 10.0) -> Store:
-        """Open the store in a file, given as a path or as a ``sqlite:///`` URL.
+    def open(
+        cls, where: str | Path | Database, *, create: bool = True, lock_timeout: float = 10.0
+    ) -> Store:
+        """Open the store in a database.
 
         Parameters
         ----------
+        where
+            A file of SQLite may be given as a path or as a ``sqlite:///`` URL.
         lock_timeout
             Seconds that `writer` waits for another writer.
 
         Raises
         ------
         NotReady
-            There is no store and `create` is false.
+            There is no store and `create` is false, or the database does not answer.
         StoreTooOld
             Another version of the schema wrote it.
         InvalidData
-            The file is something else.
+            It is something else.
         """
-        path = resolve_path(where, create)
-        engine = connect(path)
+        database = Sqlite.at(where) if isinstance(where, str | Path) else where
+        if not database.exists():
+            if not create:
+                raise NotReady("store", f"there is no store at {database.name}", "prices", INGEST)
+            database.make()
+        engine = database.connect()
         try:
-            return cls(path, engine, open_schema(engine, path), lock_timeout)
+            return cls(database, engine, open_schema(engine), lock_timeout)
         except BaseException:
             engine.dispose()
             raise
 
     def close(self) -> None:
-        """Release the file; so does the end of a ``with`` block."""
+        """Release the database; so does the end of a ``with`` block."""
         self._engine.dispose()
 
     def __enter__(self) -> Store:
@@ -86,8 +97,7 @@ class Store(Facts, Results, Revisions, Looks, Evenings):
         StoreLocked
             Another process is writing; its stage and process id are named.
         """
-        file = self.path.with_name(f"{self.path.name}.lock")
-        return writer_lock(file, stage, self._lock_timeout)
+        return self.database.lock("lock", stage, self._lock_timeout)
 
     def faults(self, *, deep: bool = False) -> list[Damaged]:
         """What is not as it was written, each with the command that heals it; empty: nothing.
@@ -96,9 +106,9 @@ class Store(Facts, Results, Revisions, Looks, Evenings):
         ----------
         deep
             Every row is read and compared with the digest of its month, not only the structure of
-            the file; rows from before there were digests get them.
+            the database; rows from before there were digests get them.
         """
-        return faults(self._engine, self.path, deep=deep)
+        return faults(self._engine, deep=deep)
 
     def row_counts(self, *names: str) -> dict[str, int]:
         """Rows of these tables."""

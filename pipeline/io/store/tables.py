@@ -29,10 +29,13 @@ it."""
 
 metadata = MetaData()
 
+TEXT = String().with_variant(String(collation="C"), "postgresql")
+"""Sorted by code points in every database, as SQLite does."""
+
 
 def _by_session_and_symbol(name: str, *columns: Column) -> Table:
     """Rows lie on disk in the order of their key, so that a range of sessions is one read."""
-    key = (Column(SESSION, Date, primary_key=True), Column(SYMBOL, String, primary_key=True))
+    key = (Column(SESSION, Date, primary_key=True), Column(SYMBOL, TEXT, primary_key=True))
     return Table(name, metadata, *key, *columns, sqlite_with_rowid=False)
 
 
@@ -44,27 +47,27 @@ meta = Table(
     "meta",
     metadata,
     Column("schema_version", Integer, primary_key=True),
-    Column("store_id", String, nullable=False),
+    Column("store_id", TEXT, nullable=False),
 )
 
 symbols = Table(
     "symbols",
     metadata,
-    Column(SYMBOL, String, primary_key=True),
-    Column("exchange", String),
-    Column("sector", String),
-    Column("name", String),
-    Column("kind", String, nullable=False),
+    Column(SYMBOL, TEXT, primary_key=True),
+    Column("exchange", TEXT),
+    Column("sector", TEXT),
+    Column("name", TEXT),
+    Column("kind", TEXT, nullable=False),
 )
 
 bars = _by_session_and_symbol("bars", *_floats(*BAR_FIELDS), Column("final", Boolean))
-gaps = _by_session_and_symbol("gaps", Column("reason", String))
-quarantine = _by_session_and_symbol("quarantine", Column("reason", String), *_floats(*BAR_FIELDS))
+gaps = _by_session_and_symbol("gaps", Column("reason", TEXT))
+quarantine = _by_session_and_symbol("quarantine", Column("reason", TEXT), *_floats(*BAR_FIELDS))
 indicators = _by_session_and_symbol("indicators", *_floats(*INDICATORS))
 labels = _by_session_and_symbol("labels", *_floats(*LABELS))
 
 REGIME_FLOATS = ("trend_strength", "volatility_percentile", "slope_20", "vix_level")
-regimes = _by_session_and_symbol("regimes", *_floats(*REGIME_FLOATS), Column("regime", String))
+regimes = _by_session_and_symbol("regimes", *_floats(*REGIME_FLOATS), Column("regime", TEXT))
 """The symbol is the index that the state was calculated from."""
 
 SIGNAL_FLOATS = (
@@ -77,19 +80,19 @@ signals = Table(
     "signals",
     metadata,
     Column(SESSION, Date, primary_key=True),
-    Column("model_version", String, primary_key=True),
-    Column(SYMBOL, String, primary_key=True),
+    Column("model_version", TEXT, primary_key=True),
+    Column(SYMBOL, TEXT, primary_key=True),
     Column("rank", Integer),
-    Column("side", String),
+    Column("side", TEXT),
     *_floats(*SIGNAL_FLOATS),
 )
 
 changes = Table(
     "changes",
     metadata,
-    Column("number", Integer, primary_key=True),
-    Column("revision", String, nullable=False, unique=True),
-    Column("kind", String, nullable=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("revision", TEXT, nullable=False, unique=True),
+    Column("kind", TEXT, nullable=False),
     Column("first_session", Date),
     Column("last_session", Date),
     Column("symbols", Integer, nullable=False),
@@ -101,8 +104,8 @@ bar_changes = Table(
     "bar_changes",
     metadata,
     Column("number", Integer, primary_key=True),
-    Column(SYMBOL, String, primary_key=True),
-    Column("what", String, primary_key=True),
+    Column(SYMBOL, TEXT, primary_key=True),
+    Column("what", TEXT, primary_key=True),
     Column("first_session", Date, nullable=False),
     Column("bars", Integer, nullable=False),
 )
@@ -111,29 +114,29 @@ bar_changes = Table(
 builds = Table(
     "builds",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("revision", String, nullable=False),
+    Column("name", TEXT, primary_key=True),
+    Column("revision", TEXT, nullable=False),
     Column("detail", JSON, nullable=False),
 )
 
 digests = Table(
     "digests",
     metadata,
-    Column("table", String, primary_key=True),
-    Column("month", String, primary_key=True),
-    Column("digest", String, nullable=False),
+    Column("table", TEXT, primary_key=True),
+    Column("month", TEXT, primary_key=True),
+    Column("digest", TEXT, nullable=False),
 )
 """Of the rows of a month, as they were written; see `pipeline.io.store.digests`."""
 
 looks = Table(
     "looks",
     metadata,
-    Column("number", Integer, primary_key=True),
-    Column("run_id", String, nullable=False),
-    Column("forecast", String, nullable=False),
-    Column("strategy", String, nullable=False),
-    Column("recipe", String, nullable=False),
-    Column("opening", String, nullable=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", TEXT, nullable=False),
+    Column("forecast", TEXT, nullable=False),
+    Column("strategy", TEXT, nullable=False),
+    Column("recipe", TEXT, nullable=False),
+    Column("opening", TEXT, nullable=False),
     Column("first", Date, nullable=False),
     Column("last", Date, nullable=False),
     Column("witnesses", JSON, nullable=False),
@@ -144,15 +147,15 @@ looks = Table(
 evenings = Table(
     "evenings",
     metadata,
-    Column("number", Integer, primary_key=True),
-    *(Column(name, String, nullable=False) for name in ("session", "model", "role", "kind")),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    *(Column(name, TEXT, nullable=False) for name in ("session", "model", "role", "kind")),
     Column("unseen", Boolean, nullable=False),
-    *(Column(name, String, nullable=False) for name in (
+    *(Column(name, TEXT, nullable=False) for name in (
         "made_at", "data_until", "revision", "digest", "state", "rules")),
     Column("bankroll", Float, nullable=False),
-    Column("orders", String, nullable=False),
+    Column("orders", TEXT, nullable=False),
     Column("symbols", Integer, nullable=False),
-    *(Column(name, String, nullable=False) for name in ("content", "previous", "hash")),
+    *(Column(name, TEXT, nullable=False) for name in ("content", "previous", "hash")),
 )  # fmt: skip
 """The forecast ledger, one row a model and evening; see `pipeline.monitor.chain`. Days and moments
 are texts: they are kept as they were hashed."""
@@ -161,9 +164,9 @@ forecasts = Table(
     "forecasts",
     metadata,
     Column("number", Integer, primary_key=True),
-    Column(SYMBOL, String, primary_key=True),
+    Column(SYMBOL, TEXT, primary_key=True),
     Column("prediction", Float, nullable=False),
-    Column("seal", String, nullable=False),
+    Column("seal", TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 """Open-to-close returns forecast in an entry of ``evenings``, fractions."""
@@ -178,10 +181,10 @@ OUTCOME_FLOATS = (
 outcomes = Table(
     "outcomes",
     metadata,
-    *(Column(name, String, primary_key=True) for name in ("session", "model", "kind")),
+    *(Column(name, TEXT, primary_key=True) for name in ("session", "model", "kind")),
     Column("number", Integer, nullable=False),
-    Column("role", String, nullable=False),
-    Column("state", String, nullable=False),
+    Column("role", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
     Column("symbols", Integer, nullable=False),
     Column("trades", Integer, nullable=False),
     *_floats(*OUTCOME_FLOATS),

@@ -15,17 +15,13 @@ from pipeline.io import terminal
 from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.io.tracking import later, runs
 from pipeline.io.tracking.trials import recorded
+from pipeline.learning.pool import Pool
 from pipeline.learning.search.trials import Trial
 from pipeline.recipe.data import RetrainData
-from pipeline.recipe.evaluate import (
-    History,
-    Observer,
-    OutOfSample,
-    out_of_sample,
-    searches_table,
-)
+from pipeline.recipe.evaluate import Observer, OutOfSample, out_of_sample, searches_table
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen, Clock, planned_trials
+from pipeline.recipe.steps import History
 
 log = logging.getLogger("pipeline.retrain")
 
@@ -110,7 +106,7 @@ def recorded_evaluation(
     journal: EvaluationJournal,
     *,
     clock: Clock,
-    workers: int,
+    pool: Pool,
 ) -> OutOfSample:
     """`recipe.evaluate.out_of_sample`, recorded on the open run as it goes on."""
     steps, run_id = data.windows.steps, runs.current_run_id()
@@ -119,7 +115,7 @@ def recorded_evaluation(
     with runs.timed("evaluate"), RetrainRecorder(run_id, recipe, len(steps)) as recorder:
         outcome = out_of_sample(
             recipe, data.dataset, steps, history, journal,
-            clock=clock, workers=workers, observer=recorder,
+            clock=clock, pool=pool, observer=recorder,
         )  # fmt: skip
     _record_outcome(outcome)
     return outcome

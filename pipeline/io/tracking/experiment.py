@@ -15,11 +15,12 @@ from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage
 
 from pipeline.commands import Command
-from pipeline.errors import Refused
+from pipeline.errors import NotReady, Refused
 from pipeline.io.lock import writer_lock
 from pipeline.io.tracking import local_store, outside
 from pipeline.io.tracking.views import experiment_tags
 from pipeline.paths import ROOT
+from pipeline.secrets import masked
 
 DEFAULT_EXPERIMENT = "0"
 PREPARE_SECONDS = 120.0
@@ -28,10 +29,28 @@ SQLITE = "sqlite:///"
 """Start of the address of a store in a file."""
 
 
-def tracking_uri(configured: str | None = None) -> str:
-    """The configured URI, else MLFLOW_TRACKING_URI, else ``mlflow.db`` at the project's root."""
-    default = f"sqlite:///{ROOT / 'mlflow.db'}"
-    return configured or os.environ.get("MLFLOW_TRACKING_URI") or default
+def tracking_uri(configured: str | None = None, *, server: bool = False) -> str:
+    """The configured URI, else MLFLOW_TRACKING_URI, else ``mlflow.db`` at the project's root.
+
+    Parameters
+    ----------
+    server
+        Only the address of a server will do.
+
+    Raises
+    ------
+    NotReady
+        A server is asked for, and the address is none of one.
+    """
+    chosen = configured or os.environ.get("MLFLOW_TRACKING_URI")
+    if server and not (chosen or "").startswith(("http://", "https://")):
+        found = f"the address {masked(chosen)} is none of a server" if chosen else "no address"
+        raise NotReady(
+            "tracking", f"tracking=server has {found}",
+            "MLFLOW_TRACKING_URI=http://HOST:PORT exported, or tracking.uri=http://HOST:PORT",
+            Command("status"),
+        )  # fmt: skip
+    return chosen or f"{SQLITE}{ROOT / 'mlflow.db'}"
 
 
 def _quiet() -> None:

@@ -40,7 +40,7 @@ def model_tags() -> dict[str, str]:
     try:
         return dict(MlflowClient().get_registered_model(registered.name()).tags)
     except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+        if registered.is_absent(error):
             return {}
         raise
 

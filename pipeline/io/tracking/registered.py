@@ -15,7 +15,10 @@ from mlflow.exceptions import MlflowException
 from pipeline.contract import Tags
 from pipeline.schemas import MODEL_NAME
 
-NO_MODEL = "RESOURCE_DOES_NOT_EXIST"
+NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers where there is no model, version or alias."""
+
+FORBIDDEN = "PERMISSION_DENIED"
 
 
 @dataclass
@@ -68,9 +71,26 @@ def _found(wanted: str, data_source: str) -> str:
     try:
         client.get_registered_model(wanted)
     except MlflowException as error:
-        if error.error_code != NO_MODEL:
+        if not is_absent(error, wanted):
             raise
     else:
         return wanted
     where = f"name = '{MODEL_NAME}' and tag.{Tags.DATA_SOURCE} = '{data_source}'"
     return MODEL_NAME if client.search_model_versions(where, max_results=1) else wanted
+
+
+def is_absent(error: MlflowException, model: str | None = None) -> bool:
+    """Whether what was asked for is not there: an alias, a version, or the model itself.
+
+    A server with logins forbids everybody to ask about a model that does not exist. It does exist
+    where a search, which leaves out what may not be read, finds it.
+
+    Parameters
+    ----------
+    model
+        Whom the question was about; None: the chosen one.
+    """
+    if error.error_code == FORBIDDEN:
+        where = f"name = '{name() if model is None else model}'"
+        return not MlflowClient().search_registered_models(where, max_results=1)
+    return error.error_code in NOT_THERE

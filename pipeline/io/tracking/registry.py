@@ -35,9 +35,6 @@ CHALLENGER_INTENT = "challenger.intent"
 IDENTITY = (Tags.RECIPE, Tags.LEARNED_DIGEST, Tags.MODEL_DIGEST)
 """Tags that two versions of an equal model share."""
 
-NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What MLflow answers where there is no model, version or alias."""
-
 
 @contextmanager
 def alone(who: str) -> Iterator[None]:
@@ -177,7 +174,7 @@ def find(model: str | int, *, who: str) -> ModelVersion:
             raise MlflowException(f"no version of run {name}", RESOURCE_DOES_NOT_EXIST)
         return client.get_model_version_by_alias(registered.name(), name)
     except MlflowException as error:
-        if error.error_code not in NOT_THERE:
+        if not registered.is_absent(error):
             raise
         raise NotReady(who, f"no model '{name}' in the registry", _wanted(), _next(name)) from None
 
@@ -201,7 +198,7 @@ def holder(alias: str) -> ModelVersion | None:
     try:
         return MlflowClient().get_model_version_by_alias(registered.name(), alias)
     except MlflowException as error:
-        if error.error_code in NOT_THERE:
+        if registered.is_absent(error):
             return None
         raise  # a server that is silent is not a registry without the alias
 

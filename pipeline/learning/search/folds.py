@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from pipeline.errors import TooFewSessions
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.falling import falling_columns
 from pipeline.learning.models import preparation
+from pipeline.learning.search.reuse import Reused
 from pipeline.learning.splits import Splitter
 from pipeline.learning.targets import Target
 from pipeline.schemas import SESSION
@@ -47,6 +48,8 @@ class Fold:
         splitter's gap between; None without early stopping.
     falling
         Positions of the columns that no forecast may rise with.
+    reused
+        What trials share of it; a changed copy of the fold begins with nothing.
     """
 
     number: int
@@ -60,6 +63,7 @@ class Fold:
     train_ages: np.ndarray
     inner: tuple[np.ndarray, np.ndarray] | None = None
     falling: tuple[int, ...] = ()
+    reused: Reused = field(default_factory=Reused, init=False, repr=False, compare=False)
 
 
 def prepared_folds(

@@ -9,7 +9,6 @@ again, and what it holds is not fitted again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,12 +17,13 @@ import optuna
 
 from pipeline.errors import InvalidData, InvalidSettings, PipelineError
 from pipeline.learning.learner import Learner
+from pipeline.learning.pool import HERE, Pool
 from pipeline.learning.search.folds import Fold
 from pipeline.learning.search.objectives import OBJECTIVES, Objective, StrategyReturns
 from pipeline.learning.search.proposals import SAMPLERS, Proposer
 from pipeline.learning.search.trial_runner import PRUNERS, TrialRunner
 from pipeline.learning.search.trials import Trial, replayed, stored
-from pipeline.learning.threads import fit_workers
+from pipeline.learning.threads import single_threaded
 
 
 def search(
@@ -36,7 +36,7 @@ def search(
     batch_size: int,
     seed: int,
     clock: Callable[[], float],
-    workers: int = 1,
+    pool: Pool = HERE,
     strategy_returns: StrategyReturns | None = None,
     on_trial: Callable[[Trial], None] | None = None,
     timeout: float | None = None,
@@ -58,11 +58,14 @@ def search(
         for what the strategy earns after costs, the noisiest of them, for long folds and many
         trades only.
     batch_size
-        Trials proposed before any of them is told. Part of the result, unlike ``workers``.
+        Trials proposed before any of them is told. Part of the result, unlike the workers.
     clock
         Seconds, such as ``time.perf_counter``; decides nothing but ``timeout``.
+    pool
+        Where the fits run; decides nothing but the time they take.
     strategy_returns
-        Predictions -> net return a session; must be safe to call from several threads.
+        Predictions -> net return a session; must be safe to call from several threads, and be
+        picklable where the pool is a cluster.
     on_trial
         Called with every trial in order, replayed ones included, after it is in the study.
     timeout
@@ -94,7 +97,7 @@ def search(
     runner = TrialRunner(learner, folds, chosen, strategy_returns, seed, clock)
     trials: list[Trial] = []
     began = clock()
-    with _quiet(), fit_workers(workers) as pool:
+    with _quiet(), single_threaded():
         proposer = Proposer(learner, chosen.direction, seed, sampler)
         wanted = n_trials if learner.space else 1
         for batch, first in enumerate(range(0, wanted, batch_size)):
@@ -116,7 +119,7 @@ def search(
 
 def _told(
     runner: TrialRunner,
-    pool: Executor,
+    pool: Pool,
     proposer: Proposer,
     study: optuna.Study,
     asked: Sequence[optuna.Trial],

@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
 from math import ceil
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.learning.falling import constrained, fitted_falling
 from pipeline.learning.learner import Learner
-from pipeline.learning.metrics import fold_metrics, mean_and_std
-from pipeline.learning.search.early_stopping import best_trees
+from pipeline.learning.metrics import mean_and_std
+from pipeline.learning.pool import Pool
 from pipeline.learning.search.folds import Fold, joined, joined_sessions
 from pipeline.learning.search.objectives import Objective, StrategyReturns
 from pipeline.learning.search.trials import Trial
+from pipeline.learning.search.validation import FoldResult, Validation, validated_or_why_not
 
 PRUNERS: Mapping[str, float] = {"median": 0.5, "quartile": 0.75}
 """Share of the earlier trials that a trial has to stay within, after every fold."""
 
 MIN_COMPARED = 4
 """Complete trials below which none is pruned."""
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """One fold of a trial."""
-
-    metrics: dict[str, float]
-    predictions: pd.Series
-    net_returns: pd.Series | None
-    session_scores: pd.Series
-    found: dict[str, int]
-    seconds: float
 
 
 @dataclass
@@ -52,12 +41,12 @@ class _Run:
     def going(self) -> bool:
         return not (self.error or self.pruned)
 
-    def collect(self, fits: Sequence[Future[FoldResult]]) -> None:
-        """Wait for these folds; whatever a fit raises ends the trial with a reason."""
-        try:
-            self.parts += [fit.result() for fit in fits]
-        except Exception as error:
-            self.error = f"{type(error).__name__}: {error}"
+    def add(self, result: FoldResult | str) -> None:
+        """A fold's result, or why there is none, which ends the trial."""
+        if isinstance(result, str):
+            self.error = self.error or result
+        else:
+            self.parts.append(result)
 
 
 @dataclass(frozen=True)
@@ -73,7 +62,7 @@ class TrialRunner:
 
     def trials(
         self,
-        pool: Executor,
+        pool: Pool,
         asked: Sequence[tuple[int, Mapping[str, Any]]],
         limits: Sequence[float] | None = None,
     ) -> Iterator[Trial]:
@@ -86,19 +75,27 @@ class TrialRunner:
             first folds are then fitted before any second one, so that every worker stays busy.
         """
         runs = [_Run(number, params) for number, params in asked]
-        rounds = [self.folds] if limits is None else [[fold] for fold in self.folds]
+        every = range(len(self.folds))
+        rounds = [every] if limits is None else [[fold] for fold in every]
         for place, folds in enumerate(rounds):
             last = place == len(rounds) - 1
-            fits = [
-                [pool.submit(self.validated, fold, run.params) for fold in folds if run.going]
-                for run in runs
-            ]
-            for run, own in zip(runs, fits, strict=True):
-                run.collect(own)
+            results = pool.map(
+                validated_or_why_not,
+                [(fold, run.params) for run in runs if run.going for fold in folds],
+                self.folds, self.strategy_returns, self._validation,
+            )  # fmt: skip
+            for run in runs:
+                if run.going:
+                    for result in islice(results, len(folds)):
+                        run.add(result)
                 if last:
                     yield self._trial(run)
                 elif limits is not None and run.going:
                     run.pruned = self._scores([p.metrics for p in run.parts])[-1] > limits[place]
+
+    @cached_property
+    def _validation(self) -> Validation:
+        return Validation(self.learner, self.objective.metric, self.seed, self.clock)
 
     def limits(self, pruner: str | None, trials: Sequence[Trial]) -> list[float] | None:
         """Scores after each fold that a trial may not exceed, from the complete ones of these.
@@ -119,29 +116,6 @@ class TrialRunner:
     def running(self, trial: Trial) -> list[float]:
         """Mean of the objective's metric over the first, the first two, ... folds."""
         return [self._sign * score for score in self._scores(trial.fold_metrics)]
-
-    def validated(self, fold: Fold, params: Mapping[str, Any]) -> FoldResult:
-        """One fit on a fold's training part, scored on its validation part."""
-        began = self.clock()
-        estimator = self.learner.unfitted(params, seed=self.seed)
-        constrained(estimator, fold.train_x.shape[1], fold.falling)
-        found = best_trees(estimator, fold)
-        own = self.learner.newest(fold.train_ages)
-        estimator.set_params(**found)
-        fitted_falling(estimator, fold.train_x[own], fold.train_y[own], fold.falling)
-        values = estimator.predict(fold.validation_x) * fold.unit
-        if not np.isfinite(values).all():
-            raise ValueError(f"predictions on fold {fold.number} are not finite")
-        predictions = pd.Series(values, fold.returns.index, dtype="float64", name="prediction")
-        net = None if self.strategy_returns is None else self.strategy_returns(predictions)
-        return FoldResult(
-            metrics=fold_metrics(fold.returns, predictions, net),
-            predictions=predictions,
-            net_returns=net,
-            session_scores=self.objective.by_session(fold.returns, predictions, net),
-            found=found,
-            seconds=self.clock() - began,
-        )
 
     @property
     def _sign(self) -> float:

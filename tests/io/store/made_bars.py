@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from pipeline.io.sources.protocol import Delivery
 from pipeline.schemas import BAR_FIELDS, ROW
 
 NAN = float("nan")
+in_a_file = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+"""For a test of what PostgreSQL does otherwise, or not at all."""
 
 
 def listed(*symbols, kind="stock"):
@@ -41,6 +44,14 @@ def wide(values, symbols="AB", first="2010-01-04"):
     )
 
 
-def causes(store, since=0):
+def written(program, place):
+    """The text of a program for a process of its own, with its PLACE."""
+    fields = f"{place.address!r}, {place.schema!r}, " if hasattr(place, "address") else ""
+    way = f"Postgres({fields}{place.folder!r})" if fields else f"{str(place.path)!r}"
+    imported = "from pipeline.io.store.postgres import Postgres" if fields else ""
+    return f"from pathlib import PosixPath\n{imported}\nPLACE = {way}\n{program}"
+
+
+def causes(store, since=None):
     found = store.causes(since)[["symbol", "what", "first_session", "bars"]]
     return [(n, w, f"{d:%d}", b) for n, w, d, b in found.itertuples(index=False)]

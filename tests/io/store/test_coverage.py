@@ -19,7 +19,7 @@ from pipeline.io.store.coverage import (
 from pipeline.io.store.snapshots import SnapshotStore
 from pipeline.io.store.store import Store
 from pipeline.schemas import ROW
-from tests.io.store.made_bars import delivered
+from tests.io.store.made_bars import delivered, in_a_file
 
 DAYS = pd.date_range("2010-01-04", periods=10, name="session", unit="us")
 MADE_BY = {"indicators": {"code": "i"}, "regimes": {"code": "r"}, "labels": {"code": "l"}}
@@ -109,12 +109,13 @@ def test_snapshots_of_another_store_are_none(built, snapshots, tmp_path):
         assert stale(other, snapshots, made_by={}) == {"features": "04"}
 
 
+@in_a_file
 def test_snapshots_newer_than_a_backup_that_is_put_back_are_stale_and_older_ones_are_not(
     built, snapshots, tmp_path
 ):
     """The backup gets as many changes as the store had: numbers alone would call all current."""
     backup_path = tmp_path / "backup.db"
-    back_up(built.path, backup_path)
+    back_up(built.database.path, backup_path)
     built.write_bars(delivered([[99, 99]], first="2010-01-08"))
     build(built, snapshots, DAYS[4:7])
 

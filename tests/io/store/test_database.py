@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import signal
 import sqlite3
 import subprocess
@@ -10,28 +9,26 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InvalidData, InvalidSettings, NotReady, StoreLocked, StoreTooOld
+from pipeline.io.store.database import transaction
 from pipeline.io.store.store import Store
-from tests.io.store.made_bars import delivered
+from tests.io.store.made_bars import delivered, written
 
 
-def test_a_store_from_before_a_column_gets_it_and_keeps_its_rows(tmp_path):
-    path = tmp_path / "old.db"
-    Store.open(path).close()
+def test_a_store_from_before_a_column_gets_it_and_keeps_its_rows(place):
     new = ("limit", "stop", "target", "edge_bps", "cost_bps")
-    with contextlib.closing(sqlite3.connect(path)) as connection:
+    with Store.open(place) as store, transaction(store._engine) as connection:
         for name in new:
-            connection.execute(f'ALTER TABLE signals DROP COLUMN "{name}"')
-        connection.execute(
+            connection.exec_driver_sql(f'ALTER TABLE signals DROP COLUMN "{name}"')
+        connection.exec_driver_sql(
             "INSERT INTO signals VALUES ('2010-01-04','7','A',1,'long',0.01,0.5,10.0,5.0,50.0)"
         )
-        connection.commit()
 
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         kept = store.signals()
 
     assert kept[["model_version", "symbol", "shares"]].to_numpy().tolist() == [["7", "A", 10.0]]
     assert kept[list(new)].isna().all(axis=None)
-    with Store.open(path) as again:
+    with Store.open(place) as again:
         pd.testing.assert_frame_equal(again.signals(), kept)
 
 
@@ -41,19 +38,18 @@ def test_a_store_keeps_its_id_and_another_has_another(tmp_path):
     assert Store.open(tmp_path / "b.db").store_id != first
 
 
-def test_a_store_of_another_schema_is_refused_with_what_to_do(tmp_path):
-    path = tmp_path / "old.db"
-    Store.open(path).close()
-    with sqlite3.connect(path) as file:
-        file.execute("UPDATE meta SET schema_version = 0")
-    with pytest.raises(StoreTooOld, match=r"schema 0, this code 2(.|\n)*mv .*old.db"):
-        Store.open(path)
+def test_a_store_of_another_schema_is_refused_with_what_to_do(place):
+    with Store.open(place) as store, transaction(store._engine) as connection:
+        connection.exec_driver_sql("UPDATE meta SET schema_version = 0")
+    away = r"schema 0, this code 2(.|\n)*(mv .*sample\.db|psql postgresql:.*RENAME TO)"
+    with pytest.raises(StoreTooOld, match=away):
+        Store.open(place)
 
 
-def test_a_missing_store_is_not_made_unasked(tmp_path):
+def test_a_missing_store_is_not_made_unasked(place):
     with pytest.raises(NotReady, match="ingest"):
-        Store.open(tmp_path / "none.db", create=False)
-    assert not (tmp_path / "none.db").exists()
+        Store.open(place, create=False)
+    assert not place.exists()
 
 
 def test_files_that_are_no_store_are_refused(tmp_path):
@@ -81,13 +77,13 @@ def test_one_writer_at_a_time(store):
 
 
 KILLED = """
-import os, signal, sys
+import os, signal
 import pandas as pd
 from sqlalchemy import insert
 from pipeline.io.store import tables
 from pipeline.io.store.database import transaction
 from pipeline.io.store.store import Store
-store = Store.open(sys.argv[1])
+store = Store.open(PLACE)
 with transaction(store._engine) as connection:
     connection.execute(insert(tables.symbols), {"symbol": "Z", "kind": "stock"})
     os.kill(os.getpid(), signal.SIGKILL)
@@ -95,7 +91,7 @@ with transaction(store._engine) as connection:
 
 
 def test_a_process_killed_inside_a_transaction_leaves_nothing(store):
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(store.path)], check=False)
+    killed = subprocess.run([sys.executable, "-c", written(KILLED, store.database)], check=False)
 
     assert killed.returncode == -signal.SIGKILL
     assert "Z" not in store.symbols().index
@@ -103,27 +99,24 @@ def test_a_process_killed_inside_a_transaction_leaves_nothing(store):
 
 
 OPENED = """
-import sys
 from pipeline.io.store.store import Store
-print(Store.open(sys.argv[1]).store_id)
+print(Store.open(PLACE).store_id)
 """
 
 
-def test_processes_that_make_the_store_at_once_agree_on_it(tmp_path):
-    command = [sys.executable, "-c", OPENED, str(tmp_path / "new.db")]
+def test_processes_that_make_the_store_at_once_agree_on_it(place):
+    command = [sys.executable, "-c", written(OPENED, place)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     printed = {process.communicate()[0] for process in processes}
     assert [process.returncode for process in processes] == [0] * 4
     assert len(printed) == 1
 
 
-def test_a_store_from_before_a_table_came_gets_it(tmp_path):
-    path = tmp_path / "older.db"
-    Store.open(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE bar_changes")
+def test_a_store_from_before_a_table_came_gets_it(place):
+    with Store.open(place) as store, transaction(store._engine) as connection:
+        connection.exec_driver_sql("DROP TABLE bar_changes")
 
-    opened = Store.open(path)
+    opened = Store.open(place)
 
     assert opened.causes().empty
     opened.close()

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.io.sources.protocol import Delivery
+from pipeline.io.store.database import transaction
 from pipeline.io.store.store import Store
 from pipeline.schemas import INDICATORS, LABELS, ROW
-from tests.io.store.made_bars import delivered, listed, quarantined, wide
+from tests.io.store.made_bars import delivered, in_a_file, listed, quarantined, wide
 
 
 @pytest.fixture
@@ -47,9 +48,8 @@ def orders(count: int) -> pd.DataFrame:
 
 
 def changed(store: Store, statement: str) -> None:
-    with contextlib.closing(sqlite3.connect(store.path)) as file:
-        assert file.execute(statement).rowcount > 0
-        file.commit()
+    with transaction(store._engine) as connection:
+        assert connection.exec_driver_sql(statement).rowcount > 0
 
 
 def test_what_was_written_has_no_faults(filled):
@@ -65,7 +65,7 @@ def test_what_was_written_has_no_faults(filled):
             "ingest -P start_date=2010-01-01 -P end_date=2010-01-31",
         ),
         ("DELETE FROM bars WHERE session = '2010-02-01'", "2010-02", "ingest"),
-        ("UPDATE bars SET final = 0 WHERE close = 6", "bars in .*2010-02", "ingest"),
+        ("UPDATE bars SET final = false WHERE close = 6", "bars in .*2010-02", "ingest"),
         ("UPDATE labels SET symbol = 'C' WHERE symbol = 'B'", "2 months", "-e labels -P start"),
         ("UPDATE indicators SET obv = NULL WHERE obv = 3", "2010-02", "indicators.force=true"),
         ("UPDATE regimes SET regime = 'HIGH_VOL'", "2 months: 2010-01, 2010-02", "-e regimes"),
@@ -122,9 +122,9 @@ def test_digests_of_what_fills_months_are_those_of_reading_it_back(store, symbol
 
 def digests(store: Store) -> dict[str, int]:
     """How many of labels there are, by month."""
-    with contextlib.closing(sqlite3.connect(store.path)) as file:
-        asked = "SELECT month, COUNT(*) FROM digests WHERE \"table\" = 'labels' GROUP BY month"
-        return dict(file.execute(asked).fetchall())
+    asked = "SELECT month, COUNT(*) FROM digests WHERE \"table\" = 'labels' GROUP BY month"
+    with store._engine.connect() as connection:
+        return dict(tuple(row) for row in connection.exec_driver_sql(asked))
 
 
 @settings(max_examples=25, deadline=None)
@@ -155,16 +155,17 @@ def test_rows_from_before_there_were_digests_get_them(filled):
     assert len(filled.faults(deep=True)) == 1
 
 
+@in_a_file
 def test_a_file_whose_pages_do_not_fit_together_is_said(filled):
     filled.close()
-    with contextlib.closing(sqlite3.connect(filled.path)) as file:
+    with contextlib.closing(sqlite3.connect(filled.database.path)) as file:
         file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         page = file.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'bars'").fetchone()[0]
         size = file.execute("PRAGMA page_size").fetchone()[0]
-    with filled.path.open("r+b") as file:
+    with filled.database.path.open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * 64)
 
     (fault,) = filled.faults()
 
-    assert f"{filled.path} is damaged" in fault.found
+    assert f"{filled.database.path} is damaged" in fault.found

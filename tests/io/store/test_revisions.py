@@ -6,7 +6,7 @@ from pipeline.io.sources.protocol import Delivery
 from pipeline.io.store.backup import back_up
 from pipeline.io.store.revisions import EMPTY, numbers_in
 from pipeline.io.store.store import Store
-from tests.io.store.made_bars import NAN, causes, delivered, listed, quarantined
+from tests.io.store.made_bars import NAN, causes, delivered, in_a_file, listed, quarantined
 
 
 def test_a_new_symbol_is_no_change_and_another_description_of_one_is(store):
@@ -104,9 +104,10 @@ def test_all_is_new_since_a_revision_that_the_store_does_not_know(store):
     assert len(store.causes("another")) == 2
 
 
+@in_a_file
 def test_a_backup_that_is_put_back_has_revisions_no_later_state_had(store, tmp_path):
     store.write_bars(delivered([[1, 1]]))
-    back_up(store.path, tmp_path / "backup.db")
+    back_up(store.database.path, tmp_path / "backup.db")
     with Store.open(tmp_path / "backup.db") as backup:
         store.write_bars(delivered([[2, 2]], first="2010-01-05"))
         backup.write_bars(delivered([[3, 3]], first="2010-01-05"))

@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.commands import Command
-from pipeline.errors import Refused
+from pipeline.errors import NotReady, Refused
 from pipeline.io.tracking import experiment
 from pipeline.paths import ROOT
 
@@ -23,6 +23,25 @@ def test_the_configured_address_wins_over_the_variable_and_that_over_the_default
     assert experiment.tracking_uri() == "http://there"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert experiment.tracking_uri() == f"sqlite:///{ROOT / 'mlflow.db'}"
+
+
+@pytest.mark.parametrize(
+    ("configured", "exported", "found"),
+    [
+        (None, None, "tracking=server has no address"),
+        (None, "sqlite:///mlflow.db", "the address sqlite:///mlflow.db is none of a server"),
+        ("runs/", "http://there", "the address runs/ is none of a server"),
+    ],
+)
+def test_a_team_s_runs_never_go_to_a_file_instead(
+    monkeypatch: pytest.MonkeyPatch, configured: str | None, exported: str | None, found: str
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if exported:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", exported)
+    with pytest.raises(NotReady, match=found):
+        experiment.tracking_uri(configured, server=True)
+    assert experiment.tracking_uri("https://here", server=True) == "https://here"
 
 
 def test_experiment_0_gets_its_name_views_and_a_folder_for_artifacts(

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline.errors import InvalidData, InvalidSettings, PipelineError
 from pipeline.learning.learner import Learner
+from pipeline.learning.pool import Threads
 from pipeline.learning.search.folds import Fold, prepared_folds, validated_returns
 from pipeline.learning.search.objectives import OBJECTIVES
 from pipeline.learning.search.proposals import distributions
@@ -78,9 +79,9 @@ def told(trials: list[Trial]) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_the_result_does_not_depend_on_the_number_of_workers(folds, workers):
-    alone, trials = run(folds, workers=1)
+    alone, trials = run(folds, pool=Threads(1))
 
-    best, parallel = run(folds, workers=workers)
+    best, parallel = run(folds, pool=Threads(workers))
 
     assert told(parallel) == told(trials)
     assert best.number == alone.number
@@ -166,9 +167,9 @@ def test_a_pruned_trial_was_worse_after_a_fold_than_the_median_of_earlier_batche
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_pruning_does_not_depend_on_the_number_of_workers(folds, workers):
-    alone, trials = run(folds, workers=1, pruner="median", n_trials=20)
+    alone, trials = run(folds, pool=Threads(1), pruner="median", n_trials=20)
 
-    best, parallel = run(folds, workers=workers, pruner="median", n_trials=20)
+    best, parallel = run(folds, pool=Threads(workers), pruner="median", n_trials=20)
 
     assert "pruned" in {trial.state for trial in trials}
     assert repr(told(parallel)) == repr(told(trials))  # by repr: NaN is no equal
@@ -236,7 +237,7 @@ def test_combinatorial_folds_give_every_row_the_mean_of_its_paths(make_dataset):
     np.testing.assert_allclose(best.out_of_fold, expected, rtol=1e-12)
     paths = pd.concat([daily(part) for part in parts]).groupby(level=0).mean()
     np.testing.assert_allclose(best.strategy_returns, paths, rtol=1e-12)
-    again, _ = run(folds, RIDGE, n_trials=2, strategy_returns=daily, workers=4)
+    again, _ = run(folds, RIDGE, n_trials=2, strategy_returns=daily, pool=Threads(4))
     pd.testing.assert_series_equal(again.out_of_fold, best.out_of_fold, check_exact=True)
 
 

@@ -15,7 +15,7 @@ from pipeline.io.sources.bar_rules import PRICES, ROUNDING, broken, first_broken
 from pipeline.io.sources.protocol import EVERY_SYMBOL
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION, SYMBOL
 
-RULES = 3
+RULES = 4
 """Counts up with every change of a rule, so that files are read again."""
 
 CENTS = 0.00501
@@ -79,6 +79,7 @@ def faults(
             "volume missing": np.isnan(volume) & (not is_index),
             "price not positive": common.pop("price not positive"),
             "price not finite": np.isinf(prices).any(axis=1),
+            "volume not finite": np.isinf(volume),
             "volume negative": volume < 0,
             **common,
             "adjusted close missing": ~(bars["adjusted_close"].to_numpy() > 0) & adjusts,
@@ -107,6 +108,7 @@ def _duplicates(bars: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     several = np.isin(group, group[same])
     rows, group = places[several], group[several]
     values = bars.iloc[rows][list(BAR_FIELDS)].reset_index(drop=True)
+    values["volume"] = values["volume"].replace(0.0, np.nan)  # says nothing against another one
     lowest, highest = values.groupby(group).min(), values.groupby(group).max()
     spread = (highest - lowest)[list(PRICES)]
     cents = np.minimum(CENTS, 0.01 * highest[list(PRICES)]) + ROUNDING * highest[list(PRICES)]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Container, Mapping, Sequence
 
 from pipeline.commands import Command
 from pipeline.errors import InvalidData
-from pipeline.io.sources.files.header_words import ALIASES
+from pipeline.io.sources.files.currencies import is_money
+from pipeline.io.sources.files.header_words import ALIASES, CODES, folded
 
 NEEDED = ("date", "open", "high", "low", "close")
 
 KNOWN = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 
-_UNIT = re.compile(r"\s*[(\uff08\[](?:[A-Z]{3}|shares|[股주株원円元₹$€£¥]|Rs\.?)[)\uff09\]]\s*$")
-"""What a column is counted in; others, such as (adj) or (lakhs), change what it is."""
+_PRICES = frozenset(alias for field in NEEDED[1:] for alias in ALIASES[field])
+_UNIT = re.compile(r"\s*[(\[](?:in )?([^()\[\]]{1,8})[)\]]\s*$")
+_SHARES = ("shares", "share", "shs", "股", "주", "株")
+_WORD = re.compile(r"^(?:price|px|prc|stock) | (?:price|px|prc)$")
+_IN_MONEY = re.compile(r"(?: in)? (\S{1,4})$")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 LAYOUTS: Mapping[str, frozenset[str]] = {
     "Alpha Vantage daily adjusted": frozenset({"timestamp", "adjusted close", "split coefficient"}),
@@ -29,14 +35,47 @@ LAYOUTS: Mapping[str, frozenset[str]] = {
 
 
 def plain(name: str) -> str:
-    """Lower case, single spaces, no decoration.
+    """Lower case, single spaces, no accents, no decoration.
+
+    What a price or a number of shares is counted in is decoration; other words in brackets, such
+    as (adj) or (lakhs), and money behind a volume change what the column is.
 
     >>> plain("<Adj_Close>"), plain("Vol."), plain("4. close"), plain("Open (USD)")
     ('adj close', 'vol', 'close', 'open')
+    >>> plain("Close (ADJ)"), plain("Volume (USD)"), plain("Volume (MIL)")
+    ('close (adj)', 'volume (usd)', 'volume (mil)')
     """
-    name = _UNIT.sub("", name)
-    bare = re.sub(r"^\d+\. ", "", name.strip().strip("\ufeff\"'")).strip("<>*. ").lower()
-    return re.sub(r"[\s_.]+", " ", bare).strip()
+    name = unicodedata.normalize("NFKC", name)
+    unit = _UNIT.search(name)
+    if unit:
+        bare = _bare(name[: unit.start()])
+        in_shares = folded(unit[1]) in _SHARES
+        if in_shares or (is_money(unit[1]) and bare not in ALIASES["volume"]):
+            return bare
+    return _bare(name)
+
+
+def _bare(name: str) -> str:
+    bare = re.sub(r"^\d+[a-z]?\. ", "", name.strip().strip("\ufeff\"'#")).strip("<>*.# ")
+    return re.sub(r"[\s_.]+", " ", folded(bare)).strip()
+
+
+def known(name: str) -> str:
+    """As `plain`; of a price also without words and currencies that say no more.
+
+    >>> known("OpenPrice"), known("px_mid_high"), known("Close USD"), known("adj_open")
+    ('open price', 'px mid high', 'close', 'adj open')
+    """
+    bare = plain(name)
+    if bare in KNOWN:
+        return bare
+    words = plain(_HUMP.sub(" ", name))
+    money = _IN_MONEY.search(words)
+    without = words[: money.start()] if money and is_money(money[1]) else words
+    for shorter in (words, without, _WORD.sub("", without)):
+        if shorter in _PRICES and len(shorter) > 1:
+            return shorter
+    return bare
 
 
 def fields(
@@ -72,15 +111,18 @@ def fields(
         if field in fields_of:
             continue
         ranked = sorted(
-            (aliases.index(plain(n)), place, n)
+            (plain(n) != known(n), aliases.index(known(n)), place, n)
             for place, n in enumerate(free)
-            if plain(n) in aliases
+            if known(n) in aliases
         )
-        if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
-            shown = f"{who}: {field} is column {ranked[0][2]!r} or {ranked[1][2]!r}"
+        if len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]:
+            shown = f"{who}: {field} is column {ranked[0][3]!r} or {ranked[1][3]!r}"
             raise InvalidData("ingest", shown, "which of them", say(field))
         if ranked:
-            fields_of[field] = ranked[0][2]
+            fields_of[field] = ranked[0][3]
+    if plain(fields_of.get("symbol", "name")) == "name" and "symbol" not in elsewhere:
+        codes = [name for name in free if plain(name) in CODES]
+        fields_of |= {"code": codes[0]} if codes else {}
     missing = [field for field in NEEDED if field not in fields_of and field not in elsewhere]
     if missing:
         shown = f"{who}: no column for {', '.join(missing)} among: {shown_names}"
@@ -92,7 +134,13 @@ def is_header(names: Sequence[str], given: Mapping[str, str]) -> bool:
     """Whether a line names columns: three of the known ones, or one that config names."""
     if any(_named(column, names) for column in given.values()):
         return True
-    return len({plain(name) for name in names} & KNOWN) > 2
+    return len({known(name) for name in names} & KNOWN) > 2
+
+
+def has_prices(names: Sequence[str]) -> bool:
+    """Whether a line names the date and the four prices."""
+    held = {known(name) for name in names}
+    return all(held & set(ALIASES[field]) for field in NEEDED)
 
 
 def layout(names: Sequence[str], chosen: Mapping[str, str]) -> str:

@@ -9,18 +9,19 @@ day has one row. Whole numbers of 9 digits and more are moments since 1970, on t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from pipeline.commands import Command
 from pipeline.errors import InvalidData
 from pipeline.io.sources.files import date_forms as forms
+from pipeline.io.sources.files.date_orders import MAX_UNREADABLE, of_long, of_short
+from pipeline.io.sources.files.date_texts import usual
 from pipeline.io.sources.files.numbers import Undecided
 
 EARLIEST = pd.Timestamp("1900-01-01")
-MAX_UNREADABLE = 0.1  # share of the rows, above which the whole file is refused
+ORDERS = {forms.NUMERIC: of_long, forms.SHORT: of_short}
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,25 @@ def _since_1970(texts: pd.Series, unit: str, some: _Column) -> Dates:
     return _timed(local, f"{reading}, in {some.timezone}", unreadable)
 
 
+def _counted(counts: pd.Series, unreadable: str, some: _Column) -> Dates:
+    """Days counted by Excel from 1900 or by R from 1970: as no week has bars on its last days."""
+    days = pd.to_timedelta(pd.to_numeric(counts) // 1, unit="D")
+    read = {reading: pd.Timestamp(first) + days for reading, first in forms.FIRST_DAYS.items()}
+    now = pd.Timestamp.now()
+    past = {reading: at for reading, at in read.items() if at.max() < now}
+    fits = {reading: at for reading, at in past.items() if (at.dt.day_of_week > 4).mean() < 0.1}
+    fits = fits or past or read
+    if len(fits) > 1:
+        number = counts.dropna().iloc[0]
+        shown = " or ".join(f"{at.dropna().iloc[0]:%Y-%m-%d}" for at in fits.values())
+        given = f"{some.who}: {number!r} is {shown} ({' or '.join(fits)})"
+        raise Undecided("ingest", given, "dates as 2015-01-02")
+    reading, at = next(iter(fits.items()))
+    return _timed(at.dt.as_unit("us"), reading, unreadable)
+
+
 def _written(some: _Column) -> Dates:
+    some = replace(some, texts=usual(some.texts, some.timezone))
     texts = some.texts
     for pattern, unit in forms.UNITS.items():
         is_moment = texts.str.fullmatch(pattern).fillna(False)
@@ -166,9 +185,7 @@ def _written(some: _Column) -> Dates:
             return _since_1970(texts.where(is_moment), unit, some)
     serial = texts.str.fullmatch(forms.SERIAL).fillna(False)
     if _weight(serial, some) > 1 - MAX_UNREADABLE:
-        count = pd.to_numeric(texts.where(serial), errors="coerce").astype("Int64")
-        days = pd.Timestamp("1899-12-30") + pd.to_timedelta(count, unit="D")
-        return _timed(days.dt.as_unit("us"), "Excel's serial numbers", _example(texts, ~serial))
+        return _counted(texts.where(serial), _example(texts, ~serial), some)
     texts = texts.str.replace(forms.MIDNIGHT, "", regex=True)
     texts = texts.str.replace(r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ", "", regex=True)
     if not texts.str.contains(":", regex=False).fillna(False).any():
@@ -212,8 +229,8 @@ def _days(texts: pd.Series, some: _Column) -> tuple[pd.Series, str, str, bool | 
     texts = texts.where(fits[pattern])
     plain = texts.str.replace(r"[/.]", "-", regex=True)
     form, proven, reading = forms.FORMS[pattern], None, "month by name"
-    if pattern == forms.NUMERIC:
-        form, reading, proven = _order(plain.dropna(), some)
+    if pattern in ORDERS:
+        form, reading, proven = ORDERS[pattern](plain.dropna(), some.day_first, some.who)
     elif form.startswith("%Y"):
         reading = "year first"
     if "%b" in form or "%B" in form:
@@ -245,33 +262,6 @@ def _refusal(texts: pd.Series, fits: Mapping[str, pd.Series], who: str) -> Inval
     return InvalidData("ingest", given, "one form of date in a file")
 
 
-def _order(texts: pd.Series, some: _Column) -> tuple[str, str, bool | None]:
-    """Which of the two numbers before the year is the day."""
-    numbers = texts.str.extract(r"(\d+)-(\d+)-").astype("int64")
-    proofs = {True: texts[numbers[0] > 12], False: texts[numbers[1] > 12]}
-    proven = [first for first, proof in proofs.items() if len(proof)]
-    if len(proven) == 2 or (proven and some.day_first not in (None, proven[0])):
-        shown = " and ".join(repr(proofs[first].iloc[0]) for first in proven)
-        value = str(some.day_first).lower()
-        also = "" if some.day_first is None else f" although data.day_first={value}"
-        order = "day" if proven[0] else "month"
-        given = f"{some.who}: dates with the {order} first, {shown}{also}"
-        raise InvalidData("ingest", given, "one order of day and month in all of the file")
-    if not proven and some.day_first is None:
-        text = texts.iloc[0]
-        readings = (pd.to_datetime(text, format=f) for f in ("%d-%m-%Y", "%m-%d-%Y"))
-        shown = " or ".join(f"{day:%Y-%m-%d}" for day in readings)
-        raise Undecided(
-            "ingest", f"{some.who}: {text!r} is {shown}; no date in the file proves which",
-            "which of the two numbers is the day",
-            Command("ingest", "data=files", "data.path=...", "data.day_first=true"),
-        )  # fmt: skip
-    first = proven[0] if proven else bool(some.day_first)
-    how = f"proven by {proofs[first].iloc[0]}" if proven else "as data.day_first or the folder says"
-    form, word = ("%d-%m-%Y", "day") if first else ("%m-%d-%Y", "month")
-    return form, f"{word} first, {how}", proven[0] if proven else None
-
-
 def _no_date(text: str, who: str) -> InvalidData:
     given = f"{who}: {text!r} is no date that can be read"
-    return InvalidData("ingest", given, "dates with a year of four digits, as 2015-01-02")
+    return InvalidData("ingest", given, "dates as 2015-01-02")

@@ -18,12 +18,14 @@ from urllib.parse import unquote
 import pandas as pd
 
 from pipeline.errors import InvalidData
+from pipeline.io.sources.files.sniffing import HEAD_BYTES as SNIFFED
+from pipeline.io.sources.files.sniffing import is_table
 
 TEXT = (".csv", ".txt", ".tsv", ".tab", ".dat", ".asc", ".prn")
 COLUMNAR = {
     ".parquet": "parquet", ".pq": "parquet", ".parq": "parquet",
     ".feather": "feather", ".arrow": "feather", ".ftr": "feather", ".fea": "feather",
-    ".ipc": "feather",
+    ".ipc": "feather", ".arrows": "feather",
 }  # fmt: skip
 COMPRESSED = (".gz", ".bz2", ".xz")
 PACKED: Mapping[bytes, Callable[[bytes], bytes]] = {
@@ -93,10 +95,9 @@ class Document:
         return Path(self.member or self.path).name
 
     @property
-    def folder(self) -> str:
-        """Name of the folder, or of the zip file, around it; empty for the path given itself."""
-        parts = Path(self.name).parts
-        return parts[-2] if len(parts) > 1 else ""
+    def folders(self) -> tuple[str, ...]:
+        """Names of the folders, or of the zip file, around it, the nearest first."""
+        return tuple(reversed(Path(self.name).parts[:-1]))
 
     def read(self) -> bytes:
         """Its content, unpacked."""
@@ -208,7 +209,7 @@ def _of_file(
         return [], {name: f"{no_table}, which is not read; needed: a CSV or Parquet file"}
     if suffix == ".zip" or (first.startswith(b"PK\x03\x04") and suffix not in NOT_READ):
         return _of_zip(file, name, partitions)
-    kind = _kind(file.name, first)
+    kind = _kind(file.name, first) or _by_lines(file)
     if kind is not None:
         return [Document(file, name, kind, partitions=partitions)], {}
     if file.suffix.lower() in NOT_READ:
@@ -233,7 +234,7 @@ def _of_zip(
         inner = Path(entry.filename)
         if any(part.startswith((".", "~", "_")) for part in inner.parts):
             continue
-        kind = _kind(inner.name)
+        kind = _kind(inner.name) or _by_lines(file, entry.filename)
         if kind is not None:
             whole = f"{name}/{entry.filename}"
             found_at = {**partitions, **_partitions(inner.parts[:-1])}
@@ -258,6 +259,19 @@ def _kind(name: str, first: bytes = b"") -> str | None:
     if not suffixes or (suffixes[-1] not in (*TEXT, *COLUMNAR, *NOT_READ) and compressed):
         return "text" if compressed else None
     return "text" if suffixes[-1] in TEXT else COLUMNAR.get(suffixes[-1])
+
+
+def _by_lines(file: Path, member: str = "") -> str | None:
+    """Of a suffix that says nothing, such as .mst, or none at all, or of a table called .xls."""
+    suffix = Path(member or file).suffix.lower()
+    if suffix in NOT_READ and suffix != ".xls":
+        return None
+    with contextlib.ExitStack() as opened:
+        stream: IO[bytes] = opened.enter_context(file.open("rb"))
+        if member:
+            archive = opened.enter_context(zipfile.ZipFile(stream))
+            stream = opened.enter_context(archive.open(member))
+        return "text" if is_table(member or file.name, stream.read(SNIFFED)) else None
 
 
 def _first(file: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import pyarrow as pa
@@ -12,9 +12,18 @@ import pyarrow.compute as pc
 import pyarrow.feather
 import pyarrow.parquet
 
+from pipeline.commands import Command
 from pipeline.errors import InvalidData
 from pipeline.io.sources.files import sheets, stacked
-from pipeline.io.sources.files.columns import KNOWN, fields, is_header, layout, plain
+from pipeline.io.sources.files.columns import (
+    KNOWN,
+    fields,
+    is_header,
+    known,
+    layout,
+    plain,
+    say,
+)
 from pipeline.io.sources.files.documents import Document
 from pipeline.io.sources.files.header_words import ALIASES
 from pipeline.io.sources.settings import FilesData
@@ -25,7 +34,7 @@ SYMBOL_KEYS = (
 )  # fmt: skip
 """What folders of one symbol are called as well, as ``sym=AAPL``."""
 
-TEXT = ("date", "symbol", "exchange", "sector", "series")
+TEXT = ("date", "symbol", "code", "exchange", "sector", "series")
 
 
 @dataclass(frozen=True)
@@ -42,12 +51,15 @@ class Table:
         What was left out while reading, in words.
     other_columns
         Columns that are no field.
+    code_column
+        The column called code or alike, which `columns` has as ``code``; empty: none.
     """
 
     columns: pd.DataFrame
     layout: str
     remarks: tuple[str, ...] = ()
     other_columns: tuple[str, ...] = ()
+    code_column: str = ""
 
 
 def table(document: Document, how: FilesData) -> Table:
@@ -73,12 +85,12 @@ def _with_partitions(read: Table, document: Document) -> Table:
     for field, value in _in_folders(document).items():
         if field not in columns:
             columns = columns.assign(**{field: value})
-    return Table(columns, read.layout, read.remarks, read.other_columns)
+    return replace(read, columns=columns)
 
 
 def _in_folders(document: Document) -> dict[str, str]:
     """Values by field; a folder ``code=AAPL`` holds the one symbol of its files."""
-    keys = {field: ALIASES[field] for field in TEXT}
+    keys = {field: ALIASES[field] for field in TEXT if field in ALIASES}
     keys["symbol"] = (*keys["symbol"], *SYMBOL_KEYS)
     held: dict[str, str] = {}
     for key, value in document.partitions.items():
@@ -91,10 +103,12 @@ def _text(document: Document, how: FilesData) -> Table:
     count = stacked.header_lines(sheet.lines)
     if count:
         names = [str(place) for place in range(len(sheet.lines[0]))]
-        pairs = stacked.pairs(list(zip(sheet.lines[0][1:], sheet.lines[1][1:], strict=True)))
+        pairs = stacked.pairs(stacked.cells(sheet.lines))
         rows, remarks = sheets.rows(document, sheet, names, names, names[:1], count - 1, how)
         return _blocks(document, rows, names[0], dict(zip(names[1:], pairs, strict=True)), remarks)
     names = sheet.names
+    if sheet.without_header and not how.columns.are_places:
+        raise _without_header(document, sheet.lines[1])
     pairs_by_name = stacked.named_pairs(names)
     if pairs_by_name:
         date = next(name for name in names if name not in pairs_by_name)
@@ -109,17 +123,26 @@ def _text(document: Document, how: FilesData) -> Table:
     return _by_field(rows, names, chosen, remarks)
 
 
+def _without_header(document: Document, row: Sequence[str]) -> InvalidData:
+    given = f"{document.name}: no header, the first line is a row of values: {','.join(row)[:80]}"
+    needed = "a first line as date,open,high,low,close,volume; or the columns by their places"
+    names = ("date", "open", "high", "low", "close", "volume")
+    places = [f"data.columns.{name}={place}" for place, name in enumerate(names, start=1)]
+    command = Command("ingest", "data=files", "data.path=...", *places)
+    return InvalidData("ingest", given, needed, command)
+
+
 def _check_header(document: Document, names: Sequence[str], how: FilesData) -> None:
-    if not KNOWN & {plain(name) for name in names} and not is_header(names, how.columns.given):
-        given = f"{document.name}: the first line names no known column: {','.join(names)[:80]}"
+    if not KNOWN & {known(name) for name in names} and not is_header(names, how.columns.given):
+        line = f"{document.name}: the first line names no known column: {','.join(names)[:80]}"
         needed = "a first line as date,open,high,low,close,volume; or data.columns.date=..., "
         needed += "data.columns.open=... and so on, with the names of its columns"
-        raise InvalidData("ingest", given, needed)
+        raise InvalidData("ingest", line, needed, say("date"))
 
 
 def _check_unique(document: Document, names: Sequence[str], how: FilesData) -> None:
     fields_of = {
-        name for name in names if plain(name) in KNOWN or name in how.columns.given.values()
+        name for name in names if known(name) in KNOWN or name in how.columns.given.values()
     }
     twice = sorted({name for name in fields_of if list(names).count(name) > 1})
     if twice:
@@ -142,7 +165,7 @@ def _arrow(document: Document):  # type: ignore[no-untyped-def]
     """Names of the columns, and what reads some of them."""
     content = str(document.path) if document.on_disk else pa.BufferReader(document.read())
     if document.kind == "feather":
-        whole = pyarrow.feather.read_table(content)
+        whole = _feather(content)
         return list(whole.column_names), lambda wanted: whole.select(wanted or whole.column_names)
     schema = pyarrow.parquet.read_schema(content)
     names = list(schema.names)
@@ -154,6 +177,18 @@ def _arrow(document: Document):  # type: ignore[no-untyped-def]
     return names, source.read
 
 
+def _feather(content: str | pa.BufferReader) -> pa.Table:
+    """A Feather file, or a stream of Arrow under the same suffix."""
+    try:
+        return pyarrow.feather.read_table(content)
+    except pa.ArrowInvalid:
+        if isinstance(content, pa.BufferReader):
+            content.seek(0)
+            return pa.ipc.open_stream(content).read_all()
+        with pa.OSFile(content, "rb") as stream:
+            return pa.ipc.open_stream(stream).read_all()
+
+
 def _by_field(
     rows: pa.Table, names: Sequence[str], chosen: Mapping[str, str], remarks: tuple[str, ...]
 ) -> Table:
@@ -162,7 +197,8 @@ def _by_field(
     if plain(fields_of.get("symbol", "")) == "name" and not _are_tickers(columns["symbol"]):
         del columns["symbol"], fields_of["symbol"]  # the company's
     others = tuple(name for name in names if name not in chosen.values())
-    return Table(pd.DataFrame(columns), layout(names, fields_of), remarks, others)
+    code = fields_of.get("code", "")
+    return Table(pd.DataFrame(columns), layout(names, fields_of), remarks, others, code)
 
 
 def series(column: pa.ChunkedArray) -> pd.Series:
@@ -184,7 +220,8 @@ def series(column: pa.ChunkedArray) -> pd.Series:
 
 def _are_tickers(names: pd.Series) -> bool:
     unique = pd.Series(names.dropna().unique(), dtype="str")
-    return bool(unique.str.fullmatch(r"\^?[A-Z0-9][A-Z0-9.\-=&_]{0,13}").all())
+    are = unique.str.fullmatch(r"\^?[A-Z0-9][A-Z0-9.\-=&_]{0,13}").all()
+    return bool(are and not unique.str.fullmatch(r"\d+").all())  # numbers are ids of coins
 
 
 def _blocks(

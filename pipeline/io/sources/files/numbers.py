@@ -16,23 +16,32 @@ import pandas as pd
 
 from pipeline.commands import Command, override
 from pipeline.errors import InvalidData
+from pipeline.io.sources.files.currencies import BEFORE, BEHIND
 
 MISSING = (
     "", "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "*", "?", "nan", "null", "none",
-    "nil", "n/a", "na", "n.a.", "n.a", "n/d", "nd", "<na>", "nat", "void", "missing", "n/m",
+    "nil", "n/a", "na", "n.a.", "n.a", "n/d", "nd", "<na>", "nat", "void", "missing", "n/m", "nm",
+    "nr", "k.a.", "n.v.", "b.d.", "s/d", "s/c", "н/д", "\\n", "-null", "undefined", "@na", "@n/a",
+    "1.#qnan", "1.#ind", "-1.#ind", "1.#inf", "-1.#inf", "notavailable", "nodata", "无", "無", "ー",
+    "該当なし", "해당없음",
 )  # fmt: skip
 """Without spaces, in lower case; so is all that begins with "#", as Excel and Bloomberg say it."""
 
 SUFFIXES = {
     "K": 1e3, "M": 1e6, "MN": 1e6, "MLN": 1e6, "MIO": 1e6, "B": 1e9, "BN": 1e9, "MRD": 1e9,
-    "T": 1e12, "TSD": 1e3, "TYS": 1e3, "THOUSAND": 1e3, "MILLION": 1e6, "BILLION": 1e9,
-    "L": 1e5, "LAC": 1e5, "LAKH": 1e5, "CR": 1e7, "CRORE": 1e7, "ТЫС": 1e3, "МЛН": 1e6, "МЛРД": 1e9,
-    "万": 1e4, "萬": 1e4, "만": 1e4, "亿": 1e8, "億": 1e8, "억": 1e8,
+    "T": 1e12, "TN": 1e12, "TSD": 1e3, "TYS": 1e3, "THOU": 1e3, "THOUSAND": 1e3, "MILLION": 1e6,
+    "MILLIONS": 1e6, "BILLION": 1e9, "MLD": 1e9, "MDS": 1e9, "L": 1e5, "LAC": 1e5, "LACS": 1e5,
+    "LAKH": 1e5, "LAKHS": 1e5, "CR": 1e7, "CRORE": 1e7, "CRORES": 1e7, "ТЫС": 1e3, "МЛН": 1e6,
+    "МЛРД": 1e9, "千": 1e3, "천": 1e3, "万": 1e4, "萬": 1e4, "만": 1e4, "百万": 1e6, "百萬": 1e6,
+    "亿": 1e8, "億": 1e8, "억": 1e8,
 }  # fmt: skip
-"""In either case."""
+"""In either case; not ``MM`` and ``mil``, which are a thousand to some and a million to others."""
 
 MAX_UNREADABLE = 0.1
 """Share of a column's texts that may be no numbers before the whole file is refused."""
+
+MAX_WORDS = 0.5
+"""The same of words without any digit, such as "halted", which are no misread number."""
 
 _SUFFIX = rf"(?:{'|'.join(sorted(SUFFIXES, key=len, reverse=True))})"
 _PLAIN = r"[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?"
@@ -106,6 +115,7 @@ def numbers(
     if not texts:
         values = {name: _floats(column) for name, column in columns.items()}
         return Numbers(values, unreadable, "", _marks([], columns.values()))
+    _check_money({name: columns[name] for name in texts}, who)
     marks = _marks(texts.values(), [c for c in columns.values() if _is_numeric(c)])
     mark = _decimal_mark(texts, marks, decimal, in_folder, who)
     values, example = {}, ""
@@ -136,10 +146,28 @@ def _floats(column: pd.Series) -> np.ndarray:
 
 
 def _bare(column: pd.Series) -> pd.Series:
-    texts = column.astype("str").str.replace(r"[\s\u00a0\u202f$€£¥₹₩'\u2019_\"]", "", regex=True)
-    texts = texts.str.replace(r"^(?:Rs\.?|INR|USD|EUR|GBP|JPY|CHF)", "", regex=True)
+    """Texts without spaces, quotes and currencies; None where they say that nothing is there."""
+    texts = column.astype("str")
+    if not texts.str.isascii().all():
+        texts = texts.str.normalize("NFKC")
+    texts = texts.str.replace(r"[\s\u00a0\u202f'\u2019_\"]", "", regex=True)
+    texts = texts.str.replace(r"(?<=\d)(?:shares|shs|pcs|szt)\.?$", "", regex=True)
+    texts = texts.str.replace(BEFORE, r"\1", regex=True).str.replace(BEHIND, "", regex=True)
     texts = texts.str.replace(r"^\((.+)\)$", r"-\1", regex=True)  # as accountants write it
     return texts.mask(texts.str.lower().isin(MISSING) | texts.str.startswith("#"))
+
+
+def _check_money(columns: Mapping[str, pd.Series], who: str) -> None:
+    """Refuse prices of which each says its currency, where they say several."""
+    money: dict[str, str] = {}
+    for name in set(columns) - {"volume", "split"}:
+        texts = pd.Series(columns[name].dropna().unique()).astype("str").str.strip()
+        for pattern, group in ((BEFORE, 1), (BEHIND, 0)):
+            found = texts.str.replace(r"\s", "", regex=True).str.extract(pattern)[group].dropna()
+            money |= {text.strip(".").upper(): text for text in found.unique()}
+    if len(money) > 1:
+        given = f"{who}: prices in {' and in '.join(sorted(money.values()))}"
+        raise InvalidData("ingest", given, "one currency in a file")
 
 
 def _marks(texts: Iterable[pd.Series], numeric: Iterable[pd.Series]) -> Marks:
@@ -220,7 +248,9 @@ def _parsed(texts: pd.Series, mark: str) -> tuple[np.ndarray, pd.Series]:
 
 
 def _check_share(wrong: pd.Series, texts: pd.Series, name: str, who: str) -> None:
-    count, size = int(wrong.sum()), int(texts.notna().sum())
-    if (count > MAX_UNREADABLE * size and count > 1) or count == size:
-        given = f"{who}: {texts[wrong].iloc[0]!r} in column {name} is no number ({count} rows)"
+    odd, size = texts[wrong], int(texts.notna().sum())
+    count, digits = len(odd), int(odd.str.contains(r"\d", regex=True).sum())
+    too_many = (digits > MAX_UNREADABLE * size and digits > 1) or count > MAX_WORDS * size
+    if too_many or count == size:
+        given = f"{who}: {odd.iloc[0]!r} in column {name} is no number ({count} rows)"
         raise InvalidData("ingest", given, "numbers, or nothing where a value is missing")

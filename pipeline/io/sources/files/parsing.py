@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import InvalidData
-from pipeline.io.calendar import AMERICAN, timezone
+from pipeline.io.calendar import timezone
 from pipeline.io.sources.files.columns import say
 from pipeline.io.sources.files.dates import Dates, dates
 from pipeline.io.sources.files.documents import Document
 from pipeline.io.sources.files.layouts import Table, table
+from pipeline.io.sources.files.naming import symbols_of
 from pipeline.io.sources.files.numbers import Marks, Numbers, numbers
 from pipeline.io.sources.files.ratios import check_factor, ratios
-from pipeline.io.sources.files.symbols import from_file, symbol
 from pipeline.io.sources.settings import FilesData
 from pipeline.schemas import BAR_FIELDS, STATIC
 
@@ -24,14 +23,6 @@ NUMBERS = (*BAR_FIELDS, "adjusted_close", "split", "dividend")
 
 SHARES = ("EQ", "BE", "BZ", "SM", "ST", "")
 """Series of the Indian exchanges that are shares; others of a symbol are its bonds and warrants."""
-
-_CODES = re.compile(
-    r"code|ticker|symbol|instrument|secid|security|asset|isin|cusip|sedol|figi|permno|gvkey"
-    r"|\bs?id\b|\bric\b|kod|代码|代碼|コード|코드|код",
-    re.IGNORECASE,
-)
-"""What a column of symbols may be called: it is named first in a message, never chosen."""
-
 
 NOTHING = Marks(None, None)
 
@@ -112,7 +103,7 @@ def prices(
     first = how.day_first if how.day_first is not None else folder.day_first
     read, day, undated = _dated(read, first, how, document)
     columns = read.columns
-    codes, symbols, origin = _symbols(document, read, how)
+    codes, symbols, origin = symbols_of(document, read, day, how)
     _check_daily(document, read, day, codes)
     _check_volume(document, columns, is_index or all(name.startswith("^") for name in symbols))
     _check_adjusted(document, columns, how, is_index)
@@ -133,11 +124,6 @@ def prices(
         ", ".join([read.layout, f"dates: {day.reading}", *origin, *remarks]),
         Evidence(values.marks if document.kind == "text" else NOTHING, day.day_first),
     )
-
-
-def share_class_by_dot(how: FilesData) -> bool:
-    """Whether ``BRK.B`` is a share class: elsewhere ``.T`` is an exchange."""
-    return how.exchange_calendar in AMERICAN
 
 
 def _shares(read: Table) -> tuple[Table, list[str]]:
@@ -177,48 +163,6 @@ def _dated(
         replace(day, days=day.days[dated], clock=day.clock[dated]),
         shown,
     )
-
-
-def _symbols(
-    document: Document, read: Table, how: FilesData
-) -> tuple[np.ndarray, list[str], list[str]]:
-    """Place of each row's symbol, the symbols, and where they come from if not from a column."""
-    by_dot = share_class_by_dot(how)
-    if "symbol" not in read.columns:
-        _check_one_symbol(document, read)
-        name = symbol(from_file(document.file_name, document.folder), share_class_by_dot=by_dot)
-        return np.zeros(len(read.columns), np.intp), [name], ["symbol by the file's name"]
-    codes, unique = pd.factorize(read.columns["symbol"])
-    written = [str(name) for name in unique]
-    empty = int((codes == -1).sum()) + sum(not name.strip() for name in written)
-    if empty:
-        raise InvalidData(
-            "ingest", f"{document.name}: rows without a symbol", "a symbol in each row"
-        )
-    names = [symbol(name, share_class_by_dot=by_dot) for name in written]
-    places, symbols = pd.factorize(np.array(names, dtype=object))
-    return places[codes], [str(name) for name in symbols], []
-
-
-def _check_one_symbol(document: Document, read: Table) -> None:
-    """Refuse several rows a day without a known column of symbols, naming one that may hold them.
-
-    Raises
-    ------
-    InvalidData
-        Most days have several rows.
-    """
-    rows = read.columns["date"].astype("str").str.slice(0, 10).value_counts()
-    if rows.median() < 2 or not read.other_columns:
-        return
-    may_be = sorted(
-        (name for name in read.other_columns if name.strip() and not name.startswith("__index")),
-        key=lambda name: not _CODES.search(name),
-    )
-    several = f"{document.name}: {rows.iloc[0]} rows of {rows.index[0]} and no column of symbols"
-    shown = ", ".join(may_be[:6])
-    needed = f"the column that holds the symbols, by data.columns.symbol; it may be: {shown}"
-    raise InvalidData("ingest", several, needed, say("symbol", may_be[0]))
 
 
 def _check_daily(document: Document, read: Table, day: Dates, codes: np.ndarray) -> None:

@@ -45,6 +45,7 @@ WINDOW = 20
 
 LARGE_MOVE = np.log(3.0)
 STALE_OPENS = 0.2
+WITHOUT_VOLUME = 0.5
 
 
 def suspects(
@@ -165,6 +166,9 @@ def remarks(good: pd.DataFrame, *, is_index: bool) -> list[str]:
         ]
     with np.errstate(divide="ignore", invalid="ignore"):
         step = np.where(same, np.log(opens / previous), 0.0)
+    without = (good["volume"] == 0).groupby(good[SYMBOL].to_numpy(), observed=True).mean()
+    without = without[without > WITHOUT_VOLUME]
+    silent = [f"{name} ({100 * share:.0f} %)" for name, share in without.items()]
     large = np.flatnonzero(np.abs(step) > LARGE_MOVE)
     shown = [
         f"{good[SYMBOL].iloc[at]} {good[SESSION].iloc[at]:%Y-%m-%d} "
@@ -172,4 +176,8 @@ def remarks(good: pd.DataFrame, *, is_index: bool) -> list[str]:
         for at in large[:10]
     ]
     count = f"{len(large)} overnight moves by more than three times, taken as real"
-    return [f"{count}: {', '.join(shown)}"] if shown else []
+    told = [f"{count}: {', '.join(shown)}"] if shown else []
+    if silent:
+        named = ", ".join(silent[:10]) + (f" and {len(silent) - 10} more" if silent[10:] else "")
+        told.append(f"volume 0 on most bars of {named}; data.columns.volume names another column")
+    return told

@@ -12,7 +12,7 @@ import pyarrow.csv
 
 from pipeline.errors import InvalidData
 from pipeline.io.sources.files import encoding, stacked
-from pipeline.io.sources.files.columns import is_header
+from pipeline.io.sources.files.columns import has_prices, is_header
 from pipeline.io.sources.files.documents import Document
 from pipeline.io.sources.files.numbers import proves_point
 from pipeline.io.sources.settings import FilesData
@@ -21,6 +21,7 @@ SEPARATORS = ",;\t|"
 HEADER_WITHIN = 30
 """Lines among which the header has to be; those before it are a title."""
 PROOF_LINES = 200
+HEAD_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Sheet:
         The first lines that hold something, split into cells, the header first.
     skip
         Lines before the first row.
+    without_header
+        Whether the columns are called by their places.
     """
 
     source: str | pa.BufferReader
@@ -42,6 +45,7 @@ class Sheet:
     skip: int
     separator: str
     title: int
+    without_header: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -66,10 +70,15 @@ def opened(document: Document, how: FilesData) -> Sheet:
     else:
         text = _decoded(document.read(), name, how)
         source = pa.BufferReader(text.encode())
-    every = text[:100_000].splitlines()
-    filled = [place for place, line in enumerate(every) if line.strip(" ,;\t|\r\n\ufeff")]
+    every = _lines(text)
+    filled = _filled(every)
     if not filled:
         raise InvalidData("ingest", f"{document.name}: the file is empty", "daily bars")
+    if gap := _spaces(every, filled):
+        whole = document.read().decode("utf-8", "replace") if plain_text else text
+        text = "\n".join(re.sub(gap, "\t", line.strip()) for line in whole.splitlines())
+        source, every = pa.BufferReader(text.encode()), _lines(text)
+        filled = _filled(every)
     first = every[filled[0]].lstrip("\ufeff ")
     if first[0] in "{[" or first[:2].lower() in ("<!", "<h", "<?"):
         content = re.sub(r"\s+", " ", text)[:80].strip()
@@ -81,6 +90,25 @@ def opened(document: Document, how: FilesData) -> Sheet:
     return _with_header(source, every, filled, separator, how)
 
 
+def _lines(text: str) -> list[str]:
+    return text[:HEAD_CHARACTERS].splitlines()
+
+
+def _filled(lines: list[str]) -> list[int]:
+    """Places of the lines that hold something."""
+    return [place for place, line in enumerate(lines) if line.strip(" ,;\t|\r\n\ufeff\0")]
+
+
+def _spaces(every: list[str], filled: list[int]) -> str:
+    """What stands between columns that spaces alone keep apart; empty where something else does."""
+    for at in filled[:HEADER_WITHIN]:
+        if not set(SEPARATORS) & set(every[at]):
+            for gap in (r"\s{2,}", r"\s+"):
+                if has_prices(re.split(gap, every[at].strip())):
+                    return gap
+    return ""
+
+
 def _with_header(
     source: str | pa.BufferReader,
     every: list[str],
@@ -88,16 +116,45 @@ def _with_header(
     separator: str,
     how: FilesData,
 ) -> Sheet:
-    """The sheet from its header on: the first line of known columns, else the first line."""
+    """The sheet from its header on: the first line of known columns, else the first line.
+
+    Columns are called by their places where config calls them so, or the first line has values.
+    """
+    by_place = how.columns.are_places
+    given = {} if by_place else how.columns.given
     for place, at in enumerate(filled[:HEADER_WITHIN]):
         mark = separator or max(SEPARATORS, key=every[at].count)
         cells = [_cells(every[row], mark) for row in filled[place : place + PROOF_LINES]]
         is_first = place == 0 and (stacked.header_lines(cells[:3]) or len(cells) == 1)
-        if is_first or is_header(cells[0], how.columns.given):
-            return Sheet(source, cells, at + 1, mark, place)
+        if (is_first and not by_place) or is_header(cells[0], given):
+            names = [str(n + 1) for n in range(len(cells[0]))] if by_place else _fitted(cells)
+            return Sheet(source, [names, *cells[1:]], at + 1, mark, place)
     mark = separator or max(SEPARATORS, key=every[filled[0]].count)
     cells = [_cells(every[row], mark) for row in filled[:PROOF_LINES]]
+    if by_place or _are_values(cells[0]):
+        places = [str(place + 1) for place in range(len(cells[0]))]
+        return Sheet(source, [places, *cells], filled[0], mark, 0, without_header=True)
     return Sheet(source, cells, filled[0] + 1, mark, 0)
+
+
+def _are_values(cells: Sequence[str]) -> bool:
+    """Whether a line is a row of numbers and dates, and names nothing."""
+    return sum(bool(re.match(r"\s*[-+$€£]?\d", cell)) for cell in cells) > 3
+
+
+def _fitted(lines: Sequence[Sequence[str]]) -> list[str]:
+    """The header in as many columns as each row has, which may be one more or one less.
+
+    R writes the names of rows before them, without a name of their own; others end rows, or the
+    header alone, with a separator.
+    """
+    names, rows = list(lines[0]), lines[1:]
+    widths = {len(row) for row in rows}
+    if widths == {len(names) + 1}:
+        return [*names, ""] if not any(row[-1].strip() for row in rows) else ["", *names]
+    if widths == {len(names) - 1} and not names[-1].strip():
+        return names[:-1]
+    return names
 
 
 def _cells(line: str, separator: str) -> list[str]:

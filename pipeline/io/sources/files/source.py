@@ -29,11 +29,12 @@ from pipeline.io.sources.files.accepting import Accepted
 from pipeline.io.sources.files.cleaning import RULES, faults, gaps, long, lost, quarantine
 from pipeline.io.sources.files.documents import MEGABYTE, Document, files, ignored, listed
 from pipeline.io.sources.files.merging import PriceFile, final, joined, of_names, part, reports
+from pipeline.io.sources.files.naming import share_class_by_dot
 from pipeline.io.sources.files.numbers import Undecided
-from pipeline.io.sources.files.parsing import Evidence, prices, share_class_by_dot
+from pipeline.io.sources.files.parsing import Evidence, prices
 from pipeline.io.sources.files.plausibility import remarks, suspects
 from pipeline.io.sources.files.spikes import spikes
-from pipeline.io.sources.files.splits import Event, apply, events, payments, seams
+from pipeline.io.sources.files.splits import Event, apply, events, payments, seams, small_seams
 from pipeline.io.sources.files.symbol_table import given_splits, symbol_table
 from pipeline.io.sources.protocol import Delivery, cut
 from pipeline.io.sources.settings import FilesData
@@ -195,7 +196,7 @@ class Files:
                 elif alone:  # given by its own name
                     raise
                 else:
-                    refused[document.name] = f"{error.found}; needed: {error.needed}"
+                    refused[document.name] = _why(error)
         return read, refused, undecided
 
     def _listed(self, key: str) -> tuple[list[Document], dict[str, str]]:
@@ -233,7 +234,8 @@ class Files:
         if not is_index:
             good = self._without_spikes(good, reasons)
         refused = suspects(given, reasons, calendar, is_index=is_index)
-        refused |= {} if is_index else seams(good, splits)
+        settled = [*applied, *(event for event in splits if event.sure)]
+        refused |= {} if is_index else seams(good, settled)
         refused = {n: why for n, why in refused.items() if n not in self._accepted.symbols}
         if adjusts:
             factor = good["adjusted_close"] / good["close"]
@@ -249,6 +251,7 @@ class Files:
                 f"{len(unclear)} splits too small to be seen, taken as in the prices already: "
                 f"{small}; data.splits_path says otherwise"
             )
+        paid += [] if is_index else small_seams(good, settled)
         notes += [*paid, *remarks(good, is_index=is_index), *lost(given, good, reasons)]
         provisional = int((~good["final"]).sum())
         if provisional:
@@ -268,6 +271,12 @@ class Files:
         odd = why != ""
         reasons[good.index.to_numpy()[odd]] = why[odd]
         return good[~odd] if odd.any() else good
+
+
+def _why(error: InvalidData) -> str:
+    """What is wrong with one file of several, with the command where one helps."""
+    following = f"; next: {error.next_command}" if error.next_command else ""
+    return f"{error.found}; needed: {error.needed}{following}"
 
 
 def _names(delivery: Delivery) -> list[str]:

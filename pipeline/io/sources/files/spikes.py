@@ -38,6 +38,10 @@ def moved(factor: float, sessions: int) -> str:
     return f"a move by more than {factor:g} times that the next {many} back"
 
 
+REASONS = frozenset({HIGH, LOW, BAR, OPEN, NEWEST, *(moved(f, n) for n, f in RUNS.items())})
+"""Rules that a person overrules by ``data.accept``."""
+
+
 def spikes(bars: pd.DataFrame) -> np.ndarray:
     """Why each bar is none of its symbol, "" where it may be one.
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.io.sources.files.columns import NEEDED, plain
+from pipeline.io.sources.files.currencies import is_money
 from pipeline.io.sources.files.header_words import ALIASES
-from pipeline.io.sources.files.symbols import CURRENCIES
 
 DATES = ("date", "datetime", "timestamp", "time", "session", "day", "")
 CORNERS = (
@@ -20,7 +20,7 @@ _FIELDS = frozenset(
     for name in ("open", "high", "low", "close", "volume", "adjusted_close", "split", "dividend")
     for alias in ALIASES[name]
 ) | {"capital gains", "change", "vwap", "trades", "turnover", "returns"}
-_MARKS = r"[_ .|:/-]"
+_MARKS = r"[_ .|:/\[-]"
 _NO_TICKERS = ("adj", "adjusted", "unadjusted", "raw", "price", "prc", "px", "bid", "ask", "mid")
 """Words beside a field that say which price it is, not whose."""
 
@@ -38,11 +38,23 @@ def header_lines(lines: Sequence[Sequence[str]]) -> int:
     corners = [plain(line[0]) for line in lines[:3]]
     if corners[0] not in (*CORNERS, *DATES) or corners[1] not in (*CORNERS, *DATES):
         return 0
-    if not pairs(list(zip(lines[0][1:], lines[1][1:], strict=True))):
+    if not pairs(cells(lines)):
         return 0
     if corners[2] in DATES and not any(cell.strip() for cell in lines[2][1:]):
         return 3
     return 2 if re.match(r"\d", lines[2][0].strip()) else 0
+
+
+def cells(lines: Sequence[Sequence[str]]) -> list[Pair]:
+    """Of each column but the first, what the first two lines call it.
+
+    A name above several columns may stand over the first of them alone, as merged cells have it.
+    """
+    above, last = [], ""
+    for name in lines[0][1:]:
+        last = name if name.strip() else last
+        above.append(last)
+    return list(zip(above, lines[1][1:], strict=True))
 
 
 def pairs(columns: Sequence[Pair]) -> list[Pair]:
@@ -80,8 +92,12 @@ def named_pairs(names: Iterable[str]) -> dict[str, Pair]:
                 len({plain(f) for f, t in split.values() if t == ticker} & set(NEEDED)) == 4
                 for ticker in tickers
             )
-            if whole and not (len(tickers) == 1 and tickers <= CURRENCIES):
-                return split
+            if not whole or (len(tickers) == 1 and _says_no_ticker(*tickers)):
+                continue
+            if len(tickers) == 1:  # a volume without its name is that of the one ticker
+                alone = [name for name in names if name not in split and plain(name) in _FIELDS]
+                split |= {name: (name, next(iter(tickers))) for name in alone}
+            return split
     return {}
 
 
@@ -117,12 +133,19 @@ def _tuple(name: str) -> Pair | None:
 def _flat(name: str, ticker_last: bool) -> Pair | None:
     """``Close_AAPL``, ``Close (AAPL)`` or ``AAPL_Close``, where one part is a field."""
     for match in re.finditer(_MARKS, name):
-        left, right = (side.strip(" ()[]") for side in (name[: match.start()], name[match.end() :]))
+        left, right = (
+            side.strip(" ()[]_") for side in (name[: match.start()], name[match.end() :])
+        )
         field, ticker = (left, right) if ticker_last else (right, left)
         is_field = len(plain(field)) > 1 and plain(field) in _FIELDS
         if ticker and is_field and _is_ticker(ticker, field):
             return field, ticker
     return None
+
+
+def _says_no_ticker(word: str) -> bool:
+    """Of the one word beside every field: a currency, or what it is the price of."""
+    return is_money(re.sub(r"^in ", "", word)) or plain(word) in ("stock", "share", "spot", "day")
 
 
 def _is_ticker(text: str, field: str) -> bool:

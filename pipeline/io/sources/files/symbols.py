@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 from pipeline.errors import InvalidData
+from pipeline.io.sources.files.currencies import CURRENCIES
 from pipeline.io.sources.files.documents import COLUMNAR, COMPRESSED, TEXT
 
 INDICES = ("GSPC", "IXIC", "VIX", "NDX", "DJI", "RUT")
@@ -13,17 +15,24 @@ INDICES = ("GSPC", "IXIC", "VIX", "NDX", "DJI", "RUT")
 
 TICKER = r"\^?[A-Z0-9&][A-Z0-9&]{0,14}(?:[.\-=:/][A-Z0-9&]{1,8}){0,2}"
 
-_SUFFIXES = (*TEXT, *COLUMNAR, *COMPRESSED, ".gzip", ".zip", ".snappy")
+_OTHER_SUFFIXES = (".gzip", ".zip", ".snappy", ".dly", ".mst", ".eod", ".data", ".xls")
+_SUFFIXES = (*TEXT, *COLUMNAR, *COMPRESSED, *_OTHER_SUFFIXES)
 _SUFFIX = rf"(?:{'|'.join(map(re.escape, _SUFFIXES))})$"
 _UNITS = "s|sec|m|min|mins|minutes?|h|hours?|d|day|days|w|wk|weeks?|mo|months?|y|yr"
 _INTERVAL = rf"\d{{1,3}} ?(?:{_UNITS})"
 _YEAR = r"(?:19|20)\d\d(?:-?[QqHh][1-4])?"
-_DATE = r"(?:19|20)\d\d-?[01]\d-?[0-3]\d|(?:19|20)\d\d-[01]\d(?![0-9])"
+_DATE = (
+    r"(?:19|20)\d\d-?[01]\d-?[0-3]\d|(?:19|20)\d\d-[01]\d(?![0-9])"
+    r"|[0-3]\d-[0-3]\d-(?:19|20)\d\d|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d"
+)
 _MONTH = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])"
+_CLASS = r"[A-Z]{1,5}_[ABC]|[a-z]{1,5}_[abc]"  # a class of shares, as BRK_B
+_SHORT_DATE = r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _WORDS = (
     "historicaldata|daily|day|eod|ohlcv?|bars?|prices?|history|historical|hist|quotes?|data|download|full|all|"
     "adjusted|adj|unadjusted|raw|split|stocks?|equity|equities|max|intraday|hourly|weekly|monthly|"
-    "d|w|new|copy|final|clean|cleaned|part|table|export|from|to|my|the|and|of|futures|spot|us"
+    "d|w|new|copy|final|clean|cleaned|part|table|export|from|to|my|the|and|of|futures|spot|us|1440|"
+    "candlestick|quote"
 )
 _NOISE = re.compile(rf"(?:{_INTERVAL}|{_YEAR}|{_DATE}|{_WORDS})", re.IGNORECASE)
 _AT_END = re.compile(
@@ -44,15 +53,6 @@ XSHE STOCK WIKI EOD SP DJ CME COMEX NYMEX EUREX ICEUS HUOBI GATEIO BITGET MEXC
 _EXCHANGES = frozenset(_CHARTED.split())
 """Exchanges as file names of charting programs begin with them."""
 
-_PRICED_IN = """
-USDT USDC BUSD FDUSD TUSD USDP USDS DAI PAX UST USD EUR GBP JPY KRW TRY CHF AUD CAD NZD BRL IDR INR
-RUB UAH ZAR NGN ARS MXN PLN RON CZK SEK NOK DKK SGD HKD CNY CNH THB BTC ETH BNB XBT SOL TRX XRP DOT
-DOGE VAI
-"""
-CURRENCIES = frozenset(_PRICED_IN.split())
-"""What a pair of crypto coins or currencies is priced in."""
-
-
 MAX_NAME = 40
 """Characters of a symbol; the longest of the exchanges, those of options, have 21."""
 
@@ -69,9 +69,12 @@ def symbol(written: str, *, share_class_by_dot: bool) -> str:
     ('BRK-B', '^GSPC')
     """
     as_bytes = re.fullmatch(r"b(['\"])(.*)\1", written.strip())  # as Python prints them
-    name = (as_bytes[2] if as_bytes else written).strip().upper()
+    as_text = re.fullmatch(r"=\"([^\"]*)\"|'([^']+)", written.strip())  # as Excel keeps zeros
+    name = as_bytes[2] if as_bytes else (as_text[1] or as_text[2] or "") if as_text else written
+    name = name.strip().upper()
     if share_class_by_dot:
-        name = re.sub(r"(?<=[A-Z])[./ ]([A-Z])$", r"-\1", name)
+        name = re.sub(r" U[SNQWAPR] EQUITY$", "", name)  # as Bloomberg writes it
+        name = re.sub(r"(?<=[A-Z])[./ _]([A-Z])$", r"-\1", name)
     return f"^{name}" if name in INDICES else name
 
 
@@ -92,30 +95,35 @@ def is_name(written: str) -> bool:
     )
 
 
-def from_file(file_name: str, folder: str = "") -> str:
+def from_file(file_name: str, *folders: str) -> str:
     """The one ticker in a file's name, as written there.
 
     Years, dates, intervals and words as ``daily`` are none, nor is an exchange before a ticker; a
-    coin before what it is priced in is one symbol. A name without any of its own is that of its
-    folder.
+    coin before what it is priced in is one symbol. A name without any of its own, or a month in the
+    folder of its year, is that of the nearest folder with one.
 
     >>> from_file("AAPL_daily.csv"), from_file("vix_1990.csv"), from_file("AAPL-2023.csv")
     ('AAPL', 'vix', 'AAPL')
     >>> from_file("NASDAQ_AAPL, 1D.csv"), from_file("ETH_BTC-1d.feather"), from_file("7203.T.csv")
     ('AAPL', 'ETH_BTC', '7203.T')
+    >>> from_file("11.csv", "2023", "AAPL"), from_file("data.csv", "AAPL.csv.zip")
+    ('AAPL', 'AAPL')
 
     Raises
     ------
     InvalidData
         There is none, or there are several.
     """
-    stem = unquote(file_name)
-    while (shorter := re.sub(_SUFFIX, "", stem, flags=re.IGNORECASE)) != stem:
-        stem = shorter
-    tickers = _tickers(stem)
-    is_name = "=" not in folder and folder.upper() not in CURRENCIES
-    if not tickers and folder and is_name:
-        tickers = _tickers(re.sub(_SUFFIX, "", unquote(folder), flags=re.IGNORECASE))
+    tickers = _tickers(_stem(file_name))
+    is_part = bool(tickers and re.fullmatch(r"\d{1,2}", tickers[0]))
+    if is_part or not tickers:
+        around = _of_folders(folders)
+        of_year = bool(folders) and bool(re.fullmatch(_YEAR, folders[0]))
+        is_ticker = bool(around) and around[0] == around[0].upper()
+        if not is_part or (of_year and is_ticker):
+            tickers = around
+        elif is_ticker:
+            tickers += around
     if len(tickers) == 1:
         return tickers[0]
     shown = f"may be {' or '.join(tickers)}" if tickers else "holds no symbol"
@@ -126,6 +134,25 @@ def from_file(file_name: str, folder: str = "") -> str:
     )
 
 
+def _of_folders(folders: Sequence[str]) -> list[str]:
+    """Everything that may be a symbol in the nearest folder whose name holds one."""
+    for folder in folders:
+        if folder.upper() in CURRENCIES:
+            return []
+        is_name = "=" not in folder and not _is_exchange(folder)
+        own = _tickers(_stem(folder)) if is_name else []
+        if own and not re.fullmatch(r"\d{1,2}", own[0]):
+            return own
+    return []
+
+
+def _stem(name: str) -> str:
+    stem = unquote(name)
+    while (shorter := re.sub(_SUFFIX, "", stem, flags=re.IGNORECASE)) != stem:
+        stem = shorter
+    return stem
+
+
 def _tickers(stem: str) -> list[str]:
     """Everything in a name that may be its symbol."""
     if re.fullmatch(r"[A-Z]+", stem):
@@ -134,6 +161,10 @@ def _tickers(stem: str) -> list[str]:
     charted = len(every) > 1 and _is_exchange(every[0])
     if charted:  # as NASDAQ_DLY_AAPL, 1D_a1b2c
         exchange, every = every[0], [part for part in every[1:] if part != "DLY"]
+        every = every[1:] if [exchange, *every[:1]] == ["STOCK", "DAY"] else every
+        for place, part in enumerate(every[:2], start=1):  # as STOCK_US_XNAS_AAPL
+            if _is_exchange(part) and every[place:] and not _is_time(every[place]):
+                every = every[place:]
         first = [part for part in every[:1] if re.fullmatch(TICKER, part) and not _is_time(part)]
         parts = first + [part for part in every[len(first) :] if not _is_noise(part)]
         parts = [part for part in parts if not re.fullmatch(r"[0-9a-f]{5}", part)] or parts
@@ -147,6 +178,10 @@ def _tickers(stem: str) -> list[str]:
         while priced < len(parts) and parts[priced].upper() in CURRENCIES:
             priced += 1
         return ["_".join(parts[:priced]), *parts[priced:]]
+    if len(parts) == 3 and all(re.fullmatch(_SHORT_DATE, part) for part in parts[1:]):
+        parts = parts[:1]
+    if len(parts) == 2 and re.fullmatch(_CLASS, "_".join(parts)):
+        return ["_".join(parts)]
     if len(parts) == 1:
         return parts if re.fullmatch(TICKER, parts[0].upper()) else []
     months = [part for part in parts if re.fullmatch(_MONTH, part)]
@@ -167,10 +202,12 @@ def _is_time(part: str) -> bool:
 def _without_noise(stem: str) -> str:
     """Dates, years, intervals and words taken off the end, also behind a hyphen."""
     stem = re.sub(r"\(\d{1,2}\)|(?i:part)[ _-]?\d+$|(?<=[A-Za-z]{2})_\d{1,2}$", " ", stem.strip())
+    stem = re.sub(r"^(?i:\d\d-\d\d-\d{4}-TO-\d\d-\d\d-\d{4})-?(.+?)-?(?:ALL|EQ)-?N$", r"\1", stem)
     stem = re.sub(rf"(?<![0-9])(?:{_DATE})(?![0-9])|^{_YEAR}-(?=[A-Z])", " ", stem)
     stem = re.sub(rf"-(?:{_INTERVAL})-", " ", stem)
-    prefix = re.match(r"([A-Za-z]+)[-:](?=[A-Z0-9&^])", stem)
-    if prefix and _is_exchange(prefix[1]):
+    stem = re.sub(r"^Quote-Equity-|-(?:ALL|EQ)(?:-N)?(?=[\s-]|$)", " ", stem.strip(" -"))
+    prefix = re.match(r"([A-Za-z]+)[-:#](?=[A-Z0-9&^])", stem)
+    if prefix and (_is_exchange(prefix[1]) or prefix[0] in ("SH#", "SZ#", "BJ#")):
         stem = stem[prefix.end() :]
     while (shorter := _AT_END.sub("", stem.strip(" _-,"))) != stem:
         stem = shorter

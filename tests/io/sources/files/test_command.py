@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 from tests.io.sources.files.hand_made import HEADER, rows, write
 from tests.stages.conftest import Project
@@ -20,6 +21,10 @@ def test_ingest_tells_how_files_were_read_and_then_is_up_to_date(tmp_path: Path)
     metrics = project.newest("ingest").data.metrics
     assert metrics["ingest/rows"] == 5
     assert metrics["ingest/set_aside"] == 1
+    logged = Path(unquote(urlparse(project.newest("ingest").info.artifact_uri).path))
+    page = (logged / "quality.html").read_text()
+    assert "<b>BAD.csv</b>" in page
+    assert "no session of XNYS" in page
     again = project.python("ingest", *words).stdout
     assert "up to date" in again
     assert "nothing was taken of BAD.csv" in again

@@ -57,8 +57,8 @@ def test_two_forms_of_date_in_a_column_are_refused_with_an_example_of_each():
         read("2021-03-08", "9 Mar 2021")
 
 
-@pytest.mark.parametrize("written", ["08/03/21", "soon", "2021-02-30", "0"])
-def test_what_is_no_date_with_a_whole_year_is_refused_and_shown(written):
+@pytest.mark.parametrize("written", ["soon", "2021-02-30", "0"])
+def test_what_is_no_date_is_refused_and_shown(written):
     with pytest.raises(InvalidData, match=written):
         read(written)
 

@@ -140,7 +140,7 @@ def test_rows_that_tell_a_dividend_or_a_split_are_no_second_bar(tmp_path):
         ("AAB-2023.csv", "AAB", "XNYS"), ("AAB_20200101_20231231.csv", "AAB", "XNYS"),
         ("AAB_1day.txt", "AAB", "XNYS"), ("BTC_USDT-1d.csv", "BTC_USDT", "24/7"),
         ("%5EFTSE.csv", "^FTSE", "XLON"), ("AAB (1).csv", "AAB", "XNYS"),
-        ("AAB/2023.csv", "AAB", "XNYS"), ("ALL.csv", "ALL", "XNYS"),
+        ("AAB/2023.csv", "AAB", "XNYS"), ("ALL.csv", "ALL", "XNYS"), ("BRK_B.csv", "BRK-B", "XNYS"),
     ],
 )  # fmt: skip
 def test_the_symbol_of_a_file_by_its_name(tmp_path, name, symbol, calendar):

@@ -35,6 +35,7 @@ PRICES = ["open", "high", "low", "close"]
         ("AAB-part1.csv", "AAB"), ("HK2007.csv", "HK2007"), ("200011.csv", "200011"),
         ("BTCUSDT-1d-2024-02.csv", "BTCUSDT"), ("kraken_XBT_USD.csv", "XBT_USD"),
         ("binance-BTCUSDT-1d.csv", "BTCUSDT"), ("DOGE_IDR-1d.csv", "DOGE_IDR"),
+        ("BRK_B_daily.csv", "BRK_B"), ("NYSE_BF_B, 1D.csv", "BF_B"), ("AAB_D.csv", "AAB"),
         ("WIKI-AAB.csv", "AAB"), ("AAB.parquet.gzip", "AAB"), ("AAB.dat", "AAB"),
     ],
 )  # fmt: skip
@@ -227,3 +228,28 @@ def test_a_newest_close_that_nothing_confirms_waits(tmp_path):
     delivery = files(tmp_path).bars()
     assert len(delivery.bars) == 59
     assert any("newest session set aside: AAB" in note for note in delivery.notes)
+
+
+@pytest.mark.parametrize("form", ["{f}__{t}", "{f}[{t}]", "merged cells"])
+def test_wide_sheets_as_people_name_and_merge_their_columns(tmp_path, form):
+    fields_of = ("PX_OPEN", "PX_HIGH", "PX_LOW", "PX_LAST", "PX_VOLUME")
+    tickers = ("AAB", "C US Equity")
+    if form == "merged cells":
+        head = [
+            "Date," + ",".join(f"{ticker},,,," for ticker in tickers),
+            "," + ",".join(fields_of * 2),
+        ]
+    else:
+        names = [form.format(f=name[3:].lower(), t=t) for t in tickers for name in fields_of]
+        head = ["Date," + ",".join(names).replace("last", "close")]
+    lines = [f"{line},{line.split(',', 1)[1]}" for line in rows()]
+    delivery = files(write(tmp_path / "x.csv", *head, *lines)).bars()
+    assert delivery.bars.groupby("symbol").size().to_dict() == {"AAB": 5, "C": 5}
+
+
+def test_a_volume_of_nothing_says_nothing_against_another_row_of_its_session(tmp_path):
+    lines = rows(DAYS)
+    write(tmp_path / "AAB.csv", HEADER, *lines, lines[-1].rpartition(",")[0] + ",0")
+    read = files(tmp_path).bars().bars
+    assert len(read) == len(DAYS)
+    assert read["volume"].iloc[-1] == 100

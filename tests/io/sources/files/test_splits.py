@@ -116,3 +116,24 @@ def test_a_wrong_line_of_the_splits_file_is_shown(tmp_path):
 
 def test_the_nearest_ratio_of_a_split_by_distance_in_the_logarithm():
     np.testing.assert_array_equal(nearest_ratio(np.array([9.4, 0.52, 1.45])), [9, 0.5, 1.5])
+
+
+def test_a_column_that_the_prices_contradict_settles_nothing(tmp_path):
+    rows = bars(100, 400, (200, 50))
+    lines = [f"{line},{4 if place == 20 else 1}" for place, line in enumerate(rows)]
+    with pytest.raises(InvalidData, match="split 4:1 reverse that was not applied"):
+        files(write(tmp_path / "ABC.csv", f"{HEADER},split", *lines)).bars()
+
+
+@pytest.mark.parametrize(("after", "ratio"), [(80, "1.25"), (75, "1.33333333"), (125, "0.8")])
+def test_a_small_step_in_usual_volume_is_loaded_and_named_until_somebody_says_what_it_was(
+    tmp_path, after, ratio
+):
+    file = write(tmp_path / "prices/ABC.csv", HEADER, *bars(100, after, (60, 60)))
+    source = files(file)
+    assert closes(source)[0] == 100
+    assert any(f"ABC,{DAYS[20]},{ratio}" in note for note in source.bars().notes)
+    said = write(tmp_path / "splits.csv", "symbol,session,ratio", f"ABC,{DAYS[20]},{ratio}")
+    source = files(file, splits_path=said)
+    assert closes(source)[0] == pytest.approx(after)
+    assert not any("taken as real" in note for note in source.bars().notes)
