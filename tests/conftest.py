@@ -21,6 +21,7 @@ for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["OMP_NUM_THREADS"] = "1"
 STAGES = Path(__file__).parent / "stages"
+MAIN_JOB = "tests/stages/test_main_job.py"
 OF_EVERY_TEST = ("MLFLOW_DISABLE_TELEMETRY",)
 
 
@@ -46,7 +47,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needing = [item for item in items if item.get_closest_marker("postgres")]
         config.hook.pytest_deselected(items=needing)
         items[:] = [item for item in items if item not in needing]
-    items.sort(key=lambda item: (_name(item.path) not in SHARING, item.path.parent != STAGES))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
+    """The tests of the main job find its project as it left it."""
+    name = _name(item.path)
+    return name not in SHARING, name != MAIN_JOB, item.path.parent != STAGES
 
 
 def _name(path: Path) -> str:
