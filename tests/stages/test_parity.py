@@ -14,7 +14,7 @@ from tests.stages.conftest import Project
 
 TRAINED_UNTIL = "2010-07-30"
 BEFORE = "2010-08-11"
-SESSIONS = ["2010-08-12", "2010-08-13", "2010-08-16"]
+SESSIONS = ["2010-08-12", "2010-08-13"]
 RULES = ("strategy=stops", "strategy.min_edge_bps=0", "strategy.sides=long_short")
 UNPROVEN = "signals.unproven_rules=say"
 SAME = [
