@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from uuid import uuid4
 import psycopg
 
 from pipeline.io.store.postgres import Postgres
+from tests.ports import free_port
 
 REQUIRED = "DAYTRADE_TEST_POSTGRES"
 """Set to 1, a machine without the server's programs fails the tests that need them."""
@@ -125,7 +125,7 @@ def running_server(*settings: str) -> Iterator[Server]:
         "(Debian and Ubuntu: apt-get install postgresql)"
     )
     folder = Path(tempfile.mkdtemp(prefix="daytrade-postgres-"))
-    server = Server(bin_folder, folder, _free_port())
+    server = Server(bin_folder, folder, free_port())
     (folder / "password").write_text(PASSWORD)
     if os.geteuid() == 0:
         for path in (folder, folder / "password"):
@@ -156,10 +156,3 @@ def _make_database(server: Server) -> None:
         autocommit=True,
     ) as connection:  # fmt: skip
         connection.execute(f"CREATE DATABASE {DATABASE}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -109,14 +108,6 @@ class TrackingServer:
                 admin.grant_user_permission(name, "experiment", each.experiment_id, "EDIT")
             for model in client.search_registered_models():
                 admin.grant_user_permission(name, "registered_model", model.name, "EDIT")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def wait_until_up(address: str) -> None:

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import postgres
-from tests.tracking_server import TrackingServer, free_port
+from tests.ports import free_port
+from tests.tracking_server import TrackingServer
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("experiment=quick", "features=classic", "hpo.n_trials=16")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.stages.conftest import Project
-from tests.tracking_server import TrackingServer, free_port
+from tests.tracking_server import TrackingServer
 
 
 @dataclass(frozen=True)

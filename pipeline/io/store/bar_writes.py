@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Table, bindparam, delete, select
+from sqlalchemy import Connection, Table, bindparam, delete, func, select
 
 from pipeline.errors import InvalidData
 from pipeline.io.store import tables
@@ -24,6 +24,8 @@ from pipeline.schemas import ROW, SESSION, SYMBOL
 
 NEW, CHANGED, LATE, GONE = "new symbol", "changed", "came late", "gone"
 FEW_SYMBOLS = 100
+FEW_PER_NEW = 10
+"""With fewer rows than one to so many that come, a month is worth reading before a write."""
 RECENT = pd.Timedelta(days=30)
 
 
@@ -72,19 +74,27 @@ def _put(
     causes: pd.DataFrame | None = None,
 ) -> WriteResult:
     """Write what is new or changed, and record the change."""
-    fills = _is_empty(connection, table, comparison.rows)
+    held = _held(connection, table, comparison)
     upsert(connection, table, comparison)
-    held = comparison.rows if fills else None
     return record_change(connection, table, comparison.result, causes, held)
 
 
-def _is_empty(connection: Connection, table: Table, rows: pd.DataFrame) -> bool:
-    """Whether the months that rows span hold none yet: then these are all they will hold."""
+def _held(connection: Connection, table: Table, comparison: Comparison) -> pd.DataFrame | None:
+    """All that the months of a change will hold; None where more is in them than comes."""
+    result, rows = comparison.result, comparison.rows
+    if result.first is None or result.last is None:
+        return None
+    first = pd.Period(result.first, "M").start_time
+    last = pd.Period(result.last, "M").end_time
+    fields = [column.name for column in table.columns if not column.primary_key]
+    of_months = RowFilter(first, last).select(table, fields)
+    count = connection.scalar(select(func.count()).select_from(of_months.subquery())) or 0
+    if count > len(rows) // FEW_PER_NEW:
+        return None
+    others = read_rows(connection, of_months).long()
     sessions = rows.index.get_level_values(SESSION)
-    first = pd.Period(sessions.min(), "M").start_time
-    last = pd.Period(sessions.max(), "M").end_time
-    of_months = RowFilter(first, last).select(table, []).limit(1)
-    return connection.execute(of_months).first() is None
+    rows = rows[np.asarray((sessions >= first) & (sessions <= last))]
+    return pd.concat([others[~others.index.isin(rows.index)], rows]) if count else rows
 
 
 def delete_bars(connection: Connection, keys: pd.Index) -> None:

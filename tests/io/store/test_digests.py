@@ -120,6 +120,20 @@ def test_digests_of_what_fills_months_are_those_of_reading_it_back(store, symbol
     assert store.faults(deep=True) == []
 
 
+def test_few_rows_of_others_in_months_that_are_filled_are_digested_along(store):
+    few = wide([[1.0]], "C", first="2010-01-30")
+    store.write_labels(dict.fromkeys(LABELS, few))
+    store.write_labels(
+        dict.fromkeys(LABELS, wide([[k, -k] for k in range(40)], "AB", "2010-01-30"))
+    )
+    assert store.faults(deep=True) == []
+
+    store.write_labels(dict.fromkeys(LABELS, wide([[1.0]], "D", first="2011-01-30")))
+    again = wide([[1.0], *[[k] for k in range(40)]], "D", first="2011-01-30")
+    store.write_labels(dict.fromkeys(LABELS, again))
+    assert store.faults(deep=True) == []
+
+
 def digests(store: Store) -> dict[str, int]:
     """How many of labels there are, by month."""
     asked = "SELECT month, COUNT(*) FROM digests WHERE \"table\" = 'labels' GROUP BY month"
