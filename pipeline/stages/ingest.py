@@ -31,6 +31,8 @@ from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.ingest")
 NAMES = {"stock": "stocks", "index": "indices"}
+FEW_BARS_FIRST = ("index", "stock")
+"""Whoever adds few bars to full months has to read these again for their digests."""
 
 
 def run(settings: Settings) -> None:
@@ -58,8 +60,10 @@ def run(settings: Settings) -> None:
         set_aside = {**read.stocks.set_aside, **read.indices.set_aside}
         deltas = _deltas(workspace, settings.data.max_withdrawn, read, symbols)
         written = {
-            kind: store.write_bars(delta.delivery, read.readjusted, delta.withdrawn.index)
-            for kind, delta in deltas.items()
+            kind: store.write_bars(
+                deltas[kind].delivery, read.readjusted, deltas[kind].withdrawn.index
+            )
+            for kind in FEW_BARS_FIRST
         }
         if not workspace.selection.is_partial:
             for kind, delta in deltas.items():
@@ -141,12 +145,13 @@ def _metrics(
 
 
 def _report_written(written: Mapping[str, WriteResult], deltas: Mapping[str, Delta]) -> None:
-    for kind, rows in written.items():
+    for kind, name in NAMES.items():
+        rows = written[kind]
         log.info(
             "ingest: %s: %d bars new, %d changed, %d as before",
-            NAMES[kind], rows.new, rows.changed, rows.unchanged + deltas[kind].unchanged,
+            name, rows.new, rows.changed, rows.unchanged + deltas[kind].unchanged,
         )  # fmt: skip
-        _report_gone(NAMES[kind], deltas[kind])
+        _report_gone(name, deltas[kind])
 
 
 def _name_absent(workspace: Workspace, listed: pd.DataFrame) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import TooFewSessions
+from pipeline.gates.champion import at_sessions
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.pool import HERE, Pool, Threads
 from pipeline.learning.search.trials import Trial
@@ -26,6 +27,7 @@ from pipeline.recipe.evaluate import (
 from pipeline.recipe.fit import fitted, refitted, weight_metrics
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen, refitted_weights
+from pipeline.recipe.windows import Step
 from tests.learning import made as learning
 from tests.recipe import made
 from tests.recipe.history import ForgetfulJournal, History, history
@@ -159,6 +161,41 @@ def test_a_step_without_a_search_weighs_the_learners_by_its_own_window(
     due = refitted_weights(walking(), window, chosen)
     assert following.tolist() == [due["ridge"], due["fixed"]]
     assert following.tolist() != searched.tolist()
+
+
+@dataclass
+class FirstKept(ForgetfulJournal):
+    """Keeps what the first step predicted."""
+
+    part: pd.DataFrame | None = None
+
+    def kept(self, step: Step) -> pd.DataFrame | None:
+        assert self.part is not None
+        is_first = self.part.index[0][0] == step.predicted[0]
+        return self.part.copy() if is_first else None
+
+
+def test_a_step_that_is_kept_is_not_predicted_again(
+    world: History, walked: tuple[RetrainData, OutOfSample, Recording]
+) -> None:
+    data, before, _ = walked
+    steps = data.windows.steps
+    kept = at_sessions(before.predicted, steps[0].predicted).assign(prediction=9.0)
+    kept.attrs["step"] = before.steps.iloc[0].to_dict()
+    journal = FirstKept(part=kept)
+    ticks = count()
+    outcome = out_of_sample(
+        walking(), data.dataset, steps, world, journal, clock=lambda: float(next(ticks))
+    )
+
+    assert journal.predicted == [step.predicted[0] for step in steps[1:]]
+    others = [session for step in steps[1:] for session in step.predicted]
+    assert (at_sessions(outcome.predicted, steps[0].predicted)["prediction"] == 9.0).all()
+    pd.testing.assert_frame_equal(
+        at_sessions(outcome.predicted, pd.DatetimeIndex(others)),
+        at_sessions(before.predicted, pd.DatetimeIndex(others)),
+        check_exact=True,
+    )
 
 
 def test_an_observer_hears_of_every_trial_search_and_step(

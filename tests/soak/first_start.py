@@ -27,12 +27,19 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import mlflow
+import pandas as pd
+from sklearn.linear_model import LinearRegression
+
+from pipeline.contract import Tags
 from pipeline.errors import NotReady
-from pipeline.io.tracking import champion, local_store, registry, runs
+from pipeline.io.tracking import champion, local_store, models, registry, runs
+from pipeline.schemas import SYMBOL
 from tests.soak.fault_points import KINDS, forked, library, preloaded, prepared
 
 VERSIONS = 4
 TAGS = {f"tag{number}": "x" for number in range(12)}
+TEXT = "what a person reads"
 
 
 def killed(job: Callable[[], object], seconds: float, begun: Path | None = None) -> None:
@@ -78,8 +85,13 @@ def kills(count: int) -> None:
 def registered(folder: Path) -> str:
     """A version as a retrain registers one."""
     prepared(folder)
-    with runs.stage_run("retrain"), registry.alone("retrain"):
-        registry.register("file:///nowhere", TAGS, "text")
+    rows = pd.DataFrame({"return_1": [0.0, 1.0, 3.0]}, index=pd.RangeIndex(3, name=SYMBOL))
+    model = LinearRegression().fit(rows, range(3))
+    with runs.stage_run("retrain"):
+        mlflow.set_tag(Tags.NOTE, TEXT)
+        uri, _ = models.log_model(model, rows)
+        with registry.alone("retrain"):
+            registry.register(uri, TAGS, TEXT)
     return "registered"
 
 
@@ -89,7 +101,7 @@ def versions_whole(folder: Path) -> str:
     listed = registry.versions()
     for version in listed:
         assert TAGS.items() <= version.tags.items(), version
-        assert version.description == "text"
+        assert version.description == TEXT
         assert registry.CHALLENGER_INTENT not in version.tags
     held = registry.holder("challenger")
     assert (held and held.version) == (listed[0].version if listed else None)
