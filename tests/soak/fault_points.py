@@ -1,6 +1,6 @@
 """Every write, rename, link, unlink, truncate and sync of a stage fails once; then it is run again.
 
-    python -m tests.soak.fault_points --points 12 indicators features retrain promote
+    python -m tests.soak.fault_points --points 12 ingest features retrain promote evening
 
 A small library (``faults.c``, compiled here) counts these calls on files of the project and lets
 the n-th of them fail as on a full disk or a broken one, or kills the process before or after it.
@@ -34,7 +34,11 @@ ARMED = "DAYTRADE_FAULTS"
 KILLED_BEFORE, KILLED_AFTER = -1, -2
 KINDS = {"disk full": errno.ENOSPC, "disk broken": errno.EIO,
          "killed before": KILLED_BEFORE, "killed after": KILLED_AFTER}  # fmt: skip
-ORDER = ("indicators", "regimes", "features", "labels", "retrain", "promote", "signals", "backtest")
+REFRESH = ("ingest", "indicators", "regimes", "features", "labels")
+EVENING = "evening"
+"""One more session: what `daily` does, in one process."""
+PARTS = {EVENING: (*REFRESH, "score", "signals")}
+ORDER = (*REFRESH, "retrain", "promote", "signals", "backtest", EVENING)
 OVERRIDES = {"promote": ("promote.force=true", "promote.reason=soak")}
 TOLD = "told"
 
@@ -97,8 +101,9 @@ def ran(stage: str, folder: Path) -> str:
 
     try:
         prepared(folder)
-        settings = configured(folder, *OVERRIDES.get(stage, ()))
-        step(stage, import_module(f"pipeline.stages.{stage}").run, settings)
+        settings = configured(folder, *files(folder), *OVERRIDES.get(stage, ()))
+        for name in PARTS.get(stage, (stage,)):
+            step(name, import_module(f"pipeline.stages.{name}").run, settings)
     except Exception as error:
         known = outside.explained(stage, error)
         if known is None:
@@ -107,22 +112,29 @@ def ran(stage: str, folder: Path) -> str:
     return "went on"
 
 
-def made(folder: Path) -> str:
-    """Bars and nothing else."""
+def files(folder: Path) -> tuple[str, ...]:
+    """Overrides by which prices come from the folder's files."""
+    prices, listed = folder / "prices.csv", folder / "symbols.csv"
+    return ("data=files", f"data.path={prices}", f"data.symbols_path={listed}",
+            "data.market_index=UNIVERSE", "strategy.min_edge_bps=-1000")  # fmt: skip
+
+
+def delivered(folder: Path, withheld: int) -> str:
+    """Files of all bars but those of the newest sessions."""
     import pandas as pd
 
-    from pipeline.workspace import Workspace
-    from tests.stages.stocked import SYMBOLS, bars, configured
-    from tests.workspaces import delivery
+    from pipeline.schemas import SESSION
+    from tests.stages.stocked import SESSIONS, SYMBOLS, bars
 
     prepared(folder)
-    names = pd.Index(SYMBOLS, name="symbol")
+    rows = bars().drop(columns="final")
+    sessions = rows.index.get_level_values(SESSION)
+    known = sessions.unique().sort_values()[: SESSIONS - withheld]
+    rows[sessions.isin(known)].to_csv(folder / "prices.csv")
     sectors = [f"sector {k % 5}" for k in range(len(SYMBOLS))]
-    listed = pd.DataFrame({"exchange": "X", "sector": sectors, "name": names}, index=names)
-    with Workspace.open(configured(folder), create=True) as workspace:
-        workspace.store.write_symbols(listed.assign(kind="stock"))
-        workspace.store.write_bars(delivery(bars()))
-    return "made"
+    listed = pd.DataFrame({"symbol": SYMBOLS, "exchange": "X", "sector": sectors})
+    listed.assign(name=SYMBOLS).to_csv(folder / "symbols.csv", index=False)
+    return "delivered"
 
 
 def state(folder: Path) -> str:
@@ -138,13 +150,16 @@ def state(folder: Path) -> str:
     registry.settle_challenger()
     moves = champion.settle("soak")
     parts: list[Any] = [[(m.version, m.previous, m.action) for m in moves]]
-    with Workspace.open(configured(folder)) as workspace:
+    with Workspace.open(configured(folder, *files(folder))) as workspace:
         found = [*deep_check.faults_of_data(workspace), *deep_check.faults_of_runs()]
         assert not found, found[0]
         store = workspace.store
         first, last = store.sessions()[[0, -1]]
-        frames = [store.indicator_panel(first, last)["rsi_14"], workspace.regimes(),
-                  store.labels(first, last), workspace.snapshot_store.read()]  # fmt: skip
+        sealed = store.forecasts()
+        frames = [store.bars(), store.indicator_panel(first, last)["rsi_14"], workspace.regimes(),
+                  store.labels(first, last), workspace.snapshot_store.read(),
+                  sealed, store.outcomes()]  # fmt: skip
+        assert not store.ledger_faults()
         covered = len(workspace.snapshot_store.covered(store.store_id))
         parts += [covered, *(int(pd.util.hash_pandas_object(f).sum()) for f in frames)]
     client = registry.MlflowClient()
@@ -212,7 +227,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=12)
     chosen = parser.parse_args()
     preloaded("tests.soak.fault_points")
-    for stage in ORDER:
+    for stage in {*ORDER, *PARTS[EVENING]} - {EVENING}:
         import_module(f"pipeline.stages.{stage}")
     for name in ("pipeline.serving.deep_check", "tests.stages.stocked", "pipeline.learning.models",
                  "mlflow.sklearn", "skops.io", "pipeline.report.tear_sheet.page"):  # fmt: skip
@@ -220,10 +235,13 @@ def main() -> None:
     root = Path(tempfile.mkdtemp(prefix="points-"))
     before, folder = root / "before", root / "work"
     folder.mkdir()
-    said = forked(lambda: made(folder))
-    assert said == "made", said
+    said = forked(lambda: delivered(folder, withheld=1))
+    assert said == "delivered", said
     restored(folder, before)
     for stage in ORDER:
+        if stage == EVENING:
+            forked(lambda: delivered(before, withheld=0))
+            restored(before, folder)
         if stage in chosen.stages:
             tried(stage, before, folder, chosen.points)
         else:
