@@ -53,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
 KNOW_MLFLOW = {"tracking", "serving", "stages"}
 KNOW_SETTINGS = {"config", "workspace", "stages"}
 MAX_LINES = 300
+MAX_TAKERS_OF_SETTINGS = 40
 OUTSIDE = {
     "mlflow", "hydra", "omegaconf", "sqlalchemy", "sqlite3", "os", "pathlib", "time", "requests",
     "socket", "subprocess", "yfinance", "shutil", "tempfile", "random", "importlib", "rich",
@@ -180,6 +181,21 @@ def test_only_config_copies_and_dumps_settings(module: Path) -> None:
 def test_stages_are_entry_points_and_the_command_line() -> None:
     private = [m.name for m in MODULES if room(m) == "stages" and m.name.startswith("_")]
     assert private == ["__init__.py", "_cli.py"]
+
+
+def test_few_functions_take_all_settings() -> None:
+    """What takes a part of them, or a value, can be used and read alone."""
+    takers = [
+        f"{module}:{function.lineno}"
+        for module in MODULES
+        for function in ast.walk(ast.parse(module.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        and any(
+            argument.annotation and ast.unparse(argument.annotation) == "Settings"
+            for argument in (*function.args.args, *function.args.kwonlyargs)
+        )
+    ]
+    assert len(takers) <= MAX_TAKERS_OF_SETTINGS, takers
 
 
 @each_module

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.config import installed
-from pipeline.config.sections import Named, Traded
+from pipeline.config.sections import Compute, Named, Traded
 from pipeline.config.settings import Settings
 from pipeline.io.calendar import usual_sessions
 from pipeline.io.sources.opening import open_source
@@ -84,9 +84,8 @@ def recipe(settings: Settings) -> Recipe:
     )
 
 
-def pool(settings: Settings, who: str) -> AbstractContextManager[Pool]:
+def pool(compute: Compute, who: str) -> AbstractContextManager[Pool]:
     """Where a stage's fits run: threads here, or a Dask cluster."""
-    compute = settings.compute
     if compute.name == "local":
         return nullcontext(Threads(compute.workers))
     from pipeline.io.cluster.pool import opened

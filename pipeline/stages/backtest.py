@@ -97,7 +97,7 @@ def _refitted(
         journal = planned.journal(workspace, version.version, runs.current_run_id())
         with runs.timed("refits"):
             params = chosen_parameters(run_id, [own.name for own in recipe.learners])
-            with build.pool(of_version, "backtest") as pool:
+            with build.pool(of_version.compute, "backtest") as pool:
                 predicted, steps = planned.predicted(params, workspace, journal, pool)
     runs.log_table(steps, Tables.STEPS)
     runs.log_frame(predicted, Artifacts.PREDICTIONS)

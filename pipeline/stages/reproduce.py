@@ -48,7 +48,7 @@ def run(settings: Settings) -> None:
     differences = _differences(recipe.features, original)
     with (
         Workspace.open(same) as workspace,
-        build.pool(same, "reproduce") as pool,
+        build.pool(same.compute, "reproduce") as pool,
         tempfile.TemporaryDirectory() as folder,
     ):
         data = retrain_data(recipe, workspace, workspace.store.label_ready_sessions())

@@ -37,7 +37,7 @@ def run(settings: Settings) -> None:
         with runs.timed("refresh"):
             refresh(settings)
     recipe = build.recipe(settings)
-    with Workspace.open(settings) as workspace, build.pool(settings, "retrain") as pool:
+    with Workspace.open(settings) as workspace, build.pool(settings.compute, "retrain") as pool:
         data = retrain_data(recipe, workspace, workspace.store.label_ready_sessions())
         for line in (data.sentence, *recipe.cautions(data.dataset)):
             log.info("%s", line)

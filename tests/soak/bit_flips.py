@@ -228,7 +228,7 @@ def _write_model(folder: Path) -> Path:
     fitted = make_pipeline(StandardScaler(), Ridge()).fit(ROWS, ROWS.sum(axis=1))
     inputs = ROWS.set_axis(_rows(4).index)
     with runs.stage_run("retrain"):
-        uri = models.log_model(fitted, inputs)
+        uri, _ = models.log_model(fitted, inputs)
         digest = safe_models.files_digest(safe_models.files_of(uri))
         registry.register(uri, {Tags.FILES_DIGEST: digest})
     return next(folder.rglob(safe_models.MODEL_FILE))

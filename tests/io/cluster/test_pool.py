@@ -144,10 +144,10 @@ def test_a_walk_forward_predicts_the_same_bits(pool: Cluster) -> None:
 def test_a_configuration_says_where_fits_run(started: LocalCluster) -> None:
     address = f"compute.address='{started.scheduler_address}'"
     there = check(compose(["compute=dask", address, "compute.wait_seconds=5"]))
-    with build.pool(there, "retrain") as pool:
+    with build.pool(there.compute, "retrain") as pool:
         assert isinstance(pool, Cluster)
         assert list(pool.map(slower, range(3), 2)) == [0, 2, 4]
-    with build.pool(check(compose(["compute.workers=3"])), "retrain") as pool:
+    with build.pool(check(compose(["compute.workers=3"])).compute, "retrain") as pool:
         assert pool == Threads(3)
 
 
