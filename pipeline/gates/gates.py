@@ -19,6 +19,9 @@ Verdict = Literal["accepted", "rejected", "not enough evidence"]
 Metric = Annotated[str, Field(min_length=1)]
 SessionCount = Annotated[int, Field(ge=0)]
 
+MAX_TAG = 4000
+"""Characters that MLflow takes in a tag of a version, with room to spare."""
+
 
 class Gate(BaseModel):
     """One condition on one metric.
@@ -119,8 +122,8 @@ class Gates(BaseModel):
         shipped
             Of that file; None: there is none, so nothing of them is shipped.
         """
-        now = _in_words(self)
-        before = {} if shipped is None else _in_words(shipped)
+        now = _by_name(self)
+        before = {} if shipped is None else _by_name(shipped)
         return {
             name: f"{now.get(name, 'none')} (as shipped: {before.get(name, 'none')})"
             for name in {**before, **now}
@@ -128,7 +131,12 @@ class Gates(BaseModel):
         }
 
 
-def _in_words(gates: Gates) -> dict[str, str]:
+def in_words(overridden: Mapping[str, str]) -> str:
+    """What `Gates.overridden` found, as a tag of a version takes it."""
+    return "; ".join(f"{name}: {words}" for name, words in overridden.items())[:MAX_TAG]
+
+
+def _by_name(gates: Gates) -> dict[str, str]:
     """Every limit and gate by its name."""
     limits = ("min_sessions", "evidence_max_age_sessions")
     words = {name: str(getattr(gates, name)) for name in limits}

@@ -141,6 +141,8 @@ def differences(evidence: DataIdentity, version: DataIdentity) -> list[str]:
         for name in ("source", "calendar")
         if getattr(version, name) != getattr(evidence, name)
     ]
+    if version.last < evidence.last:
+        reasons.append(f"its data ends on {version.last}, the evidence's on {evidence.last}")
     by_then = {name for name, first in version.symbols.items() if first <= evidence.last}
     changed = by_then.symmetric_difference(evidence.symbols)
     changed |= {

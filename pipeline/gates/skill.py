@@ -97,9 +97,7 @@ def beyond_members(net: pd.Series, members: pd.Series, looks: float, seed: int) 
     """
     both = pd.DataFrame({"net": net, "members": members}).dropna()
     excess = both["net"] - both["members"]
-    spread = float(both["members"].var()) if len(both) > 1 else math.nan
-    beta = float(both["net"].cov(both["members"]) / spread) if spread > 0.0 else math.nan
-    residual = (both["net"] - beta * both["members"]).dropna()
+    beta, residual = _residual(both["net"], both["members"])
     low = sharpe_interval(residual, seed=seed)[0] if len(residual) else math.nan
     return {
         "backtest/excess_return": float(excess.mean()) if len(both) else math.nan,
@@ -109,6 +107,35 @@ def beyond_members(net: pd.Series, members: pd.Series, looks: float, seed: int) 
         "backtest/residual_sharpe_ci_low": low,
         "backtest/residual_deflated_sharpe": deflated_sharpe_by_looks(residual, looks),
     }
+
+
+def deflated(net: pd.Series, members: pd.Series, looks: float) -> dict[str, float]:
+    """What of `beyond_members` and of ``gates.evidence.luck`` depends on the number of looks.
+
+    Parameters
+    ----------
+    net, members, looks
+        Of `beyond_members`.
+
+    Returns
+    -------
+    dict
+        ``backtest/``: ``looks``, ``deflated_sharpe``, ``residual_deflated_sharpe``.
+    """
+    both = pd.DataFrame({"net": net, "members": members}).dropna()
+    _, residual = _residual(both["net"], both["members"])
+    return {
+        "backtest/looks": looks,
+        "backtest/deflated_sharpe": deflated_sharpe_by_looks(net, looks),
+        "backtest/residual_deflated_sharpe": deflated_sharpe_by_looks(residual, looks),
+    }
+
+
+def _residual(net: pd.Series, members: pd.Series) -> tuple[float, pd.Series]:
+    """Beta to the members, and what is left beyond it."""
+    spread = float(members.var()) if len(members) > 1 else math.nan
+    beta = float(net.cov(members) / spread) if spread > 0.0 else math.nan
+    return beta, (net - beta * members).dropna()
 
 
 def activity(result: Backtest, previous_close: pd.DataFrame | None = None) -> dict[str, float]:

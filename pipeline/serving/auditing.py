@@ -149,7 +149,7 @@ def checks_of_recipe(
             seed=seed,
         ),
         **decision_checks(workspace, recipe, audited, limits.max_rows, limits.sessions),
-        **_checks_of_indication(workspace, recipe, dataset, limits),
+        **_checks_of_indication(workspace, recipe, dataset, limits, seed),
         **skill_checks(
             everything,
             audited,
@@ -160,13 +160,13 @@ def checks_of_recipe(
 
 
 def _checks_of_indication(
-    workspace: Workspace, recipe: Recipe, dataset: Dataset, limits: Limits
+    workspace: Workspace, recipe: Recipe, dataset: Dataset, limits: Limits, seed: int
 ) -> dict[str, Check]:
     """Whether what a decision on the indicated open sees is the indication, and no more."""
     decision = recipe.decision
     if not isinstance(decision, IndicatedOpen):
         return {}
-    sessions = sample_sessions(dataset.sessions, limits.sessions, recipe.seed)
+    sessions = sample_sessions(dataset.sessions, limits.sessions, seed)
     part = dataset.at(sessions).features
     names = [name for name in part if str(name).startswith(INDICATED)]
 

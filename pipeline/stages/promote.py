@@ -17,7 +17,7 @@ from pipeline.config.compose import shipped_gates
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Metrics, Tables, Tags, Verdicts
 from pipeline.errors import Refused
-from pipeline.gates.gates import GateResult
+from pipeline.gates.gates import GateResult, in_words
 from pipeline.gates.verdict import (
     evaluate,
     gate_table,
@@ -51,9 +51,6 @@ from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.promote")
 
-MAX_TAG = 4000
-"""Characters that MLflow takes in a tag of a version, with room to spare."""
-
 
 def run(settings: Settings) -> None:
     """Check the gates of the challenger (or `promote.version`), then move the alias."""
@@ -86,7 +83,7 @@ def run(settings: Settings) -> None:
     table, answer = gate_table(answers), verdict(answers)
     print(f"\nversion {version.version}: {answer}\n\n{printed_gates(answers)}\n")
     runs.log_table(table, Tables.GATES)
-    recorded = {Tags.OVERRIDDEN_GATES: _in_words(overridden)} if overridden else {}
+    recorded = {Tags.OVERRIDDEN_GATES: in_words(overridden)} if overridden else {}
     mlflow.set_tags({Tags.MODEL_VERSION: version.version, Tags.GATES: answer, **recorded})
     if answer != Verdicts.ACCEPTED and not chosen.force:
         raise _refusal(version, champion, answers)
@@ -179,14 +176,10 @@ def _after(workspace: Workspace) -> str:
     return f"{workspace.store.sessions()[-1] + pd.Timedelta(days=1):%Y-%m-%d}"
 
 
-def _in_words(overridden: Mapping[str, str]) -> str:
-    return "; ".join(f"{name}: {words}" for name, words in overridden.items())[:MAX_TAG]
-
-
 def _without_reason(overridden: Mapping[str, str]) -> Refused:
     return Refused(
         "promote",
-        f"{len(overridden)} gates are not those of their file: {_in_words(overridden)}",
+        f"{len(overridden)} gates are not those of their file: {in_words(overridden)}",
         "the gates as they are shipped, or a person's reason for others, which is recorded",
         Command("promote", "promote.reason='...'"),
     )

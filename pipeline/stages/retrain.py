@@ -8,8 +8,10 @@ import time
 import mlflow
 
 from pipeline.config import build
+from pipeline.config.compose import shipped_gates
 from pipeline.config.settings import Settings
-from pipeline.contract import Metrics
+from pipeline.contract import Metrics, Tags
+from pipeline.gates.gates import in_words
 from pipeline.gates.judge import judge
 from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.io.tracking import looks, runs
@@ -42,6 +44,10 @@ def run(settings: Settings) -> None:
         for line in (data.sentence, *recipe.cautions(data.dataset)):
             log.info("%s", line)
         runs.log_settings(settings.parameters)
+        if overridden := settings.gates.overridden(shipped_gates(settings.gates.name)):
+            log.warning("gates that are not those of their file: %s; `promote` asks for a reason",
+                        in_words(overridden))  # fmt: skip
+            mlflow.set_tag(Tags.OVERRIDDEN_GATES, in_words(overridden))
         record_inputs(recipe, data, workspace.tags)
         folder = workspace.folder / "retrains" / data.name_of(recipe)
         journal = EvaluationJournal(folder, runs.current_run_id())

@@ -117,6 +117,7 @@ def test_a_version_on_the_same_data_extends_it():
     ("changes", "said"),
     [
         ({"source": "sample"}, "source is sample"),
+        ({"last": "2024-03-21"}, "its data ends on 2024-03-21, the evidence's on 2024-03-22"),
         ({"calendar": "XLON"}, "calendar is XLON"),
         ({"symbols": dict.fromkeys(SYMBOLS[:20], "2020-01-02")}, "20 symbols joined, left"),
         ({"symbols": dict.fromkeys([*SYMBOLS, "A", "B", "C"], "2020-01-02")}, "3 symbols joined"),

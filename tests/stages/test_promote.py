@@ -5,14 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.contract import Aliases
+from pipeline.contract import Aliases, Artifacts, Tags
 from pipeline.errors import NotReady, Refused
 from pipeline.io.store.backup import back_up, restore
-from pipeline.io.tracking import registry
+from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking.books import logged_net_returns
 from pipeline.io.tracking.looks import logged_looks
+from pipeline.recipe.decision import told_of
+from pipeline.serving.promotion import evidence_metrics, with_live_sessions
+from pipeline.serving.versions import sessions_of, trained_until
+from pipeline.serving.versions import stored as stored_predictions
 from pipeline.stages import (
     backtest,
     features,
@@ -24,6 +30,7 @@ from pipeline.stages import (
     signals,
 )
 from pipeline.stages._cli import step
+from pipeline.stats.overfitting import deflated_sharpe_by_looks
 from pipeline.workspace import Workspace
 from tests.stages.stocked import asked_to_promote, bars, configured, newest
 from tests.workspaces import delivery
@@ -84,6 +91,59 @@ def test_a_retrain_on_sessions_that_were_looked_at_is_another_look(rivals: Path)
         < run.data.metrics["backtest/probabilistic_sharpe"]
     )
     assert list(logged_looks(run.info.run_id)) == [earlier.run_id]
+
+
+def test_looks_after_the_evidence_deflate_it_too(rivals: Path) -> None:
+    """The second version was seen after the evidence of the first, on most of its sessions."""
+    finished = "tags.stage = 'retrain' and attributes.status = 'FINISHED'"
+    first, second = runs.search(finished, newest=2)[::-1]
+    sessions = sessions_of(runs.read_frame(first.info.run_id, Artifacts.PREDICTIONS))
+    seen = float((sessions >= second.data.tags[Tags.HOLDOUT_START]).mean())
+    settings = configured(rivals, *TRADING)
+    with Workspace.open(settings) as workspace:
+        metrics = evidence_metrics(workspace, first, settings.gates)
+
+    assert 0.5 < seen < 1.0
+    net = logged_net_returns(first.info.run_id)
+    assert metrics["backtest/looks"] == 1.0 + seen
+    assert metrics["backtest/deflated_sharpe"] == deflated_sharpe_by_looks(net, 1.0 + seen)
+    for name in ("backtest/deflated_sharpe", "backtest/residual_deflated_sharpe"):
+        assert metrics[name] < first.data.metrics[name]
+    assert len(pd.Series(metrics).compare(pd.Series(first.data.metrics))) == 3
+
+
+def test_of_evidence_that_nobody_looked_at_since_nothing_changes(rivals: Path) -> None:
+    run = newest("retrain")
+    settings = configured(rivals, *TRADING)
+    with Workspace.open(settings) as workspace:
+        assert evidence_metrics(workspace, run, settings.gates) == run.data.metrics
+
+
+def test_sessions_since_the_training_end_are_compared_too(rivals: Path) -> None:
+    """The first version as the challenger of its heir: both forecast the sessions it lacks."""
+    settings = configured(rivals, *TRADING)
+    old, new = (registry.find(number, who="test") for number in (1, 2))
+    with Workspace.open(settings) as workspace:
+        stored = told_of(stored_predictions(old))
+        more = with_live_sessions(workspace, old, stored)
+        ready = workspace.store.label_ready_sessions()
+        unchanged = told_of(stored_predictions(new))
+        assert with_live_sessions(workspace, new, unchanged) is unchanged
+
+    live = sessions_of(more).difference(sessions_of(stored))
+    assert len(live) == AGE
+    assert live.equals(ready[ready > trained_until(old)])
+    assert more["prediction"].notna().all()
+
+
+def test_overridden_gates_are_said_by_the_retrain_already(
+    rivals: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING"):
+        step("retrain", retrain.run, configured(rivals, *TRADING, "gates.min_sessions=7"))
+    told = "min_sessions: 7 (as shipped: 60)"
+    assert newest("retrain").data.tags["gates_overridden"] == told
+    assert told in caplog.text
 
 
 def test_overridden_gates_need_a_reason_which_is_recorded_with_the_thresholds(

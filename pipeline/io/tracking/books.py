@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+from mlflow import MlflowClient
 
 from pipeline.contract import Artifacts, Metrics, Tables
 from pipeline.io.tracking import run_files, runs
@@ -25,6 +26,18 @@ def record_books(books: Backtest) -> None:
     runs.log_table(books.ledger, Tables.LEDGER)
     runs.log_frame(books.ledger, Artifacts.LEDGER)
     runs.log_steps({Metrics.EQUITY: books.equity, Metrics.DRAWDOWN: drawdowns(books.net_returns)})
+
+
+def logged_net_returns(run_id: str) -> pd.Series:
+    """Net returns by session, from the equity curve that a run logged; it begins with the bankroll.
+
+    Empty where the run was not backtested.
+    """
+    points = MlflowClient().get_metric_history(run_id, Metrics.EQUITY)
+    ordered = sorted(points, key=lambda point: point.step)
+    sessions = pd.to_datetime([point.timestamp for point in ordered], unit="ms")
+    equity = pd.Series([point.value for point in ordered], sessions, dtype="float64")
+    return equity.pct_change().dropna()
 
 
 def record_tear_sheet(

@@ -81,7 +81,7 @@ def earlier_looks(
     another tracking server or a store that is gone knows is not known here.
     """
     known = [_of_store(row) for row in workspace.store.looks()]
-    known += [_of_run(run) for run in _looking_runs()]
+    known += [look_of(run) for run in _looking_runs()]
     same = [each for each in known if _same_data(workspace, each)]
     return looks.earlier_looks(same, result, sessions)
 
@@ -109,8 +109,8 @@ def _of_store(row: Mapping[str, Any]) -> Look:
     return Look(**{**content, "witnesses": _read(content["witnesses"])})
 
 
-def _of_run(run: Run) -> Look:
-    """Of an older release: a holdout by its sessions, and no strategy beside its recipe."""
+def look_of(run: Run) -> Look:
+    """What a run showed; of an older release a holdout by its sessions, its strategy unknown."""
     tags = run.data.tags
     first, last = (
         pd.Timestamp(tags.get(new) or tags[old])

@@ -9,6 +9,7 @@ import pandas as pd
 from mlflow import MlflowClient
 
 from pipeline.contract import Metrics
+from pipeline.io.tracking.books import logged_net_returns
 from pipeline.report.multirun import Job, printed_jobs
 from pipeline.report.sweep import luck_sentence
 from pipeline.stats.overfitting import deflated_sharpe
@@ -27,19 +28,10 @@ def closing_table(jobs: Sequence[tuple[Sequence[str], str]]) -> str:
     done = [Job(words, client.get_run(run_id).data.metrics) for words, run_id in jobs]
     if not any(Metrics.SHARPE in job.metrics for job in done):
         return ""
-    returns = [_returns(client, run_id) for _, run_id in jobs]
+    returns = [logged_net_returns(run_id) for _, run_id in jobs]
     sharpes = np.array([session_sharpe(net.to_numpy(np.float64)) for net in returns if len(net)])
     if not np.isfinite(sharpes).any():
         return f"{printed_jobs(done)}\n{luck_sentence(len(done), np.nan, np.nan, pd.Index([]))}"
     best = [net for net in returns if len(net)][int(np.nanargmax(sharpes))]
     deflated = deflated_sharpe(best, sharpes)
     return f"{printed_jobs(done)}\n{luck_sentence(len(done), sharpe(best), deflated, best.index)}"
-
-
-def _returns(client: MlflowClient, run_id: str) -> pd.Series:
-    """Net returns by session, from the equity curve, which begins with the bankroll."""
-    points = client.get_metric_history(run_id, Metrics.EQUITY)
-    ordered = sorted(points, key=lambda point: point.step)
-    sessions = pd.to_datetime([point.timestamp for point in ordered], unit="ms")
-    equity = pd.Series([point.value for point in ordered], sessions, dtype="float64")
-    return equity.pct_change().dropna()

@@ -11,8 +11,9 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from pipeline.contract import Artifacts, Metrics
+from pipeline.contract import Artifacts
 from pipeline.io.tracking import runs
+from pipeline.io.tracking.books import logged_net_returns
 from pipeline.io.tracking.evidence import newest_evidence
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.targets import market_relative
@@ -51,7 +52,7 @@ def _measured(run_id: str) -> Promises:
     return {
         "rank_ic": promise_of(rank_ic(y, p)),
         "calibration": promise_of(session_slopes(y, p)),
-        "net_return": promise_of(_net_returns(run_id)),
+        "net_return": promise_of(logged_net_returns(run_id)),
     }
 
 
@@ -69,10 +70,3 @@ def session_slopes(returns: pd.Series, predictions: pd.Series) -> pd.Series:
     sums = pd.DataFrame({"both": p * y, "size": p * p}).groupby(level=SESSION).sum()
     slopes: pd.Series = sums["both"] / sums["size"].where(sums["size"] > 0.0)
     return slopes
-
-
-def _net_returns(run_id: str) -> pd.Series:
-    """By session, from the equity curve that the run logged."""
-    points = MlflowClient().get_metric_history(run_id, Metrics.EQUITY)
-    equity = pd.Series([point.value for point in sorted(points, key=lambda each: each.step)])
-    return equity.pct_change().dropna()
