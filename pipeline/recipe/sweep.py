@@ -1,6 +1,6 @@
 """The same predictions traded under several rules and bankrolls.
 
-A sweep looks at no new session and chooses nothing, so it is no look; but who picks the best
+Each setting is a look at the sessions, once a backtest of it is shown; who picks the best
 setting has searched, which ``sweep/deflated_sharpe`` shows.
 """
 

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import mlflow
 import pandas as pd
@@ -17,6 +16,7 @@ from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Metrics, Tags, Verdicts
 from pipeline.errors import Damaged, NotReady, TooFewSessions
+from pipeline.gates.looks import Look
 from pipeline.io.store.coverage import missing_sessions
 from pipeline.io.store.store import Store
 from pipeline.io.tracking import champion as champion_moves
@@ -24,6 +24,7 @@ from pipeline.io.tracking import registry
 from pipeline.io.tracking.dead_runs import close_dead_runs
 from pipeline.io.tracking.evidence import newest_walk_forward
 from pipeline.io.tracking.ledger import anchors
+from pipeline.io.tracking.looks import known_looks
 from pipeline.monitor.names import LifeTags
 from pipeline.recipe.feature_set import indicators_made_by, labels_made_by, regimes_made_by
 from pipeline.recipe.windows import WindowPlan
@@ -149,7 +150,7 @@ def _of_store(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
     yield _window(plan, store.label_ready_sessions(), missing)
     carried = survivorship(store.last_final_sessions(), is_dated=workspace.dated is not None)
     yield Line("survivors", True, carried, None)
-    yield Line("looks", True, _looks(store.looks()), None)
+    yield Line("looks", True, _looks(known_looks(workspace)), None)
     yield _ledger(store, counts)
 
 
@@ -204,14 +205,12 @@ def _ledger(store: Store, counts: Mapping[str, int]) -> Line:
     return Line("ledger", not faults, "; ".join(faults) or f"{text} and as they were sealed", None)
 
 
-def _looks(kept: list[dict[str, Any]]) -> str:
+def _looks(known: list[Look]) -> str:
     """How often results on this data were looked at, and what that number cannot know."""
-    if not kept:
-        return (
-            "nothing was looked at in this store; other machines' and deleted stores' are unknown"
-        )
-    distinct = len({(row["forecast"], row["strategy"]) for row in kept})
-    first, last = min(row["first"] for row in kept), max(row["last"] for row in kept)
+    if not known:
+        return "nothing was looked at here; other machines' and deleted stores' are unknown"
+    distinct = len({(look.forecast, look.strategy) for look in known})
+    first, last = min(look.first for look in known), max(look.last for look in known)
     return (
         f"{distinct} different results on sessions {first:%Y-%m-%d} to {last:%Y-%m-%d}; "
         "those of other machines and deleted stores are unknown"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from types import ModuleType
 
@@ -28,6 +30,7 @@ from pipeline.stages import (
     regimes,
     retrain,
     signals,
+    status,
 )
 from pipeline.stages._cli import step
 from pipeline.stats.overfitting import deflated_sharpe_by_looks
@@ -110,6 +113,23 @@ def test_looks_after_the_evidence_deflate_it_too(rivals: Path) -> None:
     for name in ("backtest/deflated_sharpe", "backtest/residual_deflated_sharpe"):
         assert metrics[name] < first.data.metrics[name]
     assert len(pd.Series(metrics).compare(pd.Series(first.data.metrics))) == 3
+
+
+def test_status_tells_the_looks_though_the_store_forgot_them(
+    rivals: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = configured(rivals, *TRADING)
+
+    def told() -> str:
+        with contextlib.suppress(NotReady):
+            step("status", status.run, settings)
+        return next(line for line in capsys.readouterr().out.splitlines() if "looks " in line)
+
+    assert "2 different results on sessions" in told()
+    with contextlib.closing(sqlite3.connect(settings.store.path)) as store:
+        store.execute("DELETE FROM looks")
+        store.commit()
+    assert "2 different results on sessions" in told()
 
 
 def test_of_evidence_that_nobody_looked_at_since_nothing_changes(rivals: Path) -> None:

@@ -80,10 +80,14 @@ def earlier_looks(
     Runs of every experiment count, deleted and killed ones too, and what the store remembers. What
     another tracking server or a store that is gone knows is not known here.
     """
-    known = [_of_store(row) for row in workspace.store.looks()]
-    known += [look_of(run) for run in _looking_runs()]
-    same = [each for each in known if _same_data(workspace, each)]
+    same = [each for each in known_looks(workspace) if _same_data(workspace, each)]
     return looks.earlier_looks(same, result, sessions)
+
+
+def known_looks(workspace: Workspace) -> list[Look]:
+    """All looks that the store and MLflow know, of whatever data; most are in both."""
+    known = [_of_store(row) for row in workspace.store.looks()]
+    return known + [look_of(run) for run in _looking_runs()]
 
 
 def _looking_runs() -> list[Run]:

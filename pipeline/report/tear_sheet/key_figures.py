@@ -105,7 +105,7 @@ def _traded(sheet: Sheet) -> Iterator[KeyFigure]:
         "backtest/deflated_sharpe",
         "Deflated Sharpe",
         probability(get("backtest/deflated_sharpe")),
-        f"probability of more than luck after {count(get('backtest/looks'), 'look')}",
+        f"probability of more than luck after {count(get('backtest/looks'), 'look')} known here",
     )
 
 
