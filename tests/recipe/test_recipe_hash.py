@@ -182,7 +182,7 @@ def test_an_override_that_changes_a_forecast_changes_the_hash(
 
 
 SECTIONS = ("seed", "features", "cv", "model", "hpo", "evaluation", "regimes", "retrain",
-            "strategy", "backtest", "data")  # fmt: skip
+            "strategy", "backtest", "data", "decision")  # fmt: skip
 OUTSIDE = {
     "features.list": "printing",
     "features.overwrite": "how a stage runs",
@@ -227,7 +227,10 @@ def with_value(settings: Settings, path: tuple[str, ...], value: Any) -> str | N
         return None
 
 
-@pytest.mark.parametrize("words", [BASE, ("model=lightgbm", "strategy=long_short")])
+@pytest.mark.parametrize(
+    "words",
+    [BASE, ("model=lightgbm", "strategy=long_short"), ("experiment=open", "strategy=auctions")],
+)
 def test_every_number_of_the_recipes_sections_is_in_the_hash_or_said_to_be_none_of_it(
     words: tuple[str, ...],
 ) -> None:

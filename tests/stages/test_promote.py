@@ -181,6 +181,19 @@ def test_overridden_gates_need_a_reason_which_is_recorded_with_the_thresholds(
     assert "min_sessions: 7 (as shipped: 60)" in champion.tags["gates_overridden"]
 
 
+def test_orders_follow_the_rules_that_were_evidenced_or_are_refused(
+    rivals: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh = "signals.max_stale_fraction=0.5"
+    other = configured(rivals, *TRADING, fresh, "backtest.max_positions=2")
+    with pytest.raises(Refused, match="max_positions is 2, its evidence has 10"):
+        step("signals", signals.run, other)
+    said = configured(rivals, *TRADING, fresh, "backtest.max_positions=2",
+                      "signals.unproven_rules=say")  # fmt: skip
+    step("signals", signals.run, said)
+    assert "max_positions is 2, its evidence has 10" in capsys.readouterr().out
+
+
 def test_nothing_made_of_other_bars_is_traded_promoted_or_served(
     rivals: Path, tmp_path: Path
 ) -> None:
