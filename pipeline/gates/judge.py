@@ -104,7 +104,7 @@ def judge(
     metrics = out_of_sample_metrics(returns, scored, others[BASELINES], seed=recipe.seed)
     metrics["test/ridge_pvalue"] = worse_than_ridge(returns, scored, others["ridge"], recipe.seed)
     result = books(recipe.rules, recipe.bankroll, predicted, market)
-    benchmark = equal_weight_benchmark(market.open, market.close)
+    benchmark = equal_weight_benchmark(market.open, market.close, predicted)
     metrics |= summary(result, benchmark)
     metrics |= selective_metrics(
         recipe.rules, recipe.bankroll, predicted, market, result, benchmark

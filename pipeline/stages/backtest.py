@@ -124,7 +124,7 @@ def _sweep(
             workspace.market(market.sessions, other), indication=market.indication
         ),
     )
-    benchmark = equal_weight_benchmark(market.open, market.close)
+    benchmark = equal_weight_benchmark(market.open, market.close, predicted)
     recipe = version.tags.get(Tags.RECIPE, "")
     base = looks.look(workspace, "", recipe, predicted, rules, combinations[0].bankroll)
 

@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from pipeline.schemas import SYMBOL
 from pipeline.stats.returns import annualized_return, max_drawdown, sharpe, total_return
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.ledger import COSTS, POSITION
@@ -69,12 +70,26 @@ def _round_trip_bps(ledger: pd.DataFrame, amounts: pd.Series) -> float:
     return float(amounts[filled.index].sum()) / notional / BPS if notional > 0.0 else math.nan
 
 
-def equal_weight_benchmark(open_: pd.DataFrame, close: pd.DataFrame) -> pd.Series:
+def equal_weight_benchmark(
+    open_: pd.DataFrame, close: pd.DataFrame, forecasts: pd.Series | None = None
+) -> pd.Series:
     """Open-to-close return of holding every symbol alike, before costs, by session.
 
     Symbols without an open or close are left out; a session without any is NaN.
+
+    Parameters
+    ----------
+    open_, close
+        Prices, sessions x symbols.
+    forecasts
+        By (session, symbol): of each session only the symbols are held that it has, what a recipe
+        could have traded. None: every symbol.
     """
-    return (close / open_ - 1.0).mean(axis=1).rename("benchmark_return")
+    returns = close / open_ - 1.0
+    if forecasts is not None:
+        known = forecasts.unstack(SYMBOL).reindex(index=returns.index, columns=returns.columns)
+        returns = returns.where(known.notna())
+    return returns.mean(axis=1).rename("benchmark_return")
 
 
 def summary(result: Backtest, benchmark_returns: pd.Series) -> dict[str, float]:

@@ -144,7 +144,7 @@ def skill(returns: pd.Series, forecasts: pd.DataFrame, metric: str, scale: float
 def backtests(recipe: Recipe, forecasts: pd.DataFrame, market: Market) -> str:
     """Trades, Sharpe before and after costs, and return a year of each, by the same strategy."""
     shown = ["trades", "gross_sharpe", "sharpe", "annualized_return", "break_even_bps"]
-    benchmark = equal_weight_benchmark(market.open, market.close)
+    benchmark = equal_weight_benchmark(market.open, market.close, forecasts.iloc[:, 0])
     rows = {}
     for name, values in forecasts.items():
         found = summary(books(recipe.rules, recipe.bankroll, values, market), benchmark)

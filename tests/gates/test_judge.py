@@ -120,7 +120,9 @@ def test_forecasts_of_all_rows_are_traded_by_the_recipe_s_rules_and_bankroll(
     market = world.market(world.sessions, RECIPE.rules)
     due = books(RECIPE.rules, RECIPE.bankroll, outcome.predictions, market)
     pd.testing.assert_frame_equal(result.books.ledger, due.ledger, check_exact=True)
-    expect(result, summary(due, equal_weight_benchmark(market.open, market.close)))
+    expect(
+        result, summary(due, equal_weight_benchmark(market.open, market.close, result.predictions))
+    )
     assert result.metrics["backtest/trades"] > 100
     assert result.books.equity.iloc[0] == RECIPE.bankroll
 
@@ -162,7 +164,7 @@ def test_trading_only_above_the_cost_stands_beside_what_was_traded(
     choosy = books(
         RECIPE.rules.changed(min_edge_bps=None), RECIPE.bankroll, outcome.predictions, market
     )
-    due = summary(choosy, equal_weight_benchmark(market.open, market.close))
+    due = summary(choosy, equal_weight_benchmark(market.open, market.close, result.predictions))
     assert result.metrics["selective/trades"] == due["backtest/trades"]
     assert result.metrics["selective/sharpe"] == due["backtest/sharpe"]
     assert 0 < result.metrics["selective/trades"] < result.metrics["backtest/trades"]

@@ -106,6 +106,17 @@ def test_benchmark_is_the_mean_of_the_symbols_that_traded():
     assert returns.tolist() == pytest.approx([0.05, -0.05])
 
 
+def test_benchmark_of_forecasts_holds_what_they_could_have_traded():
+    """A symbol that is no member in the first session is not held then."""
+    open_, close = wide([10.0, 20.0], [10.0, 20.0]), wide([11.0, 21.0], [12.0, 19.0])
+    forecasts = pd.Series(0.01, open_.stack().index).iloc[1:]
+    returns = performance.equal_weight_benchmark(open_, close, forecasts)
+    last = (close / open_ - 1.0).iloc[0, 1]
+    assert returns.tolist() == pytest.approx([last, (close / open_ - 1.0).iloc[1].mean()])
+    nobody = performance.equal_weight_benchmark(open_, close, forecasts.iloc[1:])
+    assert math.isnan(nobody.iloc[0])
+
+
 def test_break_even_is_the_gross_gain_over_the_mean_of_what_was_bought_and_sold(result):
     # Gross 40 - 16 + 0. Traded: 40 x (10 + 11) + 40 x (10 + 9.6) + 40.3104 x 20 = 2430.208.
     assert performance.break_even_bps(result.ledger) == pytest.approx(1e4 * 24 / 1215.104)

@@ -52,7 +52,7 @@ def record_backtest(
     shown = looks.look(workspace, runs.current_run_id(), recipe, predicted, rules, bankroll)
     earlier = looks.earlier_looks(workspace, shown, market.sessions)
     looks.record_look(workspace, shown)
-    metrics = summary(result, equal_weight_benchmark(market.open, market.close))
+    metrics = summary(result, equal_weight_benchmark(market.open, market.close, predicted))
     metrics |= luck(result.net_returns, total(earlier), seed)
     mlflow.log_metrics(metrics)
     record_books(result)

@@ -44,7 +44,7 @@ def contents(
     """
     sessions = pd.DatetimeIndex(backtest.net_returns.index)
     returns = market.close / market.open - 1.0
-    universe = equal_weight_benchmark(market.open, market.close)
+    universe = equal_weight_benchmark(market.open, market.close, predictions)
     compared = pd.DataFrame({"strategy": backtest.net_returns, "universe": universe})
     if len(market.index_returns):
         compared[str(market.index_returns.name)] = market.index_returns
