@@ -8,6 +8,9 @@ import shlex
 import shutil
 import subprocess
 
+import pytest
+
+from pipeline.config.compose import check, compose
 from pipeline.paths import ROOT
 from pipeline.report.life import summary_line
 from pipeline.serving.routine import Evening
@@ -41,18 +44,42 @@ def test_cron_lines_have_five_fields_in_range_and_a_stage() -> None:
         assert stage_of(command.partition("&& ")[2]) in stages()
 
 
-def test_units_are_what_systemd_reads() -> None:
-    service, timer = blocks("ini")
-    parsed = [configparser.ConfigParser(interpolation=None) for _ in "ab"]
-    for parser, text in zip(parsed, (service, timer), strict=True):
+def units() -> dict[str, configparser.ConfigParser]:
+    """By the name of their file, which each block begins with."""
+    parsed = {}
+    for text in blocks("ini"):
+        parser = configparser.ConfigParser(interpolation=None)
         parser.optionxform = str  # type: ignore[assignment,method-assign]
         parser.read_string(text)
-    assert stage_of(parsed[0]["Service"]["ExecStart"]) == "daily"
-    assert parsed[0]["Service"]["Type"] == "oneshot"
-    when = parsed[1]["Timer"]["OnCalendar"]
-    assert re.fullmatch(r"Mon\.\.Fri \d\d:\d\d America/New_York", when)
+        parsed[text.splitlines()[0].rpartition("/")[2]] = parser
+    return parsed
+
+
+@pytest.mark.parametrize(
+    ("stage", "days", "is_made_up_for"),
+    [("daily", "Mon..Fri", True), ("weekly", "Sat", True), ("morning", "Mon..Fri", False)],
+)
+def test_units_are_what_systemd_reads(stage: str, days: str, is_made_up_for: bool) -> None:
+    service, timer = (units()[f"daytrade-{stage}.{kind}"] for kind in ("service", "timer"))
+    command = service["Service"]["ExecStart"]
+    assert stage_of(command) == stage
+    overrides = shlex.split(command)[2:]
+    check(compose(overrides))
+    assert service["Service"]["Type"] == "oneshot"
+    assert timer["Timer"].getboolean("Persistent") == is_made_up_for
+    assert timer["Install"]["WantedBy"] == "timers.target"
+    when = timer["Timer"]["OnCalendar"]
+    assert re.fullmatch(rf"{re.escape(days)} \d\d:\d\d America/New_York", when)
     if tool := shutil.which("systemd-analyze"):
         subprocess.run([tool, "calendar", when], check=True, capture_output=True)
+
+
+def test_every_unit_has_a_service_and_a_timer() -> None:
+    assert sorted(units()) == sorted(
+        f"daytrade-{stage}.{kind}"
+        for stage in ("daily", "weekly", "morning")
+        for kind in ("service", "timer")
+    )
 
 
 def test_the_line_for_machines_is_the_one_that_daily_prints() -> None:

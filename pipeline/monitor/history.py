@@ -103,13 +103,19 @@ def live_at(events: Sequence[Event], moment: str) -> Live:
 def live_in(entries: Sequence[Sealed], events: Sequence[Event], session: str) -> Live | None:
     """Who was live in a session by the forecast ledger, and why; None where it holds none of it.
 
-    The newest entry of the champion that was made before the session counts, else the newest
-    replay.
+    The newest entry of the champion that was made before the session counts; a replay tells what
+    was made of it later, not who was live.
     """
-    own = [e for e in entries if e.evening.session == session and e.evening.role == "champion"]
+    own = [
+        entry
+        for entry in entries
+        if entry.evening.session == session
+        and entry.evening.role == "champion"
+        and entry.evening.kind == LIVE
+    ]
     if not own:
         return None
-    entry = ([e for e in own if e.evening.kind == LIVE] or own)[-1]
+    entry = own[-1]
     version, made = int(entry.evening.model), entry.evening.made_at
     at = [e for e in events if e.at <= made and e.version == version]
     if entry.evening.state != "stopped":
@@ -118,8 +124,8 @@ def live_in(entries: Sequence[Sealed], events: Sequence[Event], session: str) ->
 
 
 def is_silent(entries: Sequence[Sealed], session: str) -> bool:
-    """Whether the ledger holds sessions before and after this one, and none of its forecasts."""
-    kept = [entry.evening.session for entry in entries]
+    """Whether sessions before and after this one have forecasts made in time, and it has none."""
+    kept = [entry.evening.session for entry in entries if entry.evening.kind == LIVE]
     return bool(kept) and session not in kept and min(kept) < session < max(kept)
 
 

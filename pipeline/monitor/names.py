@@ -41,7 +41,9 @@ class LifeMetrics:
     """The same of replays of the past."""
     SCORED: Final = "score/sessions"
     MONITOR: Final = "monitor/"
-    """Figures of a version's health, a step a session."""
+    """Figures of a version's health, a step a session; the kind of its evenings follows."""
+    COMPARISON: Final = "comparison/"
+    """What `weekly` found of challenger against champion: fields of `comparison.Comparison`."""
 
 
 class LifeArtifacts:

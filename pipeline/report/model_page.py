@@ -1,12 +1,14 @@
-"""What a person reads on the page of a registered model: what it is, its aliases, its champions."""
+"""What a person reads on the page of a registered model: what it is, its aliases, its history."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from pipeline.contract import Aliases
+from pipeline.monitor.history import Event, history_table
 from pipeline.report.text_tables import markdown_table
 
 MEANING = {
@@ -15,52 +17,71 @@ MEANING = {
 }
 
 
-def model_page(
-    name: str, held: Mapping[str, int | None], moves: Sequence[Mapping[str, object]]
-) -> str:
+PAGE_CHARACTERS = 4900
+"""A server's database may hold 5,000 of a page; older events are left out first."""
+
+REASON_CHARACTERS = 200
+
+
+def model_page(name: str, held: Mapping[str, int | None], events: Sequence[Event]) -> str:
     """The description of a registered model, in Markdown.
 
     Parameters
     ----------
     held
         Version by alias; None: nobody holds it.
-    moves
-        Of `champion`, oldest first: version, previous, reason, forced, by, at, action.
+    events
+        Of its life, oldest first: moves of `champion`, stops, expiries and returns to trading.
     """
     aliases = pd.DataFrame(
         [(alias, _version(held.get(alias)), words) for alias, words in MEANING.items()],
         columns=["alias", "version", "meaning"],
     )
-    return "\n".join(
-        [
-            "Forecasts of a stock's return from the open to the close of a session, from what is "
-            "known before the open. Load it in your own code:",
-            "",
-            f'    mlflow.pyfunc.load_model("models:/{name}@{Aliases.CHAMPION}")',
-            "",
-            *markdown_table(aliases),
-            "",
-            "### Champions, the newest first",
-            "",
-            *(_history(moves) if moves else ["There was none yet."]),
-        ]
-    )
-
-
-def _history(moves: Sequence[Mapping[str, object]]) -> list[str]:
-    rows = [
-        (
-            move["at"],
-            _version(move["version"]),
-            _version(move["previous"]),
-            f"{move['action']}{', forced' if move['forced'] else ''}",
-            move["by"],
-            " ".join(str(move["reason"]).split()),
-        )
-        for move in reversed(moves)
+    head = [
+        "Forecasts of a stock's return from the open to the close of a session, from what is "
+        "known before the open. Load it in your own code:",
+        "",
+        f'    mlflow.pyfunc.load_model("models:/{name}@{Aliases.CHAMPION}")',
+        "",
+        *markdown_table(aliases),
+        "",
+        "### Who was live when and why, the newest first",
+        "",
     ]
-    columns = ["moved at", "to version", "from version", "how", "by", "reason"]
-    return markdown_table(pd.DataFrame(rows, columns=columns))
+    if not events:
+        return "\n".join([*head, "Nobody yet."])
+    rows = _history(events)
+    told = len(rows)
+    while told > 1 and len("\n".join([*head, *_table(rows[:told], len(rows))])) > PAGE_CHARACTERS:
+        told -= 1
+    return "\n".join([*head, *_table(rows[:told], len(rows))])
+
+
+def _table(rows: pd.DataFrame, known: int) -> list[str]:
+    left = known - len(rows)
+    older = ["", f"{left} older ones: `promote promote.history=true` prints all."] if left else []
+    return [*markdown_table(rows), *older]
+
+
+def _history(events: Sequence[Event]) -> pd.DataFrame:
+    """Newest first, in the words of a person."""
+    table = history_table(events).iloc[::-1]
+    how = table["action"] + table["forced"].map({"yes": ", forced", "": ""})
+    reasons = [
+        textwrap.shorten(str(reason), REASON_CHARACTERS, placeholder=" ...")
+        for reason in table["reason"]
+    ]
+    return pd.DataFrame(
+        {
+            "from": table["from"],
+            "version": table["version"],
+            "state": table["state"],
+            "how": how,
+            "by": table["by"],
+            "reason": reasons,
+            "evidence": table["evidence"],
+        }
+    )
 
 
 def _version(number: object) -> str:

@@ -30,7 +30,7 @@ def write_order_files(
     """
     opens, closes = calendar.hours(workspace.exchange_calendar, session)
     deadlines = Deadlines.of(opens, closes)
-    if now >= deadlines.opening:
+    if not withdraw_order_files(workspace, session, now):
         return [], (
             f"No order files: the exchange took orders for {session:%Y-%m-%d} until "
             f"{deadlines.opening:%Y-%m-%d %H:%M} UTC."
@@ -53,6 +53,19 @@ def write_order_files(
         f"Order files: {folder / day}*, whole shares; in until {deadlines.opening:%H:%M} UTC, out "
         f"until {deadlines.closing:%H:%M} UTC.{less}"
     )
+
+
+def withdraw_order_files(workspace: Workspace, session: pd.Timestamp, now: pd.Timestamp) -> bool:
+    """Remove the files of an earlier run, whose orders are no longer meant; gives whether in time.
+
+    After the deadline they stay: what was taken to a broker can be looked up.
+    """
+    opens, closes = calendar.hours(workspace.exchange_calendar, session)
+    if now >= Deadlines.of(opens, closes).opening:
+        return False
+    for path in (workspace.folder / FOLDER).glob(f"{session:%Y-%m-%d}*"):
+        path.unlink(missing_ok=True)
+    return True
 
 
 def _write(text: str, path: Path) -> None:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import mlflow
 import pandas as pd
 
 from pipeline.contract import Aliases
+from pipeline.errors import Damaged, PipelineError
 from pipeline.io import calendar
-from pipeline.io.tracking import registry
+from pipeline.io.store.protocol import Database
+from pipeline.io.store.store import Store
+from pipeline.io.tracking import outside, registry
 from pipeline.io.tracking.ledger import anchors
 from pipeline.monitor.chain import LIVE
+from pipeline.monitor.names import LifeTags
+from pipeline.report.life import summary_line
+from pipeline.secrets import masked
 from pipeline.workspace import Workspace
+
+REASON_CHARACTERS = 160
+"""Of a reason, what the line for machines tells; the error itself tells all."""
+
+NAMED_FAULTS = 20
 
 
 class Evening(NamedTuple):
@@ -76,3 +91,69 @@ def summed_up(workspace: Workspace) -> Evening:
         outcomes=str(len(store.outcomes())),
         ledger="damaged" if store.ledger_faults(anchors(store.store_id)) else "whole",
     )
+
+
+def ledger_damage(store: Store, who: str) -> Damaged | None:
+    """What of the forecast ledger is not as it was sealed; None: nothing."""
+    faults = store.ledger_faults(anchors(store.store_id))
+    if not faults:
+        return None
+    more = len(faults) - NAMED_FAULTS
+    told = "; ".join(faults[:NAMED_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    return Damaged(
+        who,
+        f"the forecast ledger is not as it was sealed: {told}",
+        "the store from a copy made after its last evening; or another store.path, where a new "
+        "ledger begins",
+    )
+
+
+@contextmanager
+def alone(database: Database, name: str) -> Iterator[None]:
+    """Be the only routine of this name on a store while the block runs.
+
+    Raises
+    ------
+    StoreLocked
+        Another one is at work; nobody waits for it.
+    """
+    database.folder.mkdir(parents=True, exist_ok=True)
+    with database.lock(name, name, 0.0):
+        yield
+
+
+@contextmanager
+def last_line(name: str) -> Iterator[Callable[[Mapping[str, object]], None]]:
+    """Give what prints the last line of a routine, for machines, and keeps it as a tag of its run.
+
+    An error that ends the routine before is told of in that line too, and raised on.
+    """
+    told: list[str] = []
+
+    def tell(facts: Mapping[str, object]) -> None:
+        told.append(_line(name, facts))
+        print(told[-1], flush=True)
+        mlflow.set_tag(LifeTags.SUMMARY, told[-1])
+
+    try:
+        yield tell
+    except PipelineError as error:
+        if not told:
+            tell({"result": error.verdict, "reason": error.found})
+        raise
+    except (
+        Exception
+    ) as error:  # of the machine, of MLflow, which takes no tag then, or of this code
+        known = outside.explained(name, error)
+        verdict = known.verdict if known else PipelineError.verdict
+        reason = known.found if known else type(error).__name__
+        if not told:
+            print(_line(name, {"result": verdict, "reason": reason}), flush=True)
+        raise
+
+
+def _line(name: str, facts: Mapping[str, object]) -> str:
+    if "reason" not in facts:
+        return summary_line(name, facts)
+    reason = textwrap.shorten(masked(str(facts["reason"])), REASON_CHARACTERS, placeholder=" ...")
+    return summary_line(name, {**facts, "reason": reason})

@@ -96,6 +96,7 @@ def run(settings: Settings) -> None:
     )  # fmt: skip
     if life.is_stopped(version):
         life.decide(RESUMED, version, reason=reason, by=process.user(), session=following)
+        champion_moves.refresh_page()
     mlflow.set_tag(Tags.VERDICT, Verdicts.FORCED if move.forced else Verdicts.ACCEPTED)
     before = f", before it version {move.previous}" if move.previous else ""
     ahead = Command("signals").with_given()
@@ -157,6 +158,7 @@ def _resume(workspace: Workspace, version: ModelVersion, reason: str | None) -> 
     _require_reason_to_resume(version, forced=reason is not None)
     who, session = process.user(), _after(workspace)
     life.decide(RESUMED, version, reason=reason or "", by=who, session=session)
+    champion_moves.refresh_page()
     mlflow.set_tag(Tags.VERDICT, Verdicts.FORCED)
     print(f"version {version.version}, the champion, trades again: {reason}")
 

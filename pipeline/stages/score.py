@@ -61,7 +61,8 @@ def _draw(workspace: Workspace, each: Watched, thresholds: Thresholds) -> None:
         return
     last = pd.Timestamp(drawn.index[-1])
     figures = each.health.figures
-    monitoring.log_health(run_id, each.health.in_words, figures, last, int(ages.iloc[-1]))
+    age = int(ages.iloc[-1])
+    monitoring.log_health(run_id, each.kind, each.health.in_words, figures, last, age)
     if not each.is_champion:
         return
     from pipeline.report.tear_sheet.live import live_page  # brings matplotlib
@@ -86,6 +87,7 @@ def _decide(each: Watched) -> None:
     if life.decide(action, each.version, reason=reason, by=f"score ({process.user()})",
                    evidence=run_id, session=day):  # fmt: skip
         log.warning("score: the champion, version %s: %s", each.model, health.in_words)
+    champion_moves.refresh_page()  # told anew too: a kill may have come before
 
 
 if __name__ == "__main__":

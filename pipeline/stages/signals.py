@@ -30,7 +30,7 @@ from pipeline.report.morning import printed_watch_list
 from pipeline.report.signals import SignalsSummary, described, printed_signals
 from pipeline.schemas import SYMBOL
 from pipeline.serving import evenings, freshness, verdicts, versions
-from pipeline.serving.broker import write_order_files
+from pipeline.serving.broker import withdraw_order_files, write_order_files
 from pipeline.serving.morning import Morning
 from pipeline.stages._cli import command
 from pipeline.trading.forecasts import Forecasts
@@ -44,7 +44,8 @@ log = logging.getLogger("pipeline.signals")
 def run(settings: Settings) -> None:
     """Rank, size and store the orders of whoever holds `champion` at this moment.
 
-    What everybody forecast is sealed in the ledger, whether it is traded or not.
+    What everybody forecast is sealed in the ledger, whether it is traded or not. Order files of an
+    earlier run for the session go first: of a run that is refused, none are left to be sent.
     """
     champion_moves.settle("signals")
     rules, chosen = build.rules(settings), settings.signals
@@ -52,10 +53,11 @@ def run(settings: Settings) -> None:
         _keep_shadows(partial(Workspace.open, settings), rules, chosen.bankroll, settings.monitor)
     champion = registry.find(Aliases.CHAMPION, who="signals")
     unproven = differing_rules(rules, recorded_content(champion).get("rules"))
-    if unproven and chosen.unproven_rules == "refuse":
-        raise _unproven(champion.version, unproven)
     with Workspace.open(settings) as workspace:
         wanted = freshness.signal_session(workspace)
+        withdraw_order_files(workspace, wanted.session, clock.now())
+        if unproven and chosen.unproven_rules == "refuse":
+            raise _unproven(champion.version, unproven)
         late = freshness.stale_symbols(workspace, wanted.needed, chosen.max_stale_fraction)
         stopped = verdicts.reasons_not_to_trade(champion, settings.monitor)
         if isinstance(versions.decision_of_version(champion)[0], IndicatedOpen):
@@ -127,6 +129,7 @@ def _keep_shadows(
     try:
         with opened() as workspace:
             wanted = freshness.signal_session(workspace)
+            withdraw_order_files(workspace, wanted.session, clock.now())
             evenings.keep(workspace, wanted, None, rules, bankroll, thresholds)
     except Refused as refusal:
         log.info("signals: nothing is kept of this evening: %s", refusal.found)

@@ -23,7 +23,6 @@ from pipeline.io.tracking import champion as champion_moves
 from pipeline.io.tracking import registry
 from pipeline.io.tracking.dead_runs import close_dead_runs
 from pipeline.io.tracking.evidence import newest_walk_forward
-from pipeline.io.tracking.ledger import anchors
 from pipeline.io.tracking.looks import known_looks
 from pipeline.monitor.names import LifeTags
 from pipeline.recipe.feature_set import indicators_made_by, labels_made_by, regimes_made_by
@@ -31,6 +30,7 @@ from pipeline.recipe.windows import WindowPlan
 from pipeline.report.next_steps import walk_forward_command
 from pipeline.report.survivorship import survivorship
 from pipeline.selection import with_following
+from pipeline.serving import routine
 from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
 
@@ -50,6 +50,8 @@ class Line:
         Whether a retrain is impossible without it.
     next
         The command that helps, where it is not there.
+    damage
+        What the command ends with: it is not as it was written.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Line:
     text: str
     next: Command | None
     blocks: bool = False
+    damage: Damaged | None = None
 
 
 def run(settings: Settings) -> None:
@@ -67,7 +70,7 @@ def run(settings: Settings) -> None:
     NotReady
         A retrain is impossible.
     Damaged
-        With ``status.deep``: something that is kept is not as it was written.
+        The forecast ledger is not as it was sealed; with ``status.deep``, anything that is kept.
     """
     killed = close_dead_runs()
     deep = settings.status.deep
@@ -84,14 +87,21 @@ def run(settings: Settings) -> None:
     following = next((line.next for line in missing if line.next), Command("signals")).with_given()
     ready = not any(line.blocks for line in missing)
     if settings.status.as_json:
-        content = [{**vars(line), "next": str(line.next or "")} for line in lines]
+        content = [_plain(line) for line in lines]
         print(json.dumps({"ready": ready, "next": str(following), "lines": content}, indent=1))
     else:
         print(_printed(lines, killed, following))
     mlflow.log_metrics({f"{Metrics.STATUS}{line.name}": float(line.there) for line in lines})
+    for damage in (line.damage for line in lines if line.damage):
+        raise damage
     if not ready:
         mlflow.set_tag(Tags.VERDICT, Verdicts.NOT_READY)
         raise NotReady("status", "not ready to retrain", missing[0].text, following)
+
+
+def _plain(line: Line) -> dict[str, object]:
+    told = {name: getattr(line, name) for name in ("name", "there", "text", "blocks")}
+    return {**told, "next": str(line.next or "")}
 
 
 def _undamaged(workspace: Workspace | None) -> Line:
@@ -198,11 +208,11 @@ def _window(plan: WindowPlan, ready: pd.DatetimeIndex, missing: pd.DatetimeIndex
 def _ledger(store: Store, counts: Mapping[str, int]) -> Line:
     """Whether the evenings' forecasts are those that were sealed."""
     evenings, forecasts = counts["evenings"], counts["forecasts"]
-    if not evenings:
-        return Line("ledger", True, "no evening's forecasts are kept yet", None)
-    faults = store.ledger_faults(anchors(store.store_id))
-    text = f"{forecasts:,} forecasts in {evenings:,} entries, chained"
-    return Line("ledger", not faults, "; ".join(faults) or f"{text} and as they were sealed", None)
+    text = f"{forecasts:,} forecasts in {evenings:,} entries, chained and as they were sealed"
+    if damage := routine.ledger_damage(store, "status"):  # also where all of them are gone
+        return Line("ledger", False, damage.found, None, damage=damage)
+    text = text if evenings else "no evening's forecasts are kept yet"
+    return Line("ledger", True, text, None)
 
 
 def _looks(known: list[Look]) -> str:

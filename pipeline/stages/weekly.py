@@ -10,9 +10,9 @@ from pipeline.contract import Aliases, Tags
 from pipeline.io.store.store import Store
 from pipeline.io.tracking import registry
 from pipeline.monitor.comparison import Comparison, compared
-from pipeline.monitor.names import LifeTags
-from pipeline.report.life import summary_line
+from pipeline.monitor.names import LifeMetrics
 from pipeline.report.text_tables import wrapped
+from pipeline.serving import routine
 from pipeline.stages import promote, retrain
 from pipeline.stages._cli import ask, command, step
 from pipeline.workspace import Workspace
@@ -25,31 +25,34 @@ def run(settings: Settings) -> None:
 
     Before that the challenger's recipe is compared with the champion on the sessions that both
     forecast before they were known. ``result`` of the last line is promoted, not promoted, or
-    unchanged: the retrain made the champion again.
+    unchanged: the retrain made the champion again. Two at once exclude each other.
     """
-    step("retrain", retrain.run, settings)
-    champion, challenger = map(registry.holder, (Aliases.CHAMPION, Aliases.CHALLENGER))
-    sessions = 0
-    versions = [held.version for held in (champion, challenger) if held is not None]
-    is_champion = len(versions) == 2 and versions[0] == versions[1]
-    if champion is not None and challenger is not None and not is_champion:
-        with Workspace.open(settings) as workspace:
-            found = _compared(workspace.store, champion, challenger, settings.seed)
-        sessions = found.sessions
-        print(wrapped(f"Challenger, version {challenger.version}, against champion, version "
-                      f"{champion.version}: {found.in_words}"))  # fmt: skip
-    granted = ask("promote", promote.run, settings)
-    held = registry.holder(Aliases.CHAMPION)
-    refused = UNCHANGED if is_champion else NOT_PROMOTED
-    facts = {
-        "result": PROMOTED if granted and not is_champion else refused,
-        "challenger": challenger.version if challenger else "none",
-        "champion": held.version if held else "none",
-        "joint_sessions": sessions,
-    }
-    line = summary_line("weekly", facts)
-    mlflow.set_tag(LifeTags.SUMMARY, line)
-    print(line)
+    with routine.last_line("weekly") as tell, routine.alone(settings.store.database, "weekly"):
+        step("retrain", retrain.run, settings)
+        champion, challenger = map(registry.holder, (Aliases.CHAMPION, Aliases.CHALLENGER))
+        sessions = 0
+        versions = [held.version for held in (champion, challenger) if held is not None]
+        is_champion = len(versions) == 2 and versions[0] == versions[1]
+        if champion is not None and challenger is not None and not is_champion:
+            with Workspace.open(settings) as workspace:
+                found = _compared(workspace.store, champion, challenger, settings.seed)
+            sessions = found.sessions
+            figures = {name: value for name, value in found._asdict().items() if name != "missing"}
+            mlflow.log_metrics(
+                {f"{LifeMetrics.COMPARISON}{k}": v for k, v in figures.items() if v == v}
+            )
+            print(wrapped(f"Challenger, version {challenger.version}, against champion, version "
+                          f"{champion.version}: {found.in_words}"))  # fmt: skip
+        granted = ask("promote", promote.run, settings)
+        held = registry.holder(Aliases.CHAMPION)
+        refused = UNCHANGED if is_champion else NOT_PROMOTED
+        facts = {
+            "result": PROMOTED if granted and not is_champion else refused,
+            "challenger": challenger.version if challenger else "none",
+            "champion": held.version if held else "none",
+            "joint_sessions": sessions,
+        }
+        tell(facts)
 
 
 def _compared(

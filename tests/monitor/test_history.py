@@ -60,6 +60,7 @@ def test_of_a_session_the_sealed_evening_says_who_was_live_whatever_was_moved_la
         entry(3, session="2024-03-04", made_at="2024-03-01T22:00:00Z", model="2"),
         entry(4, session="2024-03-04", made_at="2024-03-09T22:00:00Z", kind="replay"),
         entry(5, session="2024-03-04", made_at="2024-03-09T22:00:00Z", model="9", role="shadow"),
+        entry(6, session="2024-03-05", made_at="2024-03-09T22:00:00Z", kind="replay"),
     ]
     first, second, third = (
         live_in(entries, EVENTS, day) for day in ("2024-02-09", "2024-02-12", "2024-03-04")
@@ -67,7 +68,7 @@ def test_of_a_session_the_sealed_evening_says_who_was_live_whatever_was_moved_la
     assert (first.version, first.event.action) == (1, "promote")
     assert (second.version, second.state, second.event.action) == (1, "stopped", "stop")
     assert (third.version, third.event.action) == (2, "by hand")
-    assert live_in(entries, EVENTS, "2024-03-05") is None
+    assert live_in(entries, EVENTS, "2024-03-05") is None  # who replays it later was not live
 
 
 def test_a_stopped_version_that_comes_back_by_whatever_move_is_stopped_until_it_is_resumed() -> (
@@ -87,6 +88,9 @@ def test_a_stopped_version_that_comes_back_by_whatever_move_is_stopped_until_it_
 
 def test_a_session_between_kept_ones_without_forecasts_is_said_to_be_silent() -> None:
     entries = [entry(n, session=day) for n, day in enumerate(("2024-03-04", "2024-03-06"), start=1)]
+    entries += [
+        entry(3, session="2024-03-05", kind="replay"), entry(4, session="2024-03-08", kind="replay")
+    ]  # fmt: skip
     days = [f"2024-03-0{day}" for day in range(3, 8)]
     assert [is_silent(entries, day) for day in days] == [False, False, True, False, False]
     assert not is_silent([], days[0])

@@ -13,11 +13,14 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.errors import Refused
+from pipeline.errors import Damaged, PipelineError, Refused, StoreLocked
+from pipeline.io import clock
 from pipeline.io.tracking import life, registered, registry, runs
 from pipeline.monitor.health import STOP
+from pipeline.monitor.history import STOPPED
 from pipeline.serving import routine
 from pipeline.stages import (
+    daily,
     features,
     indicators,
     labels,
@@ -29,6 +32,8 @@ from pipeline.stages import (
     retrain,
     score,
     signals,
+    status,
+    weekly,
 )
 from pipeline.stages._cli import step
 from pipeline.workspace import Workspace
@@ -80,6 +85,10 @@ def outcomes(folder: Path) -> pd.DataFrame:
         return workspace.store.outcomes()
 
 
+def model_description() -> str:
+    return str(MlflowClient().get_registered_model(registered.name()).description)
+
+
 def test_champion_challenger_and_baseline_are_kept_every_evening_and_chained(
     evenings: Path,
 ) -> None:
@@ -127,6 +136,9 @@ def test_scoring_twice_changes_nothing(evenings: Path) -> None:
     assert [vars(point) for point in again] == [vars(point) for point in history]
     assert len(history) == 3
     assert runs.search("tags.stage = 'score'", newest=1)[0].data.metrics["score/sessions"] == 0
+    figures = [name for name in run.data.metrics if name.startswith("monitor/")]
+    assert figures
+    assert all(name.startswith("monitor/replay/") for name in figures)
     page = Path(client.download_artifacts(run.info.run_id, "live.html")).read_text()
     assert "Live against promised" in page
     assert "replays of the past" in page
@@ -207,6 +219,7 @@ def test_a_champion_that_breaks_its_promise_is_stopped_and_trades_nothing_until_
     step("score", score.run, chosen)
     assert registry.find("champion", who="test").tags["health"].startswith(f"{STOP}: rank IC")
     assert [event.action for event in life.events()] == ["promote", "stop"]
+    assert "| stopped | stop |" in model_description()
     step("score", score.run, chosen)
     assert len(life.events()) == 2  # told once
     with pytest.raises(Refused, match=r"version 1, trades nothing. stop: rank IC"):
@@ -232,10 +245,13 @@ def test_a_champion_that_breaks_its_promise_is_stopped_and_trades_nothing_until_
     assert [word in printed for word in ("promote", "stop", "resume")] == [True] * 3
     step("promote", promote.run, configured(evenings, "promote.history=true",
                                             f"date={stopped[0].evening.session}"))  # fmt: skip
-    assert "version 1; resume" in capsys.readouterr().out
+    assert "nobody was live" in capsys.readouterr().out  # a replay of 2016, made in this minute
+    assert "| traded | resume |" in model_description()
 
 
-def test_a_ledger_that_lost_its_last_evening_is_damaged_in_the_summary(evenings: Path) -> None:
+def test_a_ledger_that_lost_its_last_evening_is_damaged_in_summary_and_status(
+    evenings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Its chain is whole; the hash that the evening's run noted is not in it."""
     shutil.copy(evenings / "sample.db", evenings / "shorter.db")
     shorter = configured(evenings, f"store.path={evenings / 'shorter.db'}")
@@ -249,6 +265,55 @@ def test_a_ledger_that_lost_its_last_evening_is_damaged_in_the_summary(evenings:
     with Workspace.open(shorter) as workspace:
         assert workspace.store.ledger_faults() == []
         assert routine.summed_up(workspace).ledger == "damaged"
+    with pytest.raises(Damaged, match="is missing: hash") as damaged:
+        step("status", status.run, shorter)
+    assert damaged.value.exit_code == 2
+    assert "NO   ledger" in capsys.readouterr().out
+
+
+def test_a_ledger_whose_evenings_are_all_gone_is_damaged_by_what_the_runs_noted(
+    evenings: Path,
+) -> None:
+    shutil.copy(evenings / "sample.db", evenings / "emptied.db")
+    with closing(sqlite3.connect(evenings / "emptied.db")) as database:
+        for table in ("forecasts", "evenings"):
+            database.execute(f"delete from {table}")
+        database.commit()
+    emptied = configured(evenings, f"store.path={evenings / 'emptied.db'}")
+    with pytest.raises(Damaged, match="is missing: hash"):
+        step("status", status.run, emptied)
+
+
+@pytest.mark.parametrize("routine_of", [daily, weekly])
+def test_two_routines_at_once_exclude_each_other_and_the_last_line_says_so(
+    evenings: Path, capsys: pytest.CaptureFixture[str], routine_of
+) -> None:
+    name, chosen = routine_of.__name__.rpartition(".")[2], configured(evenings, *RULES)
+    with (
+        chosen.store.database.lock(name, name, 0.0),
+        pytest.raises(StoreLocked, match=f"^{name}: '{name}' .* is writing to sample.db"),
+    ):
+        step(name, routine_of.run, chosen)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith(f"""{name} result="not ready" reason="'{name}' (process """)
+    assert runs.search(f"tags.stage = '{name}'", newest=1)[0].data.tags["summary"] == line
+
+
+@pytest.mark.parametrize("error", [
+    PipelineError("ingest", "the source sent " + "nonsense " * 80, "sense"), ValueError("odd"),
+])  # fmt: skip
+def test_a_routine_that_fails_says_so_in_a_short_last_line(
+    error: Exception, mlflow_store: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(settings: object) -> None:
+        with routine.last_line("daily"):
+            raise error
+
+    with pytest.raises(type(error)):
+        step("daily", fails, configured(Path("nowhere")))
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("daily result=fault reason=")
+    assert len(line) < 200
 
 
 def test_a_move_by_hand_is_part_of_the_history_before_what_is_decided_of_its_version(
@@ -264,3 +329,52 @@ def test_a_move_by_hand_is_part_of_the_history_before_what_is_decided_of_its_ver
     moved, stopped = life.events()[-2:]
     assert (moved.action, moved.version, moved.previous) == ("by hand", 2, 1)
     assert (stopped.action, stopped.version) == ("stop", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [(RULES, "trades nothing"), (("strategy.min_edge_bps=7",), "evidenced by other rules")],
+)
+def test_a_refused_signals_leaves_no_order_file_of_an_earlier_run(
+    evenings: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], refused: str
+) -> None:
+    """On a copy: the clock stands on the evening before, and the ledger's does not go back."""
+    shutil.copy(evenings / "sample.db", evenings / "orders.db")
+    chosen = configured(evenings, f"store.path={evenings / 'orders.db'}", *words)
+    with Workspace.open(chosen) as workspace:
+        session = workspace.next_session(workspace.store.sessions()[-1])
+    monkeypatch.setattr(clock, "now", lambda: session.tz_localize("UTC"))
+    left = evenings / "orders" / f"{session:%Y-%m-%d}_tws_basket.csv"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text("orders of an earlier run")
+    with pytest.raises(Refused, match=refused):
+        step("signals", signals.run, chosen)
+    assert not left.exists()
+
+
+def test_weekly_compares_on_joint_sessions_and_keeps_the_figures_on_its_run(
+    evenings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step("weekly", weekly.run, configured(evenings, *RULES))
+    said = " ".join(capsys.readouterr().out.split())
+    run = runs.search("tags.stage = 'weekly'", newest=1)[0]
+    own = {k: v for k, v in run.data.metrics.items() if k.startswith("comparison/")}
+    assert set(own) == {
+        f"comparison/{name}"
+        for name in ("sessions", "rank_ic", "net_return", "pvalue", "e_better", "e_worse")
+    }
+    assert f"{own['comparison/sessions']:.0f} sessions are out of sample for both" in said
+    assert f"rank IC {own['comparison/rank_ic']:+.4f}" in said
+    assert f"joint_sessions={own['comparison/sessions']:.0f}" in run.data.tags["summary"]
+
+
+def test_a_stopped_version_that_is_promoted_by_force_trades_again_and_the_page_says_so(
+    evenings: Path,
+) -> None:
+    life.decide(STOPPED, registry.find("1", who="test"), reason="tried", by="me")
+    force = ("promote.version=1", "promote.force=true", "promote.reason=it was a trial")
+    step("promote", promote.run, configured(evenings, *RULES, *force))
+    champion = registry.find("champion", who="test")
+    assert (str(champion.version), life.is_stopped(champion)) == ("1", False)
+    table = model_description().partition("### Who was live")[2].splitlines()
+    assert ["| resume |" in line for line in table[4:6]] == [True, False]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -100,16 +103,39 @@ def test_daily_with_a_stopped_champion_fails_and_says_so_in_its_last_line(promot
     assert "predict: the champion, version 1, trades nothing" in predicted.stderr
 
 
-def test_daily_without_a_champion_ends_well_and_says_so(promoted) -> None:
+def test_daily_where_nobody_was_ever_promoted_ends_well_and_says_so(promoted) -> None:
     project, words = promoted
-    client, name = project.client, "intraday_return_files"
-    client.delete_registered_model_alias(name, "champion")
-    done = project.python("daily", *words, *RULES)
-    client.set_registered_model_alias(name, "champion", "1")
+    done = project.python("daily", *words, *RULES, "registry.model=never_promoted")
     line = done.stdout.splitlines()[-1]
     assert line.startswith('daily result="no champion" ')
     assert " champion=none " in line
     assert " orders=0 " in line
+
+
+def test_daily_after_the_alias_was_taken_away_fails_and_says_so(promoted) -> None:
+    project, words = promoted
+    client, name = project.client, "intraday_return_files"
+    client.delete_registered_model_alias(name, "champion")
+    done = project.python("daily", *words, *RULES, code=1)
+    client.set_registered_model_alias(name, "champion", "1")
+    assert done.stdout.splitlines()[-1].startswith('daily result="not ready" ')
+    assert "no model 'champion' in the registry" in done.stderr
+
+
+def test_daily_on_a_ledger_that_was_changed_lists_its_orders_and_fails(promoted) -> None:
+    project, words = promoted
+    kept = project.folder / "sample.db"
+    shutil.copy(kept, project.folder / "kept.db")
+    with closing(sqlite3.connect(kept)) as database:
+        database.execute("update evenings set bankroll = bankroll + 1 where number = 1")
+        database.commit()
+    done = project.python("daily", *words, *RULES, code=2)
+    shutil.copy(project.folder / "kept.db", kept)
+    assert f"Session {NEXT}" in done.stdout
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith("daily result=fault ")
+    assert ' ledger=damaged reason="the forecast ledger is not as it was sealed: entry 1 (' in line
+    assert f"entry 1 ({NEXT}, 1) was changed" in done.stderr
 
 
 def test_one_symbol_late_is_left_out_by_name(promoted) -> None:

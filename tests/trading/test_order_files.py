@@ -84,3 +84,18 @@ def test_orders_of_parts_of_shares_alone_make_no_file(tmp_path: Path) -> None:
         parts = ORDERS.iloc[[2]]
         files, said = write_order_files(workspace(store), parts, pd.Timestamp("2024-05-01"), moment)
     assert (files, said) == ([], "No order files: there is no order of a whole share.")
+
+
+def test_files_of_an_earlier_run_go_when_there_are_no_orders_left_but_not_after_the_deadline(
+    tmp_path: Path,
+) -> None:
+    day, moment = pd.Timestamp("2024-05-01"), pd.Timestamp("2024-05-01T10:00Z")
+    other = tmp_path / "orders" / "2024-05-02.csv"
+    with Store.open(tmp_path / "s.db") as store:
+        space = workspace(store)
+        files, _ = write_order_files(space, ORDERS, day, moment)
+        other.write_text("of another session")
+        write_order_files(space, ORDERS.iloc[:0], day, SUMMER.opening)
+        assert all(path.exists() for path in files)
+        write_order_files(space, ORDERS.iloc[:0], day, moment)
+    assert list(other.parent.iterdir()) == [other]

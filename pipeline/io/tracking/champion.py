@@ -21,6 +21,7 @@ from pipeline.contract import Aliases, Tags
 from pipeline.errors import NotReady, Refused
 from pipeline.io.tracking import life, registered, registry
 from pipeline.monitor.history import Event
+from pipeline.monitor.names import LifeTags
 from pipeline.report.model_page import model_page
 
 log = logging.getLogger("pipeline.tracking")
@@ -137,7 +138,8 @@ def roll_back(reason: str | None, by: str) -> Move:
     """
     with registry.alone("rollback"):
         moves, held = _settle(), _held()
-        previous = predecessor(moves, held, {int(v.version) for v in registry.versions()})
+        existing = {int(version.version): version for version in registry.versions()}
+        previous = predecessor(moves, held, set(existing))
         if previous is None:
             found = f"version {held} is the first champion" if held else "there was no champion"
             raise NotReady(
@@ -145,7 +147,10 @@ def roll_back(reason: str | None, by: str) -> Move:
                 Command("promote", "promote.version=N"),
             )  # fmt: skip
         told = reason or (f"rollback from version {held}" if held else "the alias was taken away")
-        return _move(previous, action="rollback", reason=told, forced=False, by=by, tags={})
+        return _move(
+            previous, action="rollback", reason=told, forced=False, by=by, tags={},
+            evidence=existing[previous].tags.get(LifeTags.EVIDENCE, ""),  # it promises what it did
+        )  # fmt: skip
 
 
 def predecessor(moves: Sequence[Move], held: int | None, existing: set[int]) -> int | None:
@@ -212,8 +217,9 @@ def _settle() -> list[Move]:
         log.warning("the history of %s is damaged: made again from its versions", registered.name())
     if is_damaged or len(moves) > recorded:
         client.set_registered_model_tag(registered.name(), Tags.CHAMPION_HISTORY, _as_text(moves))
-        refresh_page(moves)
-    life.add(each.event for each in moves)
+    is_news = life.add(each.event for each in moves)
+    if is_news or meant is not None:  # also where a kill came before
+        refresh_page()
     if move is not None and is_made:
         for key, value in asdict(move).items():
             tag = f"{Tags.CHAMPION}{key}"
@@ -223,19 +229,12 @@ def _settle() -> list[Move]:
     return moves
 
 
-def refresh_page(moves: Sequence[Move] | None = None) -> None:
-    """Write the aliases and the champions on the model's page.
-
-    Parameters
-    ----------
-    moves
-        Of `champion`; default the recorded ones.
-    """
+def refresh_page() -> None:
+    """Write the aliases and the history on the model's page; after each event of its life."""
     held = {alias: registry.holder(alias) for alias in (Aliases.CHAMPION, Aliases.CHALLENGER)}
     versions = {alias: int(found.version) if found else None for alias, found in held.items()}
-    told = [asdict(move) for move in (history() if moves is None else moves)]
     name = registered.name()
-    MlflowClient().update_registered_model(name, model_page(name, versions, told))
+    MlflowClient().update_registered_model(name, model_page(name, versions, life.events()))
 
 
 def _as_text(moves: Sequence[Move]) -> str:

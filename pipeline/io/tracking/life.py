@@ -45,13 +45,15 @@ def model_tags() -> dict[str, str]:
         raise
 
 
-def add(new: Iterable[Event]) -> None:
-    """Write events that are not there yet, for who holds the registry's lock."""
+def add(new: Iterable[Event]) -> bool:
+    """Write events that are not there yet, for who holds the registry's lock; gives if any was."""
     known = events()
+    before = len(known)
     for event in new:
         if not any(is_same(event, other) for other in known):
             _write(event, len(known) + 1)
             known.append(event)
+    return len(known) > before
 
 
 def _write(event: Event, number: int) -> None:

@@ -64,7 +64,7 @@ def log_curves(run_id: str, kind: str, curves: pd.DataFrame, ages: pd.Series) ->
     new = curves[curves.index > pd.Timestamp(until)] if until else curves
     if new.empty:
         return 0
-    start = LifeMetrics.LIVE if kind == LIVE else LifeMetrics.REPLAY
+    start = _start(kind)
     steps = ages.loc[new.index].tolist()
     points = [
         Metric(f"{start}{name}", float(value), _milliseconds(session), int(step))
@@ -79,12 +79,18 @@ def log_curves(run_id: str, kind: str, curves: pd.DataFrame, ages: pd.Series) ->
 
 
 def log_health(
-    run_id: str, text: str, figures: Mapping[str, float], session: pd.Timestamp, age: int
+    run_id: str,
+    kind: str,
+    text: str,
+    figures: Mapping[str, float],
+    session: pd.Timestamp,
+    age: int,
 ) -> None:
-    """The answer as a tag and a person's note, its figures as a step."""
+    """The answer as a tag and a person's note, its figures as a step of the kind's own curves."""
     client = MlflowClient()
+    start = f"{LifeMetrics.MONITOR}{_start(kind)}"
     points = [
-        Metric(f"{LifeMetrics.MONITOR}{name}", float(value), _milliseconds(session), age)
+        Metric(f"{start}{name}", float(value), _milliseconds(session), age)
         for name, value in figures.items()
         if value == value
     ]
@@ -96,6 +102,10 @@ def log_health(
 def log_page(run_id: str, html: str) -> None:
     """The page that shows live against promised."""
     MlflowClient().log_text(run_id, html, LifeArtifacts.LIVE_PAGE)
+
+
+def _start(kind: str) -> str:
+    return LifeMetrics.LIVE if kind == LIVE else LifeMetrics.REPLAY
 
 
 def _named(model: str) -> str:

@@ -131,6 +131,23 @@ def test_rollback_after_a_move_by_hand_returns_to_who_held_the_alias(store: Mlfl
     assert recorded()[-2:] == [(4, 2, "by hand"), (2, 4, "rollback")]
 
 
+def test_rollback_leaves_a_version_the_evidence_that_it_was_promoted_on(
+    store: MlflowClient,
+) -> None:
+    move(1, evidence="first")
+    move(2, evidence="second")
+    assert champion.roll_back(None, "me").evidence == "first"
+    assert store.get_model_version(MODEL_NAME, "1").tags["champion.evidence"] == "first"
+
+
+def test_the_models_page_tells_of_every_move(store: MlflowClient) -> None:
+    move(1)
+    by_hand(store, 2)
+    champion.settle("status")
+    page = store.get_registered_model(MODEL_NAME).description
+    assert page.index("| by hand |") < page.index("| promote |")
+
+
 def test_rollback_restores_an_alias_that_was_taken_away_or_lost_its_version(
     store: MlflowClient,
 ) -> None:
