@@ -110,9 +110,9 @@ class TrackingServer:
                 admin.grant_user_permission(name, "registered_model", model.name, "EDIT")
 
 
-def wait_until_up(address: str) -> None:
+def wait_until_up(address: str, seconds: float = 120.0) -> None:
     """Until something answers there."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(address, timeout=1).close()

@@ -9,7 +9,7 @@ import os
 import platform
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -95,6 +95,30 @@ def started(pid: int) -> str:
             return "" if other.status() in DEAD else f"{other.create_time():.2f}"
     except (psutil.Error, OverflowError, ValueError):
         return ""
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all that it started, and they in turn; empty where there is none."""
+    with contextlib.suppress(psutil.Error):
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    return []
+
+
+def end(processes: Collection[psutil.Process], seconds: float = 10.0) -> None:
+    """End processes, on every system: asked to first, killed where they do not in time.
+
+    Parameters
+    ----------
+    processes
+        Of `family`; a pid that another process has by now is left alone.
+    """
+    for each in processes:
+        with contextlib.suppress(psutil.Error):
+            each.terminate()
+    for each in psutil.wait_procs(list(processes), timeout=seconds)[1]:
+        with contextlib.suppress(psutil.Error):
+            each.kill()
 
 
 def having_open(file: Path) -> list[int]:

@@ -55,7 +55,7 @@ class Thresholds(Value):
     drift_features
         Part of a model's features that must have drifted.
     shadow_versions
-        Earlier champions whose forecasts are kept each evening, beside champion and challenger.
+        Earlier champions, and as many earlier challengers, whose forecasts are kept each evening.
     baseline
         Whether a ridge fitted on the champion's window is forecast with as well.
     expired

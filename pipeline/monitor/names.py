@@ -21,6 +21,8 @@ class LifeTags:
     """Of a version: healthy, watch, expired or stop, and the reasons; "stop" trades nothing."""
     SUMMARY: Final = "summary"
     """One line of an evening, as a monitoring system reads it."""
+    CHALLENGED: Final = "challenger.was"
+    """Of a version that is or was the challenger: "true"."""
     MONITORS: Final = "monitors"
     """Version, or baseline, that a monitoring run is of."""
     LEDGER_HEAD: Final = "ledger.head"

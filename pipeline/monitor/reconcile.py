@@ -15,11 +15,15 @@ to the account's net P&L less the backtest's.
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from pipeline.errors import Fault, InvalidData
+from pipeline.monitor.orders import SealedOrder
+from pipeline.trading.strategy import LONG
 
 CENTS = 100
 COLUMNS = ("session", "symbol", "side", "shares", "price", "fees")
@@ -140,18 +144,23 @@ def account_book(fills: pd.DataFrame) -> Book:
     return Book(cents(money), cents(float(fills["fees"].sum())))
 
 
-def sealed_pnl(orders: list[list[object]], opened: pd.Series, closed: pd.Series) -> int:
-    """P&L of sealed orders (symbol, side, shares, ...) from open to close, in cents.
+def sealed_pnl(orders: Sequence[SealedOrder], opened: pd.Series, closed: pd.Series) -> int:
+    """P&L of sealed orders from open to close, in cents.
 
-    A symbol without a price in and out was not traded.
+    A symbol without a price in and out was not traded, nor one that opened beyond its limit.
+
+    Parameters
+    ----------
+    opened, closed
+        Currency by symbol, the hedge's too.
     """
     total = 0
-    for symbol, side, shares, *_ in orders:
-        change = float(
-            closed.get(str(symbol), float("nan")) - opened.get(str(symbol), float("nan"))
-        )
-        if change == change:
-            total += cents((1.0 if side == "long" else -1.0) * float(str(shares)) * change)
+    for order in orders:
+        sign = 1.0 if order.side == LONG else -1.0
+        start, end = (float(each.get(order.symbol, math.nan)) for each in (opened, closed))
+        if math.isnan(end - start) or sign * (start - order.limit) > 0.0:
+            continue
+        total += cents(sign * order.shares * (end - start))
     return total
 
 

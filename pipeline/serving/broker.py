@@ -14,12 +14,16 @@ from pipeline.trading.order_files import Deadlines
 from pipeline.workspace import Workspace
 
 FOLDER = "orders"
+NEW_YORK = "America/New_York"
 
 
 def write_order_files(
     workspace: Workspace, orders: pd.DataFrame, session: pd.Timestamp, now: pd.Timestamp
 ) -> tuple[list[Path], str]:
     """The files, and a sentence on them or on why there are none.
+
+    The formats of the two brokers name America's routes and currency: of another exchange there is
+    the plain CSV, with the times at which it opens and closes.
 
     Parameters
     ----------
@@ -28,8 +32,9 @@ def write_order_files(
     now
         UTC: orders whose deadline has passed are no orders, so no file holds them.
     """
-    opens, closes = calendar.hours(workspace.exchange_calendar, session)
-    deadlines = Deadlines.of(opens, closes)
+    exchange = workspace.exchange_calendar
+    is_american = exchange in calendar.AMERICAN
+    deadlines, opens, closes = _deadlines(exchange, session)
     if not withdraw_order_files(workspace, session, now):
         return [], (
             f"No order files: the exchange took orders for {session:%Y-%m-%d} until "
@@ -41,17 +46,27 @@ def write_order_files(
         return [], "No order files: there is no order of a whole share."
     left_out = int((orders["shares"] < 1).sum())
     folder = workspace.folder / FOLDER
-    contents = {
-        f"{day}.csv": order_files.plain_csv(listed, day, deadlines),
-        f"{day}_tws_basket.csv": order_files.tws_basket(listed),
-        f"{day}_alpaca.json": order_files.alpaca_orders(listed, day),
-    }
+    contents = {f"{day}.csv": order_files.plain_csv(listed, day, deadlines)}
+    if is_american:
+        contents |= {
+            f"{day}_tws_basket.csv": order_files.tws_basket(listed),
+            f"{day}_alpaca.json": order_files.alpaca_orders(listed, day),
+        }
     for name, text in contents.items():
         write_atomically(folder / name, partial(_write, text))
     less = f" {left_out} orders of less than a share are left out." if left_out else ""
-    return [folder / name for name in contents], (
+    written = [folder / name for name in contents]
+    if not is_american:
+        return written, (
+            f"Order file: {written[0]}, whole shares; {exchange} opens {opens:%H:%M} UTC and "
+            f"closes {closes:%H:%M} UTC, and takes orders for its auctions until before that. The "
+            f"formats of Trader Workstation and Alpaca are for American exchanges only.{less}"
+        )
+    opening, closing = (f"{each.tz_convert(NEW_YORK):%H:%M}" for each in deadlines)
+    return written, (
         f"Order files: {folder / day}*, whole shares; in until {deadlines.opening:%H:%M} UTC, out "
-        f"until {deadlines.closing:%H:%M} UTC.{less}"
+        f"until {deadlines.closing:%H:%M} UTC. Alpaca takes them from {order_files.ALPACA_FROM} of "
+        f"the evening before, opg until {opening}, cls until {closing}, New York time.{less}"
     )
 
 
@@ -60,12 +75,20 @@ def withdraw_order_files(workspace: Workspace, session: pd.Timestamp, now: pd.Ti
 
     After the deadline they stay: what was taken to a broker can be looked up.
     """
-    opens, closes = calendar.hours(workspace.exchange_calendar, session)
-    if now >= Deadlines.of(opens, closes).opening:
+    if now >= _deadlines(workspace.exchange_calendar, session)[0].opening:
         return False
     for path in (workspace.folder / FOLDER).glob(f"{session:%Y-%m-%d}*"):
         path.unlink(missing_ok=True)
     return True
+
+
+def _deadlines(
+    exchange: str, session: pd.Timestamp
+) -> tuple[Deadlines, pd.Timestamp, pd.Timestamp]:
+    """Until when orders are taken, and when the session opens and closes, in UTC."""
+    opens, closes = calendar.hours(exchange, session)
+    is_american = exchange in calendar.AMERICAN
+    return Deadlines.of(opens, closes) if is_american else Deadlines(opens, closes), opens, closes
 
 
 def _write(text: str, path: Path) -> None:

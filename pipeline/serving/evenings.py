@@ -19,6 +19,8 @@ from pipeline.io.tracking.ledger import note_head
 from pipeline.io.tracking.recipes import recorded_content, recorded_rules
 from pipeline.monitor.chain import LIVE, REPLAY, Evening, Sealed
 from pipeline.monitor.health import Thresholds
+from pipeline.monitor.names import LifeTags
+from pipeline.monitor.orders import SealedOrders
 from pipeline.recipe.decision import IndicatedOpen
 from pipeline.schemas import SYMBOL
 from pipeline.serving import versions
@@ -42,7 +44,7 @@ class ChampionEvening:
 
     version: ModelVersion
     forecasts: pd.Series
-    orders: pd.DataFrame
+    orders: SealedOrders
     state: str
 
 
@@ -64,12 +66,12 @@ def keep(
         Of the champion; others are traded by the rules of their own recipes.
     """
     made: list[Made] = []
-    said = _Evenings(workspace, wanted, bankroll)
+    said = Entries(workspace, wanted, bankroll)
     if champion is not None:
         made.append(
             said.made(champion.version.version, champion.forecasts, rules, role=CHAMPION,
-                      state=champion.state, digest=_digest(champion.version),
-                      orders=_orders(champion.orders))
+                      state=champion.state, digest=digest_of(champion.version),
+                      orders=champion.orders.text())
         )  # fmt: skip
     others = list(shadows(champion.version if champion else None, thresholds.shadow_versions))
     for role, version in others:
@@ -78,7 +80,7 @@ def keep(
             own = recorded_rules(version, rules)
             made.append(
                 said.made(version.version, forecasts, own, role=role, state=SHADOW,
-                          digest=_digest(version))
+                          digest=digest_of(version))
             )  # fmt: skip
     model = champion.version if champion else others[0][1] if others else None
     if thresholds.baseline and model is not None:
@@ -92,25 +94,31 @@ def keep(
 
 
 def shadows(champion: ModelVersion | None, earlier: int) -> Iterator[tuple[str, ModelVersion]]:
-    """Challenger and earlier champions, newest first, each with its role."""
-    seen = {champion.version} if champion else set()
-    challenger = registry.holder(Aliases.CHALLENGER)
-    if challenger is not None and challenger.version not in seen:
-        seen.add(challenger.version)
-        yield CHALLENGER, challenger
-    if earlier <= 0:
-        return
+    """Challenger, earlier champions, and earlier challengers that never were champion.
+
+    Parameters
+    ----------
+    earlier
+        How many of the earlier ones of either kind, the newest first.
+    """
     known = {str(version.version): version for version in registry.versions()}
-    for event in reversed(life.events()):
-        number = str(event.version)
-        if number in known and known[number].version not in seen and earlier > 0:
-            seen.add(known[number].version)
-            earlier -= 1
+    seen = {str(champion.version)} if champion else set()
+    challenger = registry.holder(Aliases.CHALLENGER)
+    if challenger is not None and str(challenger.version) not in seen:
+        seen.add(str(challenger.version))
+        yield CHALLENGER, challenger
+    promoted = list(dict.fromkeys(str(event.version) for event in reversed(life.events())))
+    challenged = [
+        n for n, v in known.items() if LifeTags.CHALLENGED in v.tags and n not in promoted
+    ]
+    for numbers in (promoted, challenged):
+        left = [number for number in numbers if number in known and number not in seen]
+        for number in left[: max(earlier, 0)]:
             yield SHADOW, known[number]
 
 
 @dataclass(frozen=True)
-class _Evenings:
+class Entries:
     """What all entries of an evening have in common."""
 
     workspace: Workspace
@@ -127,10 +135,12 @@ class _Evenings:
         state: str,
         digest: str,
         orders: str = "[]",
+        until: pd.Timestamp | None = None,
     ) -> Made:
+        """One entry with its forecasts; made after `until` (the open), it is a replay."""
         store, session = self.workspace.store, self.wanted.session
         moment = clock.now()
-        opens = calendar.opening(self.workspace.exchange_calendar, session)
+        opens = until or calendar.opening(self.workspace.exchange_calendar, session)
         evening = Evening(
             session=f"{session:%Y-%m-%d}",
             model=str(model),
@@ -158,7 +168,7 @@ def _forecasts(
     """
     if versions.trained_until(version) >= wanted.session:
         return None
-    if _decides_in_the_morning(version):
+    if decides_in_the_morning(version):
         log.info("signals: version %s decides on the indicated open: not kept", version.version)
         return None
     try:
@@ -170,12 +180,13 @@ def _forecasts(
     return None if predicted.empty else predicted["prediction"].droplevel(0)
 
 
-def _decides_in_the_morning(version: ModelVersion) -> bool:
+def decides_in_the_morning(version: ModelVersion) -> bool:
+    """Whether a version needs the indicated opens to forecast."""
     return isinstance(versions.decision_of_version(version)[0], IndicatedOpen)
 
 
 def _baseline(
-    said: _Evenings, model: ModelVersion, rules: Rules, thresholds: Thresholds
+    said: Entries, model: ModelVersion, rules: Rules, thresholds: Thresholds
 ) -> Iterator[Made]:
     """A ridge that is fitted on the window of a version, from the store as it is now."""
     from pipeline.learning.baselines import baselines
@@ -186,7 +197,7 @@ def _baseline(
     content = recorded_content(model)
     if "target" not in content or versions.trained_until(model) >= session:
         return
-    if _decides_in_the_morning(model):
+    if decides_in_the_morning(model):
         return
     try:
         columns = list(versions.check_serves(workspace, model, "signals"))
@@ -213,10 +224,6 @@ def learned_sessions(workspace: Workspace, version: ModelVersion, newest: int) -
     return sessions[-newest:]
 
 
-def _digest(version: ModelVersion) -> str:
+def digest_of(version: ModelVersion) -> str:
+    """Of the files of its model."""
     return version.tags.get(Tags.FILES_DIGEST, "")
-
-
-def _orders(listed: pd.DataFrame) -> str:
-    names = ["symbol", "side", "shares", "reference_price"]
-    return json.dumps(listed[names].to_numpy().tolist())

@@ -138,10 +138,13 @@ class Morning:
         reasons = pd.Series(why, newest.index, name="left_out")
         return Believed(newest.loc[reasons == "", "price"], reasons[reasons != ""])
 
-    def orders(self, price: pd.Series, rules: Rules, bankroll: float) -> pd.DataFrame:
-        """Orders on these indicated prices, of ``trading.strategy.orders``."""
+    def told(self, price: pd.Series) -> pd.DataFrame:
+        """What the model says of these indicated prices, of ``recipe.decision.told_of``."""
         model = safe_models.load(self.champion)
-        told = told_of(self.indicated(price).forecasts(model, self.rows))
+        return told_of(self.indicated(price).forecasts(model, self.rows))
+
+    def orders(self, told: pd.DataFrame, rules: Rules, bankroll: float) -> pd.DataFrame:
+        """Orders on what was told, of ``trading.strategy.orders``."""
         market = with_indication(self.workspace.market(self.sessions, rules), told)
         wide = told[PREDICTION].unstack(SYMBOL).reindex_like(market.close)
         return orders(Forecasts(wide, market), rules, bankroll)

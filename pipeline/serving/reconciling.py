@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 
 import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.commands import Command
 from pipeline.errors import NotReady
 from pipeline.io.tracking import registry
 from pipeline.monitor.chain import LIVE, Sealed
+from pipeline.monitor.orders import SealedOrders
 from pipeline.monitor.reconcile import Book, Split, account_book, cents, sealed_pnl, split
 from pipeline.recipe.books import books
+from pipeline.recipe.decision import PRICE, with_indication
 from pipeline.schemas import ROW, SYMBOL
 from pipeline.serving import versions
+from pipeline.serving.morning import Morning
 from pipeline.trading.market import Market
 from pipeline.trading.rules import Rules
 from pipeline.workspace import Workspace
@@ -60,18 +64,40 @@ def _of_session(
     workspace: Workspace, entry: Sealed, day: pd.Timestamp, fills: pd.DataFrame
 ) -> Split:
     evening, sessions = entry.evening, pd.DatetimeIndex([day])
-    rules = Rules(**json.loads(evening.rules))
+    rules, orders = Rules(**json.loads(evening.rules)), SealedOrders.of(evening.orders)
     market = workspace.market(sessions, rules)
     version = registry.find(evening.model, who="reconcile")
-    now = versions.predicted_now(workspace, version, sessions, "reconcile")["prediction"]
+    now = _told_now(workspace, version, day, orders)
     said = workspace.store.forecasts([entry.number]).set_index(SYMBOL)["prediction"]
     rows = pd.MultiIndex.from_product([sessions, said.index], names=ROW)
     return split(
         evening.session,
-        _book(rules, evening.bankroll, now, market),
-        _book(rules, evening.bankroll, said.set_axis(rows), market),
-        sealed_pnl(json.loads(evening.orders), market.open.iloc[0], market.close.iloc[0]),
+        _book(rules, evening.bankroll, now["prediction"], with_indication(market, now)),
+        _book(rules, evening.bankroll, said.set_axis(rows), orders.market(market)),
+        sealed_pnl(orders.listed, *_prices(market)),
         account_book(fills),
+    )
+
+
+def _told_now(
+    workspace: Workspace, version: ModelVersion, day: pd.Timestamp, orders: SealedOrders
+) -> pd.DataFrame:
+    """What the version says from the data of now; the indicated prices are those it was told."""
+    if orders.told is None:
+        return versions.predicted_now(workspace, version, pd.DatetimeIndex([day]), "reconcile")
+    return Morning.of(workspace, version, day, "reconcile").told(orders.told[PRICE])
+
+
+def _prices(market: Market) -> tuple[pd.Series, pd.Series]:
+    """Open and close of the one session by symbol, with those of what the hedge trades."""
+    opened, closed = market.open.iloc[0], market.close.iloc[0]
+    if market.hedge is None:
+        return opened, closed
+    hedge = market.hedge.iloc[0]
+    name = [str(hedge["symbol"])]
+    return (
+        pd.concat([opened, pd.Series([float(hedge["open"])], name)]),
+        pd.concat([closed, pd.Series([float(hedge["close"])], name)]),
     )
 
 

@@ -18,6 +18,7 @@ from pipeline.io.tracking.promises import Promises, promises
 from pipeline.monitor.chain import Sealed, countable
 from pipeline.monitor.drift import drift
 from pipeline.monitor.health import Health, Thresholds, counted, health
+from pipeline.monitor.orders import SealedOrders
 from pipeline.monitor.scores import profit, skill
 from pipeline.schemas import SYMBOL, TARGET
 from pipeline.serving import versions
@@ -144,6 +145,7 @@ def _scored(workspace: Workspace, due: Sequence[Sealed]) -> Iterator[dict[str, o
             traded = said.reindex(said.index.intersection(market.close.columns))
             day = market.at(pd.DatetimeIndex([session]).as_unit("us"))
             evening = entry.evening
+            decided = SealedOrders.of(evening.orders)
             yield {
                 "session": evening.session,
                 "model": evening.model,
@@ -152,7 +154,7 @@ def _scored(workspace: Workspace, due: Sequence[Sealed]) -> Iterator[dict[str, o
                 "role": evening.role,
                 "state": evening.state,
                 **skill(said, labels.xs(session, level=0)),
-                **profit(traded, day, rules, evening.bankroll),
+                **profit(traded, decided.market(day), rules, evening.bankroll),
             }
 
 

@@ -1,8 +1,9 @@
-"""Morning: the champion's orders for the opening auction, on indicated prices."""
+"""Morning: the champion's orders for the opening auction, sealed, on indicated prices."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import mlflow
 import numpy as np
@@ -23,8 +24,10 @@ from pipeline.io.tracking import registry, runs
 from pipeline.io.tracking.recipes import recorded_content
 from pipeline.report.morning import printed_orders
 from pipeline.report.signals import described
-from pipeline.serving import freshness, verdicts
+from pipeline.serving import evenings, freshness, verdicts
+from pipeline.serving.broker import write_order_files
 from pipeline.serving.morning import Believed, Morning
+from pipeline.serving.morning_ledger import Decided, in_the_shadow, keep_decided
 from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
 
@@ -35,13 +38,20 @@ CENT = 100
 
 
 def run(settings: Settings) -> None:
-    """Join quotes to the evening's snapshot, and list and write the orders."""
+    """Join quotes to the evening's snapshot; seal, list and write the orders.
+
+    Called again before the deadline, the newest quotes count: their orders replace the files, and
+    their entry follows the earlier one in the ledger. The same quotes again change nothing. When
+    an entry was made is told by the clock, whatever `morning.now` pretends.
+    """
     began, chosen = time.perf_counter(), settings.morning
     now = clock.now() if chosen.now is None else pd.Timestamp(chosen.now)
     champion_moves.settle("morning")
     champion = registry.find(Aliases.CHAMPION, who="morning")
-    verdicts.check_trades(champion, settings.monitor, "morning")
-    rules = build.rules(settings)
+    stopped = verdicts.reasons_not_to_trade(champion, settings.monitor)
+    if stopped and not chosen.quotes:
+        raise verdicts.not_traded(champion, stopped, "morning")
+    rules, bankroll = build.rules(settings), settings.signals.bankroll
     unproven = differing_rules(rules, recorded_content(champion).get("rules"))
     if unproven and settings.signals.unproven_rules == "refuse":
         raise Refused(
@@ -51,39 +61,50 @@ def run(settings: Settings) -> None:
         )  # fmt: skip
     with Workspace.open(settings) as workspace:
         wanted = freshness.signal_session(workspace)
-        deadline = _deadline(workspace.exchange_calendar, wanted.session, now)
+        until, deadline = _deadline(workspace.exchange_calendar, wanted.session, now)
         morning = Morning.of(workspace, champion, wanted.session, "morning")
         zone = calendar.timezone(workspace.exchange_calendar)
         given = quotes(chosen.quotes, morning.symbols, zone)
         max_age = pd.Timedelta(minutes=chosen.max_age_minutes)
         believed = morning.believed(given, now.tz_convert("UTC"), max_age, chosen.max_gap)
         _require_enough(believed, chosen.min_quoted)
-        listed = morning.orders(believed.price, rules, settings.signals.bankroll)
-        full = described(
-            listed.assign(limit_price=_in_cents(listed)), workspace.store.symbols("stock")
+        told = morning.told(believed.price)
+        listed = morning.orders(told, rules, bankroll)
+        sent = listed.assign(limit=_in_cents(listed))
+        decided = partial(Decided.of, morning, told, rules=rules, role=evenings.CHAMPION)
+        seal = partial(keep_decided, workspace, wanted, bankroll=bankroll, until=until)
+        if stopped:
+            seal([decided(sent.iloc[:0], state=evenings.STOPPED)])
+            raise verdicts.not_traded(champion, stopped, "morning")
+        seal([decided(sent, state=evenings.TRADED)])
+        files = write_order_files(workspace, sent, wanted.session, max(now, clock.now()))[1]
+        full = described(listed.assign(limit_price=sent["limit"]), workspace.store.symbols("stock"))
+        day = f"{wanted.session:%Y-%m-%d}"
+        path = chosen.folder / f"orders-{day}.csv"
+        write_atomically(path, lambda part: full.to_csv(part, index=False))
+        _record(
+            full, believed, day, champion.version, settings.data.name, time.perf_counter() - began
         )
-    day = f"{wanted.session:%Y-%m-%d}"
-    path = chosen.folder / f"orders-{day}.csv"
-    write_atomically(path, lambda part: full.to_csv(part, index=False))
-    _record(full, believed, day, champion.version, settings.data.name, time.perf_counter() - began)
-    print(
-        printed_orders(
-            full,
-            believed.left_out,
-            session=wanted.session,
-            version=champion.version,
-            quoted=len(believed.price),
-            deadline=deadline,
-            path=str(path),
+        print(
+            printed_orders(
+                full,
+                believed.left_out,
+                session=wanted.session,
+                version=champion.version,
+                quoted=len(believed.price),
+                deadline=deadline,
+                path=str(path),
+            )
         )
-    )
+        print(files)
+        seal(in_the_shadow(morning, believed.price, rules, bankroll, settings.monitor))
     if unproven:
         mlflow.set_tag(Tags.RULES, "unproven")
         print(f"Unproven: no evidence was measured by these rules. {'; '.join(unproven)}")
 
 
-def _deadline(exchange: str, session: pd.Timestamp, now: pd.Timestamp) -> str:
-    """Until when orders have to be there, in words; refused when that has passed."""
+def _deadline(exchange: str, session: pd.Timestamp, now: pd.Timestamp) -> tuple[pd.Timestamp, str]:
+    """Until when orders have to be there, also in words; refused when that has passed."""
     last = calendar.opens_at(exchange, session) - BEFORE_OPEN
     local = f"{last.tz_convert(calendar.timezone(exchange)):%Y-%m-%d %H:%M %Z}"
     if now > last:
@@ -92,7 +113,7 @@ def _deadline(exchange: str, session: pd.Timestamp, now: pd.Timestamp) -> str:
             f"opening auction had to be there by {local}", "a decision before it",
             Command("signals"),
         )  # fmt: skip
-    return f"to be there by {local}"
+    return last, f"to be there by {local}"
 
 
 def _require_enough(believed: Believed, least: float) -> None:

@@ -8,13 +8,15 @@ import pandas as pd
 from pipeline.commands import Command
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Tags
-from pipeline.errors import NotReady, Refused
+from pipeline.errors import InvalidSettings, NotReady, Refused
 from pipeline.io.files import write_atomically
 from pipeline.io.tracking import registry
 from pipeline.recipe.decision import IndicatedOpen
 from pipeline.serving import freshness, verdicts, versions
 from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
+
+SUFFIXES = (".csv", ".parquet")
 
 
 def run(settings: Settings) -> None:
@@ -23,6 +25,10 @@ def run(settings: Settings) -> None:
     A champion that may not trade is refused; any other version is nobody's orders.
     """
     chosen = settings.predict
+    if chosen.path is not None and chosen.path.suffix not in SUFFIXES:
+        raise InvalidSettings(
+            "predict", f"predict.path={chosen.path}", f"a name that ends in {' or '.join(SUFFIXES)}"
+        )
     version = registry.find(chosen.model, who="predict")
     champion = registry.holder(Aliases.CHAMPION)
     if champion is not None and champion.version == version.version:

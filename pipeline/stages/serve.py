@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from contextlib import suppress
 
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases
 from pipeline.io.tracking import experiment, registered, registry, safe_models
 from pipeline.paths import ROOT
-from pipeline.serving import verdicts, versions
+from pipeline.serving import model_server, verdicts, versions
 from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
 
@@ -22,10 +20,12 @@ def run(settings: Settings) -> None:
 
     What `signals` refuses is refused: a stopped champion, features that changed since it learned,
     files that are not those that were registered. A session's snapshot sent whole gives the bits
-    that `signals` ranks; the server goes on with its version when the alias moves.
+    that `signals` ranks; the server goes on with its version when the alias moves, and ends with
+    the same refusal once that version is stopped.
     """
     uri = experiment.tracking_uri(settings.tracking.uri, server=settings.tracking.server)
     experiment.prepare(uri, settings.tracking.experiment_name)
+    registered.select(settings.registry.model, settings.data.name)
     version = registry.find(Aliases.CHAMPION, who="serve")
     verdicts.check_trades(version, settings.monitor, "serve")
     with Workspace.open(settings) as workspace:
@@ -39,15 +39,16 @@ def run(settings: Settings) -> None:
     server += ["--model-uri", f"models:/{registered.name()}/{version.version}"]
     server += ["--env-manager", "local"]
     server += ["--host", chosen.host, "--port", str(chosen.port), "--workers", "1"]
-    # A group of its own: MLflow starts the worker as a process that outlives its parent.
-    started = subprocess.Popen(server, env=environment, cwd=ROOT, start_new_session=True)
+    started = subprocess.Popen(server, env=environment, cwd=ROOT)
+
+    def check() -> None:
+        again = registry.find(version.version, who="serve")
+        verdicts.check_trades(again, settings.monitor, "serve")
+
     try:
-        started.wait()
+        model_server.attend(started, check)
     except KeyboardInterrupt:
         print("model server closed")
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(started.pid, signal.SIGTERM)
 
 
 if __name__ == "__main__":

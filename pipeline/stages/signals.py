@@ -24,6 +24,7 @@ from pipeline.io.tracking import champion as champion_moves
 from pipeline.io.tracking import registered, registry, runs
 from pipeline.io.tracking.recipes import recorded_content
 from pipeline.monitor.health import Thresholds
+from pipeline.monitor.orders import sealed_orders
 from pipeline.recipe.books import wide
 from pipeline.recipe.decision import IndicatedOpen
 from pipeline.report.morning import printed_watch_list
@@ -87,7 +88,9 @@ def run(settings: Settings) -> None:
         with workspace.store.writer("signals"):
             workspace.store.write_signals(listed, wanted.session, champion.version)
         state = evenings.STOPPED if stopped else evenings.TRADED
-        made = evenings.ChampionEvening(champion, predicted.droplevel(0), listed, state)
+        made = evenings.ChampionEvening(
+            champion, predicted.droplevel(0), sealed_orders(listed), state
+        )
         evenings.keep(workspace, wanted, made, rules, chosen.bankroll, settings.monitor)
         if stopped:
             raise verdicts.not_traded(champion, stopped, "signals")

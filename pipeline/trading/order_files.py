@@ -6,7 +6,8 @@ open, and market-on-close orders ten minutes before the close (New York Stock Ex
 the latter five minutes longer): the earlier time holds for all.
 
 Sources: Interactive Brokers, Trader Workstation User's Guide, "Manually Create a Basket File" (one
-header row for each order type); Alpaca, "Placing Orders" (time in force ``opg`` and ``cls``).
+header row for each order type); Alpaca, "Placing Orders" (time in force ``opg`` and ``cls``, which
+are rejected between the deadline and 19:00 in New York; later they wait for the next session).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from pipeline.trading.strategy import LONG
 
 BEFORE_OPEN = pd.Timedelta(minutes=2)
 BEFORE_CLOSE = pd.Timedelta(minutes=10)
+
+ALPACA_FROM = "19:00"
+"""New York time from which Alpaca takes orders for the next session's auctions."""
 
 MARKET_ON_OPEN, LIMIT_ON_OPEN = "market-on-open", "limit-on-open"
 MARKET_ON_CLOSE = "market-on-close"

@@ -190,3 +190,52 @@ def test_drift_of_few_features_is_not_said() -> None:
     assert judged(values, features=table).answer == "watch"  # one of three
     wide = pd.concat([table, *[table.iloc[1:].add_suffix("", axis=0)] * 6])
     assert judged(values, features=wide).answer == "healthy"
+
+
+def forecasts(scale: float, shift: float, seed: int, sessions: int) -> pd.DataFrame:
+    """Forecasts of a percent, whose spread and level are changed."""
+    rows = snapshots(seed, sessions)[["steady"]].rename(columns={"steady": "prediction"})
+    return 0.01 * (scale * rows + shift)
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "answer"),
+    [(1.0, 0.0, "healthy"), (3.0, 0.0, "watch"), (0.3, 0.0, "watch"), (1.0, 1.5, "watch"),
+     (1.0, -1.5, "watch")],
+)  # fmt: skip
+def test_a_shift_of_the_forecasts_is_watched_to_either_side(
+    scale: float, shift: float, answer: str
+) -> None:
+    table = drift(forecasts(1.0, 0.0, 1, 120), forecasts(scale, shift, 2, 21), 0.25)
+    health = judged(noise(0.03, 60, 10), forecasts=table)
+    assert health.answer == answer
+    assert health.figures["drift/forecast_psi"] == table["psi"].iloc[0]
+    told = [reason for reason in health.reasons if reason.startswith("its forecasts are spread")]
+    assert len(told) == (answer == "watch")
+
+
+@pytest.mark.parametrize(
+    ("slope", "side"), [(1.0, ""), (0.0, "smaller"), (2.0, "larger")], ids=["same", "0", "2"]
+)
+def test_a_shift_of_calibration_is_watched_to_either_side(slope: float, side: str) -> None:
+    rows = outcomes(noise(0.03, 150, 8)).assign(calibration=slope + 10 * noise(0.0, 150, 12))
+    promised = {"rank_ic": PROMISE, "net_return": Promise(0.0, 0.01, 1000)}
+    known = promised | {"calibration": Promise(1.0, 1.0, 1000)}
+    found = health(rows, known, THRESHOLDS, age_sessions=5)
+    bound = 2.0 / THRESHOLDS.false_watches_a_year
+    assert (found.figures["e_calibration"] >= bound) == bool(side)
+    assert found.answer == ("watch" if side else "healthy")
+    assert [side] == [reason.split()[2] for reason in found.reasons] or not side
+    short = promised | {"calibration": Promise(1.0, 1.0, 100)}
+    assert health(rows, short, THRESHOLDS, age_sessions=5).answer == "healthy"  # promised nothing
+
+
+def test_calibration_that_keeps_its_promise_is_watched_no_oftener_than_said() -> None:
+    limits, lives = THRESHOLDS.false_watches_a_year, 200
+    promised = {"calibration": Promise(1.0, 1.0, 1000)}
+    watched = 0
+    for seed in range(lives):
+        rows = outcomes(np.zeros(252)).assign(calibration=1.0 + 10 * noise(0.0, 252, seed))
+        reasons = health(rows, promised, THRESHOLDS, age_sessions=5).reasons
+        watched += any("for the size of its forecasts" in reason for reason in reasons)
+    assert watched <= lives * limits + 2 * np.sqrt(lives * limits)

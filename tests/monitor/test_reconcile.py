@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from pipeline.errors import InvalidData
+from pipeline.monitor.orders import SealedOrder
 from pipeline.monitor.reconcile import (
     PARTS,
     Book,
@@ -38,7 +39,7 @@ def test_known_differences_end_in_the_part_that_they_belong_to() -> None:
     """AAA, 100 shares, open 10.00, close 10.50: 50.00 before costs, the backtest charges 2.05."""
     same, fees = Book(5000, 205), account_book(fills_of(HEAD + ROUND_TRIP, "f"))
     opened, closed = pd.Series({"AAA": 10.0}), pd.Series({"AAA": 10.5})
-    sealed = sealed_pnl([["AAA", "long", 100.0, 9.9]], opened, closed)
+    sealed = sealed_pnl([SealedOrder("AAA", "long", 100.0, 9.9)], opened, closed)
     assert (sealed, fees) == (5000, Book(4500, 210))
     made = split("2024-05-01", same, same, sealed, fees)
     assert made[3:] == (0, 0, -500, -5)  # 3 cents worse in, 2 worse out; 5 cents dearer
@@ -50,7 +51,16 @@ def test_known_differences_end_in_the_part_that_they_belong_to() -> None:
 
 def test_orders_sold_short_and_without_a_price() -> None:
     opened, closed = pd.Series({"A": 10.0, "B": 5.0}), pd.Series({"A": 11.0})
-    assert sealed_pnl([["A", "short", 10.0, 1.0], ["B", "long", 3.0, 1.0]], opened, closed) == -1000
+    orders = [SealedOrder("A", "short", 10.0, 1.0), SealedOrder("B", "long", 3.0, 1.0)]
+    assert sealed_pnl(orders, opened, closed) == -1000
+
+
+def test_orders_whose_stock_opened_beyond_their_limit_were_not_filled() -> None:
+    opened, closed = pd.Series({"A": 10.0}), pd.Series({"A": 11.0})
+    bought = [SealedOrder("A", "long", 10.0, 9.8, limit) for limit in (9.99, 10.0)]
+    assert [sealed_pnl([each], opened, closed) for each in bought] == [0, 1000]
+    sold = [SealedOrder("A", "short", 10.0, 9.8, limit) for limit in (10.01, 10.0)]
+    assert [sealed_pnl([each], opened, closed) for each in sold] == [0, -1000]
 
 
 @pytest.mark.parametrize(

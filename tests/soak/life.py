@@ -26,14 +26,18 @@ DAILY_RISK = 0.01
 
 def main(worlds: int = 100) -> None:
     """Print a row for each IC and length of the evidence."""
+    print(table(worlds).round(2).to_string(index=False))
+
+
+def table(worlds: int) -> pd.DataFrame:
+    """A row for each IC and length of the evidence."""
     thresholds = check(compose([])).monitor
     rows = []
     for evidence in (250, 750):
         for ic in (0.02, 0.03, 0.04, 0.05):
             random = np.random.default_rng([evidence, round(1000 * ic)])
             rows.append(_row(ic, evidence, worlds, thresholds, random))
-    table = pd.DataFrame(rows)
-    print(table.round(2).to_string(index=False))
+    return pd.DataFrame(rows)
 
 
 def _row(

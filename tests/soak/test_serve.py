@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
@@ -19,22 +18,30 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.io.tracking import registered, registry
-from pipeline.stages import promote, retrain, signals
+from pipeline.errors import Refused
+from pipeline.io.tracking import models, registered, registry
+from pipeline.schemas import MODEL_NAME
+from pipeline.stages import promote, retrain, serve, signals
 from pipeline.stages._cli import step
 from pipeline.workspace import Workspace
+from tests.ports import free_port
 from tests.stages.conftest import ROOT, mlflow_store, stocked  # noqa: F401
 from tests.stages.stocked import QUICK, configured
+from tests.tracking_server import wait_until_up
 
 pytestmark = pytest.mark.soak
 
-SECONDS, SESSIONS = 120, 20
+SECONDS, SESSIONS = 600, 20
 RULES = ("strategy.min_edge_bps=-1000",)
 
 
 @pytest.fixture(scope="module")
 def lived(stocked: Path) -> Path:  # noqa: F811
-    """The folder; its champion learned up to `SESSIONS` before the last, which have signals."""
+    """The folder; its champion learned up to `SESSIONS` before the last, which have signals.
+
+    It is registered as commands register it, under a name of its source.
+    """
+    registered.select(f"{MODEL_NAME}_sample", "sample")
     with Workspace.open(configured(stocked)) as workspace:
         days = workspace.store.sessions()
     end = f"retrain.end={days[-1 - SESSIONS]:%Y-%m-%d}"
@@ -56,27 +63,24 @@ def started(folder: Path, port: int) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server that is up, and its port."""
+    port = free_port()
+    running = started(folder, port)
+    try:
+        wait_until_up(f"http://127.0.0.1:{port}/ping", SECONDS)
+        yield running, port
+    finally:
+        running.terminate()
+        running.communicate(timeout=60)
+
+
 @pytest.fixture(scope="module")
 def server(lived: Path) -> Iterator[int]:
     """The port of a server that is up."""
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        port = int(opened.getsockname()[1])
-    running = started(lived, port)
-    ends = time.monotonic() + SECONDS
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).close()
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert running.poll() is None, running.communicate()[1]
-                assert time.monotonic() < ends, "the server is not up"
-                time.sleep(0.5)
+    with served(lived) as (_, port):
         yield port
-    finally:
-        running.terminate()
-        running.communicate(timeout=30)
 
 
 def answered(port: int, rows: pd.DataFrame) -> list[float]:
@@ -119,3 +123,25 @@ def test_a_stopped_champion_is_not_served(lived: Path) -> None:
     client.delete_model_version_tag(name, "1", "health")
     assert refused.returncode == 1
     assert "serve: the champion, version 1, trades nothing. stop: no skill left" in said
+
+
+def test_a_champion_whose_features_changed_is_not_served(
+    lived: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = models.features_of(registry.find("champion", who="test"))
+    changed = {**learned, next(iter(learned)): "0" * 12}
+    monkeypatch.setattr(models, "features_of", lambda version: changed)
+    with pytest.raises(Refused, match=r"^serve: version 1 was trained on other definitions of"):
+        serve.run(configured(lived, *RULES))
+
+
+def test_a_champion_that_is_stopped_while_it_is_served_answers_no_more(lived: Path) -> None:
+    client, name = MlflowClient(), registered.name()
+    with served(lived) as (running, port):
+        client.set_model_version_tag(name, "1", "health", "stop: no skill left")
+        said = running.communicate(timeout=SECONDS)[1]
+        client.delete_model_version_tag(name, "1", "health")
+    assert running.returncode == 1
+    assert "serve: the champion, version 1, trades nothing. stop: no skill left" in said
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5)

@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.errors import Damaged, PipelineError, Refused, StoreLocked
+from pipeline.config import build
+from pipeline.errors import Damaged, InvalidSettings, PipelineError, Refused, StoreLocked
 from pipeline.io import clock
 from pipeline.io.tracking import life, registered, registry, runs
 from pipeline.monitor.health import STOP
 from pipeline.monitor.history import STOPPED
+from pipeline.monitor.orders import SealedOrders
 from pipeline.serving import routine
 from pipeline.stages import (
     daily,
@@ -161,7 +163,7 @@ def test_fills_are_reconciled_with_the_sealed_evening_to_the_cent(
         panel = workspace.store.bar_panel(day, day)
     rows = ["session,symbol,side,shares,price,fees"]
     worse, fees = 0, 0.0
-    for symbol, side, shares, _ in json.loads(entry.evening.orders):
+    for symbol, side, shares, *_ in json.loads(entry.evening.orders):
         assert side == "long"
         opened, closed = float(panel.open[symbol].iloc[0]), float(panel.close[symbol].iloc[0])
         if np.isnan(opened):
@@ -195,8 +197,67 @@ def test_predict_writes_the_forecasts_that_signals_sealed(evenings: Path) -> Non
     assert f"{rows['session'].iloc[0]:%Y-%m-%d}" == entry.evening.session
     assert rows["symbol"].tolist() == said["symbol"].tolist()
     assert (rows["forecast"].to_numpy() == said["prediction"].to_numpy()).all()
+    path = evenings / "out.csv"
+    step("predict", predict.run, configured(evenings, *RULES, f"predict.path={path}"))
+    read = pd.read_csv(path, parse_dates=["session"], dtype={"version": str},
+                       float_precision="round_trip")  # fmt: skip
+    assert read.columns.tolist() == ["session", "symbol", "forecast", "version"]
+    pd.testing.assert_frame_equal(read, rows, check_dtype=False, check_exact=True)
+    with pytest.raises(InvalidSettings, match=r"out\.xlsx"):
+        step("predict", predict.run, configured(evenings, f"predict.path={evenings / 'out.xlsx'}"))
     with pytest.raises(Refused, match="learned from"):
         step("predict", predict.run, configured(evenings, *RULES, "date=2015-12-01"))
+
+
+def test_a_challenger_that_another_one_replaced_goes_on_in_the_shadow(evenings: Path) -> None:
+    champion = registry.find("champion", who="test")
+    registry.register(str(champion.source), champion.tags)
+    none = (*RULES, "monitor.shadow_versions=0")
+    for number, words in ((4, RULES), (5, none), (6, none)):
+        grown(evenings, FIRST + number)
+        if number < 6:
+            step("signals", signals.run, configured(evenings, *words))
+    step("score", score.run, configured(evenings, *RULES))
+    roles = outcomes(evenings).pivot(index="session", columns="model", values="role")
+    assert roles.iloc[-2].to_dict() == {
+        "1": "champion", "2": "shadow", "3": "challenger", "ridge of 1": "baseline",
+    }  # fmt: skip
+    assert roles.iloc[-1].dropna().index.tolist() == ["1", "3", "ridge of 1"]
+
+
+def test_a_hedge_is_reconciled_as_the_orders_it_hedges(evenings: Path) -> None:
+    with Workspace.open(configured(evenings)) as workspace:
+        day = workspace.store.evenings()[0].evening.session
+    words = (*RULES, "strategy.hedge=dollar", "signals.unproven_rules=say")
+    step("signals", signals.run, configured(evenings, *words, f"date={day}"))
+    chosen = configured(evenings, *words)
+    with Workspace.open(chosen) as workspace:
+        own = [e.evening for e in workspace.store.evenings() if e.evening.role == "champion"]
+        sealed = SealedOrders.of(own[-1].orders).listed
+        market = workspace.market(pd.DatetimeIndex([day]).as_unit("us"), build.rules(chosen))
+    assert market.hedge is not None
+    hedge = market.hedge.iloc[0]
+    assert (sealed[-1].symbol, sealed[-1].side) == (hedge["symbol"], "short")
+    rows = ["session,symbol,side,shares,price,fees"]
+    for order in sealed:
+        is_hedge = order.symbol == hedge["symbol"]
+        opened, closed = (
+            hedge[name] if is_hedge else getattr(market, name)[order.symbol].iloc[0]
+            for name in ("open", "close")
+        )
+        if not np.isnan(opened):
+            first = ("buy", "sell") if order.side == "long" else ("sell", "buy")
+            for side, price in zip(first, (opened, closed), strict=True):
+                rows.append(f"{day},{order.symbol},{side},{order.shares!r},{float(price)!r},0")
+    fills = evenings / "hedged.csv"
+    fills.write_text("\n".join(rows))
+    step("reconcile", reconcile.run, configured(evenings, *words, f"reconcile.fills={fills}"))
+    run = runs.search("tags.stage = 'reconcile'", newest=1)[0]
+    table = runs_table(run.info.run_id, "reconciliation.csv").set_index("session").loc[day]
+    assert table["signal"] == 0.0
+    assert table[["data", "fill"]].abs().max() < 0.1  # each order's own rounding
+    parts = table[["data", "signal", "fill", "cost"]].sum()
+    assert round(100 * parts) == round(100 * table["difference"])
 
 
 def test_a_champion_that_breaks_its_promise_is_stopped_and_trades_nothing_until_resumed(

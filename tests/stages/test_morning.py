@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from mlflow.artifacts import load_text
 
 from pipeline.config.settings import Settings
 from pipeline.errors import Refused
-from pipeline.io import calendar
+from pipeline.io import calendar, clock
+from pipeline.io.tracking import registered, registry
+from pipeline.monitor.chain import Sealed
+from pipeline.monitor.orders import SealedOrders
 from pipeline.recipe.decision import Indicated, IndicatedOpen
 from pipeline.report.morning import printed_watch_list
-from pipeline.stages import backtest, morning, promote, retrain, signals
+from pipeline.stages import backtest, morning, promote, reconcile, retrain, score, signals
 from pipeline.stages._cli import step
 from pipeline.workspace import Workspace
 from tests.stages.stocked import configured, newest
@@ -72,6 +77,75 @@ def quoted(settings: Settings, session: pd.Timestamp) -> pd.DataFrame:
     price = drawn(settings, session)
     at = calendar.opens_at("XNYS", session) - pd.Timedelta(minutes=11)
     return pd.DataFrame({"symbol": price.index, "price": price.to_numpy(), "time": str(at)})
+
+
+def sealed(folder: Path) -> list[Sealed]:
+    with Workspace.open(configured(folder)) as workspace:
+        assert workspace.store.ledger_faults() == []
+        return workspace.store.evenings()
+
+
+def test_what_the_morning_decides_is_sealed_scored_and_reconciled(
+    champion: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest quotes before the deadline count; what is made later is a replay.
+
+    The first of the module: a ledger whose clock goes backwards is said to be damaged.
+    """
+    settings = configured(champion, *OPEN)
+    with Workspace.open(settings) as workspace:
+        session = workspace.store.sessions()[-1]
+    day, opens = f"{session:%Y-%m-%d}", calendar.opens_at("XNYS", session)
+    ledger = table("backtest", "ledger").set_index("session").loc[day]
+    rows, before = quoted(settings, session), len(sealed(champion))
+    bankroll = f"signals.bankroll={float(ledger['equity_before'].iloc[0])!r}"
+
+    def ordered(at: pd.Timestamp, factor: float = 1.0) -> list[Sealed]:
+        monkeypatch.setattr(clock, "now", lambda: at)
+        given = rows.assign(price=rows["price"] * factor)
+        step("morning", morning.run, on(champion, session, given, bankroll))
+        return sealed(champion)[before:]
+
+    early = opens - pd.Timedelta(minutes=10)
+    (first,) = ordered(early)
+    assert (first.evening.kind, first.evening.role) == ("live", "champion")
+    assert ordered(early + pd.Timedelta(minutes=1)) == [first]
+    _, second = ordered(early + pd.Timedelta(minutes=2), 1.01)
+    assert second.content != first.content
+    *_, third = ordered(opens - pd.Timedelta(minutes=3))
+    assert (third.number, third.evening.orders) == (first.number + 2, first.evening.orders)
+    bodies = json.loads((champion / "orders" / f"{day}_alpaca.json").read_text())
+    bought = [each for each in bodies if each["time_in_force"] == "opg"]
+    assert {each["type"] for each in bought} == {"limit"}
+    late = ordered(opens - pd.Timedelta(minutes=1))
+    assert len(late) == 3  # the same as was decided in time, later: no news
+    late = ordered(opens - pd.Timedelta(minutes=1), 1.005)
+    assert [each.evening.kind for each in late] == ["live"] * 3 + ["replay"]
+
+    step("score", score.run, configured(champion, *OPEN))
+    with Workspace.open(settings) as workspace:
+        outcomes = workspace.store.outcomes("1")
+    one = outcomes[(outcomes["session"] == session) & (outcomes["kind"] == "live")].iloc[0]
+    assert one["number"] == third.number
+    assert one["net_pnl"] == pytest.approx(ledger["net_pnl"].sum(), abs=1e-6)
+    assert one["trades"] == (ledger["shares_filled"] > 0).sum() > 0
+
+    filled = ledger[ledger["shares_filled"] > 0]
+    sides = {"long": ("buy", "sell"), "short": ("sell", "buy")}
+    fills = ["session,symbol,side,shares,price,fees"]
+    for row in filled.itertuples():
+        enter, leave = sides[str(row.side)]
+        shares = float(row.shares_filled)
+        fills += [f"{day},{row.symbol},{enter},{shares!r},{float(row.open)!r},0",
+                  f"{day},{row.symbol},{leave},{shares!r},{float(row.exit_price)!r},0"]  # fmt: skip
+    path = champion / "fills.csv"
+    path.write_text("\n".join(fills))
+    step("reconcile", reconcile.run, configured(champion, *OPEN, f"reconcile.fills={path}"))
+    parts = table("reconcile", "reconciliation").set_index("session").loc[day]
+    assert parts["signal"] == 0.0
+    assert parts[["data", "fill"]].abs().max() < 0.05  # orders' own rounding
+    total = parts[["data", "signal", "fill", "cost"]].sum()
+    assert round(100 * total) == round(100 * parts["difference"])
 
 
 def test_the_morning_orders_what_the_backtest_trades(champion: Path) -> None:
@@ -144,7 +218,34 @@ def test_a_version_that_decides_in_the_morning_seals_nothing_in_the_evening(
         step("signals", signals.run, configured(champion, *OPEN))
     assert "version 1 decides on the indicated open: not kept" in caplog.text
     with Workspace.open(configured(champion)) as workspace:
-        assert workspace.store.evenings() == []
+        last = f"{workspace.store.sessions()[-1]:%Y-%m-%d}"
+        assert [e for e in workspace.store.evenings() if e.evening.session > last] == []
+
+
+def test_a_challenger_that_decides_in_the_morning_is_kept_on_the_same_quotes_and_a_stop_is_obeyed(
+    champion: Path,
+) -> None:
+    settings = configured(champion, *OPEN)
+    with Workspace.open(settings) as workspace:
+        session = workspace.store.sessions()[-2]
+    rows, holder = quoted(settings, session), registry.find("champion", who="test")
+    twin = registry.register(str(holder.source), holder.tags)
+    before = len(sealed(champion))
+    step("morning", morning.run, on(champion, session, rows.assign(price=rows["price"] * 1.001)))
+    own, shadow = sealed(champion)[before:]
+    assert (shadow.evening.model, shadow.evening.role) == (str(twin), "challenger")
+    assert (shadow.content, shadow.evening.state) == (own.content, "shadow")
+    client, name = MlflowClient(), registered.name()
+    client.set_model_version_tag(name, holder.version, "health", "stop: no skill left")
+    orders = champion / "orders" / f"orders-{session:%Y-%m-%d}.csv"
+    orders.unlink()
+    with pytest.raises(Refused, match=r"trades nothing\. stop: no skill left"):
+        step("morning", morning.run, on(champion, session, rows))
+    client.delete_model_version_tag(name, holder.version, "health")
+    *_, last = sealed(champion)
+    decided = SealedOrders.of(last.evening.orders)
+    assert (last.evening.state, decided.listed, orders.exists()) == ("stopped", [], False)
+    assert decided.told is not None
 
 
 def test_every_result_tells_what_it_hangs_on(champion: Path) -> None:

@@ -69,6 +69,9 @@ def test_files_are_written_until_the_deadline_and_never_after(
     ]  # fmt: skip
     assert "1 orders of less than a share are left out" in said
     assert "GSPC" not in files[0].read_text()
+    said_times = "from 19:00 of the evening before, opg until 09:28, cls until "
+    closing = "12:50" if session == "2024-11-29" else "15:50"
+    assert f"Alpaca takes them {said_times}{closing}, New York time." in said
 
 
 def test_a_half_day_closes_its_auction_early(tmp_path: Path) -> None:
@@ -99,3 +102,16 @@ def test_files_of_an_earlier_run_go_when_there_are_no_orders_left_but_not_after_
         assert all(path.exists() for path in files)
         write_order_files(space, ORDERS.iloc[:0], day, moment)
     assert list(other.parent.iterdir()) == [other]
+
+
+def test_formats_of_american_brokers_are_not_written_for_another_exchange(tmp_path: Path) -> None:
+    day = pd.Timestamp("2024-05-01")
+    with Store.open(tmp_path / "s.db") as store:
+        space = workspace(store, exchange_calendar="XLON")
+        opens = pd.Timestamp("2024-05-01T07:00Z")
+        (file,), said = write_order_files(space, ORDERS, day, opens - pd.Timedelta(seconds=1))
+        assert write_order_files(space, ORDERS, day, opens)[0] == []
+    deadlines = [row.split(",")[-1] for row in file.read_text().splitlines()[1:]]
+    assert set(deadlines) == {"2024-05-01T07:00:00Z", "2024-05-01T15:30:00Z"}
+    assert "for American exchanges only" in said
+    assert [path.name for path in (tmp_path / "orders").iterdir()] == ["2024-05-01.csv"]

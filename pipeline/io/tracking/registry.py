@@ -26,6 +26,7 @@ from pipeline.contract import Aliases, Metrics, Tags
 from pipeline.errors import NotReady
 from pipeline.io.lock import writer_lock
 from pipeline.io.tracking import registered
+from pipeline.monitor.names import LifeTags
 from pipeline.paths import ARTIFACTS
 
 LOCK_SECONDS = 120.0
@@ -139,6 +140,7 @@ def settle_challenger() -> None:
 def _make_challenger(number: int | str) -> None:
     client, name = MlflowClient(), registered.name()
     client.set_registered_model_alias(name, Aliases.CHALLENGER, str(number))
+    client.set_model_version_tag(name, str(number), LifeTags.CHALLENGED, "true")
     client.delete_model_version_tag(name, str(number), CHALLENGER_INTENT)
 
 

@@ -1,0 +1,110 @@
+"""What is decided on indicated opens, sealed before the auction as evenings are before."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+
+from pipeline.errors import Refused
+from pipeline.io.tracking.ledger import note_head
+from pipeline.io.tracking.recipes import recorded_rules
+from pipeline.monitor.chain import Sealed
+from pipeline.monitor.health import Thresholds
+from pipeline.monitor.orders import SealedOrders, sealed_orders
+from pipeline.recipe.decision import PRICE
+from pipeline.recipe.steps import PREDICTION
+from pipeline.schemas import SESSION
+from pipeline.serving import versions
+from pipeline.serving.evenings import SHADOW, Entries, decides_in_the_morning, digest_of, shadows
+from pipeline.serving.freshness import SignalSession
+from pipeline.serving.morning import Morning
+from pipeline.trading.rules import Rules
+from pipeline.workspace import Workspace
+
+log = logging.getLogger("pipeline.morning")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What one version decided on the indicated opens, and by which rules it is traded."""
+
+    version: ModelVersion
+    role: str
+    state: str
+    rules: Rules
+    forecasts: pd.Series
+    orders: SealedOrders
+
+    @classmethod
+    def of(
+        cls, morning: Morning, told: pd.DataFrame, listed: pd.DataFrame, rules: Rules, *, role: str,
+        state: str,
+    ) -> Decided:  # fmt: skip
+        """Forecasts of the symbols with an indicated price, and the orders listed on them.
+
+        Parameters
+        ----------
+        told
+            Of ``Morning.told``.
+        listed
+            Of ``Morning.orders``, limits as they are sent.
+        """
+        known = told[told[PRICE].notna()].droplevel(SESSION)
+        kept = sealed_orders(listed, known.drop(columns=PREDICTION))
+        return cls(morning.champion, role, state, rules, known[PREDICTION], kept)
+
+
+def keep_decided(
+    workspace: Workspace,
+    wanted: SignalSession,
+    decided: Iterable[Decided],
+    bankroll: float,
+    until: pd.Timestamp,
+) -> list[Sealed]:
+    """Seal what was decided on the indicated opens.
+
+    The same quotes again change nothing. Other ones are appended: the newest entry that was made in
+    time counts, as the newest orders do, and the one before stays in the chain.
+
+    Parameters
+    ----------
+    until
+        UTC: when orders have to be there. What is made later, by the clock, is a replay.
+    """
+    common = Entries(workspace, wanted, bankroll)
+    made = [
+        common.made(one.version.version, one.forecasts, one.rules, role=one.role, state=one.state,
+                    digest=digest_of(one.version), orders=one.orders.text(), until=until)
+        for one in decided
+    ]  # fmt: skip
+    if not made:
+        return []
+    with workspace.store.writer("morning"):
+        entries = workspace.store.append_evenings(made)
+    note_head(workspace.store.store_id, workspace.store.evenings()[-1])
+    return entries
+
+
+def in_the_shadow(
+    morning: Morning, price: pd.Series, rules: Rules, bankroll: float, thresholds: Thresholds
+) -> Iterator[Decided]:
+    """Of challenger and earlier versions that decide in the morning too, on the same quotes.
+
+    Each is traded by the rules of its own recipe; what cannot forecast is left out by name.
+    """
+    for role, version in shadows(morning.champion, thresholds.shadow_versions):
+        is_fair = versions.trained_until(version) < morning.session
+        if not is_fair or not decides_in_the_morning(version):
+            continue
+        try:
+            own = Morning.of(morning.workspace, version, morning.session, "morning")
+        except Refused as refusal:
+            log.info("morning: version %s forecasts nothing: %s", version.version, refusal.found)
+            continue
+        told, its_rules = own.told(price), recorded_rules(version, rules)
+        listed = own.orders(told, its_rules, bankroll)
+        yield Decided.of(own, told, listed, its_rules, role=role, state=SHADOW)
