@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from pipeline.secrets import masked
+
 RUN_ID = "MLFLOW_RUN_ID"
 """Variable by which `mlflow run` hands a process the run it opened for it."""
 
@@ -71,8 +73,6 @@ def _made_by_uv(prefix: Path) -> bool:
 
 
 _current = Form.CONDA
-
-
 _given: tuple[str, ...] = ()
 
 
@@ -92,11 +92,11 @@ def use(form: Form, given: Sequence[str] = ()) -> None:
 def use_overrides(given: Sequence[str]) -> None:
     """What `given` answers from now on: the jobs of a sweep have overrides of their own."""
     global _given
-    _given = tuple(word for word in given if not word.startswith("-"))
+    _given = tuple(masked(word) for word in given if not word.startswith("-"))
 
 
 def given() -> tuple[str, ...]:
-    """The overrides this process was started with."""
+    """The overrides this process was started with, without what addresses hold of secrets."""
     return _given
 
 
@@ -158,7 +158,7 @@ class Command:
         object.__setattr__(self, "named", given)
 
     def __str__(self) -> str:
-        return self.render(_current)
+        return masked(self.render(_current))
 
     def with_given(self) -> Command:
         """The same on the data and by the recipe of this process: with the overrides it was given.

@@ -16,6 +16,10 @@ _NAMED = re.compile(
 _HEADER = re.compile(r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer)\s+)[^\s'\"]+")
 
 
+_PASSWORD = re.compile(r"://[^/\s'\"]*:[^/\s'\"]*@|(?i:https?)://[^/\s'\"]*@")
+"""Not the address of a database that names its user alone; a server's user alone is a token."""
+
+
 def masked(text: str) -> str:
     """A text whose addresses name no user and no password.
 
@@ -33,6 +37,17 @@ def masked(text: str) -> str:
 def holds_secret(text: str) -> bool:
     """Whether a text has something to mask."""
     return masked(text) != text
+
+
+def holds_password(text: str) -> bool:
+    """Whether a text has more to mask than the name of a database's user.
+
+    >>> holds_password("store.url=postgresql://me@host/prices")
+    False
+    >>> holds_password("store.url=postgresql://me:pw@host/prices")
+    True
+    """
+    return any(pattern.search(text) for pattern in (_PASSWORD, _NAMED, _HEADER))
 
 
 def masked_values(content: Any) -> Any:

@@ -119,7 +119,7 @@ def universe(settings: Named) -> Universe | None:
     """
     path, spell = settings.universe.path, spelling(settings.data)
     if path is not None:
-        return read_universe(path, spell)
+        return read_universe(path, spell, settings.universe.max_megabytes)
     return of_names(map(spell, settings.symbols or ())) if settings.names_universe else None
 
 

@@ -30,6 +30,7 @@ class Universe(Section):
 
     name: str
     path: ProjectPath | None
+    max_megabytes: Count = 50  # configs of former runs lack it
 
 
 class Features(RowSelection):

@@ -104,6 +104,7 @@ class Morning(Section):
     min_quoted: Fraction
     folder: ProjectPath
     now: AwareDatetime | None
+    max_megabytes: Count = 50  # configs of former runs lack it
 
 
 class Status(Section):

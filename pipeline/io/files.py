@@ -5,10 +5,41 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from pipeline.errors import InvalidData
 
 DAMAGED = ".damaged"
 """Ending of the name under which a damaged file is kept."""
+
+MEGABYTE = 1_000_000
+
+
+def read_limited(stream: IO[bytes], name: str, who: str, setting: str, megabytes: int) -> bytes:
+    """All that a stream holds, unless it is more than allowed: what never ends fills no memory.
+
+    Parameters
+    ----------
+    name
+        As the message calls it.
+    setting
+        The key whose value `megabytes` is.
+
+    Raises
+    ------
+    InvalidData
+        It holds more.
+    """
+    parts, size = [], 0
+    while part := stream.read(MEGABYTE):
+        size += len(part)
+        if size > megabytes * MEGABYTE:
+            raise InvalidData(
+                who, f"{name} has more than {megabytes:,} MB",
+                f"a smaller one; or {setting}={2 * megabytes}",
+            )  # fmt: skip
+        parts.append(part)
+    return b"".join(parts)
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

@@ -7,6 +7,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from pipeline.commands import Command, override
 from pipeline.errors import InvalidData, NotReady
+from pipeline.io.files import read_limited
 
 log = logging.getLogger("pipeline.morning")
 
@@ -27,7 +29,9 @@ Ask = Callable[[Sequence[str]], pd.DataFrame]
 """Minute bars of some symbols in yfinance's wide shape: columns (field, symbol)."""
 
 
-def quotes(source: str | None, symbols: Sequence[str], timezone: str) -> pd.DataFrame:
+def quotes(
+    source: str | None, symbols: Sequence[str], timezone: str, max_megabytes: int
+) -> pd.DataFrame:
     """Quotes of a source: columns symbol, price, time (UTC); rows as they are given.
 
     Parameters
@@ -38,6 +42,8 @@ def quotes(source: str | None, symbols: Sequence[str], timezone: str) -> pd.Data
         Those that Yahoo is asked for.
     timezone
         Of times without one, such as ``America/New_York``.
+    max_megabytes
+        Of a CSV; a larger one, such as an input without end, is not read.
 
     Raises
     ------
@@ -55,7 +61,11 @@ def quotes(source: str | None, symbols: Sequence[str], timezone: str) -> pd.Data
         return yahoo_quotes(symbols, premarket)
     name = "standard input" if source == STANDARD_INPUT else source
     try:
-        text = sys.stdin.read() if source == STANDARD_INPUT else Path(source).read_text()
+        with (
+            nullcontext(sys.stdin.buffer) if source == STANDARD_INPUT else Path(source).open("rb")
+        ) as stream:
+            content = read_limited(stream, name, "morning", "morning.max_megabytes", max_megabytes)
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidData("morning", f"{name} cannot be read: {error}", NEEDED) from None
     return parsed(text, name, timezone)

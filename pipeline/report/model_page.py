@@ -39,7 +39,8 @@ def model_page(name: str, held: Mapping[str, int | None], events: Sequence[Event
     )
     head = [
         "Forecasts of a stock's return from the open to the close of a session, from what is "
-        "known before the open. Load it in your own code:",
+        "known before the open. Load it in your own code, and so only models of this "
+        "registry: MLflow does what a model's files ask for.",
         "",
         f'    mlflow.pyfunc.load_model("models:/{name}@{Aliases.CHAMPION}")',
         "",

@@ -37,7 +37,7 @@ from pipeline.errors import InvalidSettings, PipelineError, Refused
 from pipeline.io import process, terminal
 from pipeline.paths import ARTIFACTS
 from pipeline.schemas import PROJECT_NAME
-from pipeline.secrets import holds_secret, masked
+from pipeline.secrets import holds_password, holds_secret, masked
 
 DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
 
@@ -112,6 +112,8 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 def _called(stage: str, run: Stage, typed: Sequence[str], tracked: bool) -> None:
     """Compose, check and run; settings that are refused leave no run of the stage behind."""
+    if any(map(holds_password, typed)):
+        _take_password_back(stage, typed, tracked)
     try:
         arguments = renamed_overrides(translate(typed))
     except ValueError:
@@ -124,6 +126,23 @@ def _called(stage: str, run: Stage, typed: Sequence[str], tracked: bool) -> None
         overrides = [word for word in arguments if not word.startswith("-")]
         _refuse(stage, diagnosed(overrides, error), tracked)
     except InvalidSettings as error:
+        _refuse(stage, error, tracked)
+
+
+def _take_password_back(stage: str, typed: Sequence[str], tracked: bool) -> None:
+    """MLflow keeps what it is given before a stage starts, and Hydra what it is to sweep."""
+    if run_id := os.environ.get(commands.RUN_ID):
+        from pipeline.io.tracking import experiment, parameters
+
+        uri = experiment.tracking_uri()
+        experiment.prepare(uri, PROJECT_NAME)
+        parameters.mask(uri, run_id)
+    if any({"-m", "--multirun"} & set(word.split()) for word in typed):
+        error = InvalidSettings(
+            "settings",
+            "a sweep over overrides with a password, which Hydra would write into a file",
+            "the password by environment, as docs/howto.md describes",
+        )
         _refuse(stage, error, tracked)
 
 
@@ -193,7 +212,12 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
     if not tracked:
         run(settings)
         return
-    from pipeline.io.tracking import experiment, registered, runs
+    from pipeline.io.tracking import dead_runs, experiment, registered, runs
+
+    def begun(settings: Settings) -> None:
+        if stage != "status":  # which says itself what it closes
+            dead_runs.close_dead_runs()  # not before this stage's own run is adopted
+        run(settings)
 
     experiment.prepare(
         experiment.tracking_uri(settings.tracking.uri, server=settings.tracking.server),
@@ -211,10 +235,10 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
         print(f"\njob {HydraConfig.get().job.num}: {' '.join(commands.given())}", flush=True)
     if sweep and runs.PROJECT_RUN:
         with runs.stage_run(Stages.SWEEP):
-            run_id = step(stage, run, settings)
+            run_id = step(stage, begun, settings)
         os.environ[commands.RUN_ID] = runs.PROJECT_RUN  # the next job joins the same parent
     else:
-        run_id = step(stage, run, settings)
+        run_id = step(stage, begun, settings)
     if sweep:
         _jobs.append((commands.given(), run_id))
 

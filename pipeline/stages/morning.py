@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
+from pipeline.cells import csv_text
 from pipeline.commands import Command
 from pipeline.config import build
 from pipeline.config.settings import Settings
@@ -64,7 +65,7 @@ def run(settings: Settings) -> None:
         until, deadline = _deadline(workspace.exchange_calendar, wanted.session, now)
         morning = Morning.of(workspace, champion, wanted.session, "morning")
         zone = calendar.timezone(workspace.exchange_calendar)
-        given = quotes(chosen.quotes, morning.symbols, zone)
+        given = quotes(chosen.quotes, morning.symbols, zone, chosen.max_megabytes)
         max_age = pd.Timedelta(minutes=chosen.max_age_minutes)
         believed = morning.believed(given, now.tz_convert("UTC"), max_age, chosen.max_gap)
         _require_enough(believed, chosen.min_quoted)
@@ -81,7 +82,7 @@ def run(settings: Settings) -> None:
         full = described(listed.assign(limit_price=sent["limit"]), workspace.store.symbols("stock"))
         day = f"{wanted.session:%Y-%m-%d}"
         path = chosen.folder / f"orders-{day}.csv"
-        write_atomically(path, lambda part: full.to_csv(part, index=False))
+        write_atomically(path, lambda part: part.write_bytes(csv_text(full).encode()))
         _record(
             full, believed, day, champion.version, settings.data.name, time.perf_counter() - began
         )

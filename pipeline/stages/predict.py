@@ -5,6 +5,7 @@ from __future__ import annotations
 import mlflow
 import pandas as pd
 
+from pipeline.cells import csv_text
 from pipeline.commands import Command
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Tags
@@ -56,9 +57,9 @@ def run(settings: Settings) -> None:
     rows = forecasts.rename("forecast").reset_index().assign(version=str(version.version))
     path = chosen.path or folder / f"forecasts_{session:%Y-%m-%d}_v{version.version}.csv"
     is_parquet = path.suffix == ".parquet"
+    content = b"" if is_parquet else csv_text(rows).encode()
     write_atomically(
-        path,
-        lambda file: rows.to_parquet(file) if is_parquet else rows.to_csv(file, index=False),
+        path, lambda file: rows.to_parquet(file) if is_parquet else file.write_bytes(content)
     )
     mlflow.set_tag(Tags.MODEL_VERSION, version.version)
     print(f"{len(rows)} forecasts of version {version.version} for {session:%Y-%m-%d}: {path}")

@@ -187,7 +187,7 @@ def _kept(workspace: Workspace, until: pd.Timestamp) -> tuple[str, ...]:
     return (
         f"Kept: table signals of {workspace.store.database.name}, and {Tables.SIGNALS}.csv of run "
         f"{runs.current_run_id()}.",
-        "The champion in your own code:",
+        "The champion in your own code (only models of this registry: loading one can run code):",
         "  import mlflow, pandas as pd",
         f'  mlflow.set_tracking_uri("{_without_password(mlflow.get_tracking_uri())}")',
         f'  model = mlflow.pyfunc.load_model("models:/{registered.name()}@{Aliases.CHAMPION}")',

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from pipeline.cells import csv_text
 from pipeline.trading.strategy import LONG
 
 BEFORE_OPEN = pd.Timedelta(minutes=2)
@@ -94,7 +95,7 @@ def plain_csv(listed: Sequence[Leg], session: str, deadlines: Deadlines) -> str:
         for leg in listed
     ]
     columns = ["session", "symbol", "action", "quantity", "type", "limit", "deadline_utc"]
-    return pd.DataFrame(rows, columns=columns).to_csv(index=False)
+    return csv_text(pd.DataFrame(rows, columns=columns))
 
 
 def tws_basket(listed: Sequence[Leg], currency: str = "USD") -> str:

@@ -42,12 +42,18 @@ def test_a_csv_of_something_else_is_refused_in_one_sentence(text: str, found: st
 def test_a_file_standard_input_and_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, text = tmp_path / "q.csv", "symbol,price,time\nA,1,2024-07-01 09:20\n"
     path.write_text(text)
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
-    pd.testing.assert_frame_equal(quotes(str(path), [], ZONE), quotes("-", [], ZONE))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    pd.testing.assert_frame_equal(quotes(str(path), [], ZONE, 1), quotes("-", [], ZONE, 1))
     with pytest.raises(NotReady, match="no quotes"):
-        quotes(None, [], ZONE)
+        quotes(None, [], ZONE, 1)
+    with pytest.raises(InvalidData, match=r"(?s)more than 1 MB.*morning\.max_megabytes=2"):
+        quotes("/dev/zero", [], ZONE, 1)
+    with Path("/dev/zero").open() as endless:
+        monkeypatch.setattr("sys.stdin", endless)
+        with pytest.raises(InvalidData, match="standard input has more than 1 MB"):
+            quotes("-", [], ZONE, 1)
     with pytest.raises(InvalidData, match="cannot be read"):
-        quotes(str(tmp_path / "none.csv"), [], ZONE)
+        quotes(str(tmp_path / "none.csv"), [], ZONE, 1)
 
 
 def minutes(prices: dict[str, list[float]], zone: str = ZONE) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -113,6 +114,13 @@ def test_snapshots_that_are_posted_give_the_bits_of_signals(lived: Path, server:
         assert (np.array(found) == sealed["prediction"].to_numpy()).all(), day
     print(f"\n{SESSIONS} sessions, bit for bit; a request of {len(rows)} rows takes "
           f"{1000 * np.median(seconds):.0f} ms")  # fmt: skip
+
+
+def test_no_process_of_it_shows_the_address_of_the_store(server: int) -> None:
+    """It may hold a password, and everybody sees the list of processes."""
+    shown = [" ".join(each.cmdline()) for each in psutil.Process().children(recursive=True)]
+    assert any(f"--port {server}" in words for words in shown)
+    assert not [words for words in shown if mlflow.get_tracking_uri() in words]
 
 
 def test_a_stopped_champion_is_not_served(lived: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from hydra.errors import HydraException
+from mlflow import MlflowClient
 
 from pipeline.commands import Command, translate
 from pipeline.config.compose import check, compose, diagnosed
 from pipeline.errors import Fault, InvalidSettings
-from pipeline.stages._cli import _unclosed
+from pipeline.io import process
+from pipeline.stages._cli import _execute, _unclosed
 
 
 def refused(*overrides: str) -> InvalidSettings:
@@ -57,3 +59,20 @@ def test_a_refused_value_is_a_fault_with_its_key() -> None:
     assert Fault("seed", "got -1", "Input should be greater than or equal to 0") in (
         caught.value.faults
     )
+
+
+def test_a_stage_first_closes_what_dead_processes_left(mlflow_store: None) -> None:
+    client = MlflowClient()
+    running = process.tags()
+    dead = client.create_run("0", tags=running | {"process.started": "1"}).info.run_id
+    interrupted = client.create_run("0", tags={"verdict": "interrupted"}).info.run_id
+    client.set_terminated(interrupted, "FAILED")
+    seen: list[str] = []
+
+    def stage(_: object) -> None:
+        own = client.search_runs(["0"], "attributes.status = 'RUNNING'")
+        seen.extend(run.data.tags["stage"] for run in own)
+        seen.extend(client.get_run(run_id).info.status for run_id in (dead, interrupted))
+
+    _execute("labels", stage, check(compose([])), tracked=True)
+    assert seen == ["labels", "KILLED", "KILLED"]

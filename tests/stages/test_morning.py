@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import sqlite3
 from pathlib import Path
 
 import pandas as pd
@@ -183,6 +185,8 @@ def test_quotes_that_are_not_believed_leave_their_symbols_out_by_name(
     rows.loc[0, "time"] = "2010-01-04 09:00"
     rows.loc[1, "price"] = "none"
     rows.loc[2, "price"] = 3.0 * float(rows.loc[2, "price"])
+    with contextlib.closing(sqlite3.connect(champion / "sample.db")) as database, database:
+        database.execute("UPDATE symbols SET name = '=HYPERLINK(1)'")  # as a file may have it
     step("morning", morning.run, on(champion, session, rows))
     told = table("morning", "left_out").set_index("symbol")["left_out"]
     assert told[rows["symbol"][0]] == "too old"
@@ -192,6 +196,7 @@ def test_quotes_that_are_not_believed_leave_their_symbols_out_by_name(
     assert not set(told.index) & set(table("morning", "orders")["symbol"])
     written = list((champion / "orders").glob(f"orders-{session:%Y-%m-%d}.csv"))
     assert len(written) == 1
+    assert set(pd.read_csv(written[0])["name"]) == {"'=HYPERLINK(1)"}
 
     with pytest.raises(Refused, match="have a quote that is believed"):
         step("morning", morning.run, on(champion, session, rows.head(9)))

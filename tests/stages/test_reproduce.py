@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
+import yaml
 
+from pipeline.contract import Tags
+from pipeline.io.tracking.run_files import _digest, recorded
 from tests.stages.conftest import Project
 
 pytestmark = pytest.mark.xdist_group("retrained")
@@ -62,6 +66,40 @@ def test_changed_data_is_named_and_stops_it_unless_allowed(
     assert "data: was" in differs.stdout
     assert "metrics differ" in differs.stderr
     assert "Reproduced" in project.python("reproduce", asked).stdout
+
+
+FOREIGN = "sklearn.utils.parallel.joblib.externals.loky.backend.context.subprocess.Popen"
+"""A class that runs a command, reached through a library that is allowed."""
+
+
+def test_a_runs_configuration_that_names_a_foreign_class_runs_nothing(
+    retrained: Project, project: Project
+) -> None:
+    """Edited by somebody who may write the store too, and so changes the digest with it."""
+    shutil.copytree(retrained.folder, project.folder, dirs_exist_ok=True)
+    run, proof = retrained.newest("retrain"), project.folder / "proof"
+    file = next(project.folder.glob(f"mlruns/**/{run.info.run_id}/artifacts/config.yaml"))
+    config = yaml.safe_load(file.read_text())
+    for learner in config["model"]["learners"].values():
+        learner["estimator"] = {"_target_": FOREIGN, "args": ["touch", str(proof)]}
+        learner |= {"initial": {}, "space": {}}
+    file.write_text(yaml.safe_dump(config, sort_keys=False))
+    refit = ("backtest.model=1", "backtest.refit=walk_forward", "end_date=2010-06-30")
+    stages: tuple[tuple[str, ...], ...] = (("reproduce",), ("backtest", *refit))
+    for stage, *words in stages:
+        assert "config.yaml" in project.python(stage, *words, code=2).stderr
+
+    digests = recorded(run) | {"config.yaml": _digest(file.read_bytes())}
+    assert digests != recorded(run)
+    tags = [key for key in run.data.tags if key.startswith(Tags.FILES)]
+    for key in tags:
+        project.client.set_tag(run.info.run_id, key, json.dumps(digests if key == tags[0] else {}))
+    for stage, *words in stages:
+        done = project.python(stage, *words, code=None)
+        assert done.returncode in (1, 2)
+        assert FOREIGN in done.stderr
+        assert "needed: a regressor of scikit-learn or LightGBM" in done.stderr
+    assert not proof.exists()
 
 
 def test_an_unknown_run_is_refused_with_the_known_ones(retrained: Project) -> None:

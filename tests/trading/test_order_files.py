@@ -49,6 +49,11 @@ def test_the_plain_list_tells_until_when_each_order_is_taken() -> None:
     assert rows[3] == "2024-05-01,AAA,SELL,100,market-on-close,,2024-05-01T19:50:00Z"
 
 
+def test_no_cell_is_a_formula() -> None:
+    listed = [leg._replace(symbol="=HYPERLINK(1)") for leg in legs(STOCKS)]
+    assert ",'=HYPERLINK(1),BUY," in plain_csv(listed, "2024-05-01", SUMMER)
+
+
 @pytest.mark.parametrize(
     ("session", "until"),
     [("2024-05-01", "13:28"), ("2024-01-10", "14:28"), ("2024-11-29", "14:28")],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from pipeline.errors import InvalidData
+from pipeline.io.files import read_limited
 from pipeline.io.sources.files import encoding
 from pipeline.io.sources.files.columns import plain
 from pipeline.schemas import SYMBOL
@@ -26,7 +28,16 @@ _ALIASES = {
 }  # fmt: skip
 
 
-def read_list(file: Path, needed: tuple[str, ...], who: str = "ingest") -> pd.DataFrame:
+class Limit(NamedTuple):
+    """How large a list may be, and the key that says so."""
+
+    megabytes: int
+    setting: str = "data.max_megabytes"
+
+
+def read_list(
+    file: Path, needed: tuple[str, ...], limit: Limit, who: str = "ingest"
+) -> pd.DataFrame:
     """A small CSV as text: ON, NO and NULL are symbols, and no values.
 
     Columns are named symbol, exchange, sector, name, from, to, session and ratio, however their
@@ -35,10 +46,11 @@ def read_list(file: Path, needed: tuple[str, ...], who: str = "ingest") -> pd.Da
     Raises
     ------
     InvalidData
-        It is no table, or lacks one of the columns needed.
+        It is no table, lacks one of the columns needed, or is larger than allowed.
     """
     try:
-        content = file.read_bytes()
+        with file.open("rb") as stream:
+            content = read_limited(stream, file.name, who, limit.setting, limit.megabytes)
         text = content.decode(encoding.encoding(content, ""), errors="replace").lstrip("\ufeff")
         first = text.split("\n", 1)[0]
         separator = max(",;\t|", key=first.count)

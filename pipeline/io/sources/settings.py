@@ -101,6 +101,7 @@ class FilesData(_Source):
     accept: Symbols
     max_withdrawn: Annotated[float, Field(ge=0, le=1)]
     max_megabytes: Count = 4000  # configs of former runs lack it
+    max_field_characters: Count = 1000  # configs of former runs lack it
 
     download: ClassVar[None] = None
     """It gives all it has each time."""

@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline.errors import InvalidData
 from pipeline.io.calendar import AMERICAN
-from pipeline.io.sources.lists import ATTRIBUTES, FROM, TO, read_list
+from pipeline.io.sources.lists import ATTRIBUTES, FROM, TO, Limit, read_list
 from pipeline.io.sources.settings import FilesData, SampleData, YahooData
 from pipeline.schemas import SESSION, SYMBOL
 
@@ -76,15 +76,17 @@ def spelling(data: SampleData | FilesData | YahooData) -> Spell:
     return written
 
 
-def read_universe(file: Path, spell: Spell) -> Universe:
-    """The universe of a file.
+def read_universe(file: Path, spell: Spell, max_megabytes: int) -> Universe:
+    """The universe of a file of at most so many megabytes.
 
     Raises
     ------
     InvalidData
-        It has no column of symbols, a date is none, or a membership ends before it begins.
+        It has no column of symbols, a date is none, a membership ends before it begins, or the
+        file is larger.
     """
-    rows = read_list(file, (SYMBOL,), "universe")
+    limit = Limit(max_megabytes, "universe.max_megabytes")
+    rows = read_list(file, (SYMBOL,), limit, "universe")
     rows = rows[rows[SYMBOL].str.strip() != ""].reset_index(drop=True)
     lines = rows.reindex(columns=[SYMBOL, *ATTRIBUTES]).replace("", np.nan)
     lines[SYMBOL] = [spell(name) for name in rows[SYMBOL]]

@@ -43,7 +43,6 @@ from pipeline.report.search import trials_table
 from pipeline.report.summary import RetrainSummary, markdown_summary, printed_summary
 from pipeline.report.survivorship import survivorship
 from pipeline.report.tear_sheet.header import retrain_header, trading_facts
-from pipeline.secrets import masked
 from pipeline.stats.returns import sessions_a_year
 from pipeline.trading.benchmarks import REAL_WINDOW
 from pipeline.workspace import Workspace
@@ -199,7 +198,7 @@ def _version_tags(
         Tags.DATA_SOURCE: workspace.data_source,
         Tags.UNIVERSE: workspace.universe,
         Tags.RECIPE: recipe.hash,
-        Tags.OVERRIDES: masked(shlex.join(commands.given())),
+        Tags.OVERRIDES: shlex.join(commands.given()),
         Tags.FEATURE_SET: workspace.features.name,
         Tags.MARKET_INDEX: workspace.index.symbol,
         Tags.TRAINED_UNTIL: f"{data.windows.newest[-1]:%Y-%m-%d}",

@@ -20,6 +20,7 @@ from mlflow.utils.mlflow_tags import (
 )
 
 from pipeline import commands
+from pipeline.cells import csv_text
 from pipeline.commands import RUN_ID
 from pipeline.contract import Artifacts, Metrics, Tags, Verdicts
 from pipeline.io import process, terminal
@@ -31,9 +32,6 @@ from pipeline.secrets import masked, masked_values
 
 PROJECT_RUN = os.environ.get(RUN_ID)
 """The run `mlflow run` opened for this process; start_run() takes it out of the environment."""
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
 
 ROUTINES = ("ingest", "indicators", "regimes", "features", "labels", "status")
 """Stages whose runs nobody compares."""
@@ -174,25 +172,9 @@ def log_dataset(source: str, digest: str, context: str) -> None:
 
 def log_table(frame: pd.DataFrame, name: str) -> None:
     """A frame as ``<name>.csv`` and as a table MLflow's UI can show and compare."""
-    run_files.log_text(_harmless(frame).to_csv(index=False), f"{name}.csv")
+    run_files.log_text(csv_text(frame), f"{name}.csv")
     shown = frame.astype(dict.fromkeys(frame.select_dtypes("datetime").columns, str))
     mlflow.log_table(shown.head(2000), f"{name}.json")
-
-
-def _harmless(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame whose texts no spreadsheet takes for formulas.
-
-    >>> _harmless(pd.DataFrame({"symbol": ["A", "=1+1"], "x": [-1.0, 2.0]})).to_numpy().tolist()
-    [['A', -1.0], ["'=1+1", 2.0]]
-    """
-    texts = frame.select_dtypes(["object", "str", "category"]).columns
-    safe = {
-        name: frame[name].map(
-            lambda v: f"'{v}" if isinstance(v, str) and v.startswith(FORMULA_STARTS) else v
-        )
-        for name in texts
-    }
-    return frame.assign(**safe)
 
 
 def log_child(

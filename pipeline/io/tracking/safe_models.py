@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
@@ -22,6 +23,15 @@ from pipeline.errors import Damaged, Refused
 DESCRIPTION = "MLmodel"
 MODEL_FILE = "model.skops"
 FORMAT = "skops"
+WRITTEN = {
+    "flavors": ["python_function", "sklearn"],
+    "format": FORMAT,
+    "loader_module": "mlflow.sklearn",
+    "file": [MODEL_FILE, MODEL_FILE],
+    "code": [None, None],
+    "data": None,
+}
+"""What ``MLmodel`` says of a model of this project, in all that MLflow obeys when it loads one."""
 
 TRUSTED = frozenset(
     {
@@ -128,27 +138,52 @@ def load(version: ModelVersion) -> Any:
     Refused
         It is in another format than this project writes, or holds types that are not listed.
     """
+    files = _checked(version)
+    if Tags.FILES_DIGEST not in version.tags:
+        _check_content(files[MODEL_FILE], version)
+    return _objects(files[MODEL_FILE])
+
+
+def checked_copy(version: ModelVersion) -> TemporaryDirectory[str]:
+    """A folder with the files of a version, for MLflow, which obeys more of them than `load`.
+
+    What was checked is what is served, whatever happens to the version's own files later.
+
+    Raises
+    ------
+    Damaged
+        Its files are not those that were registered.
+    Refused
+        No digest of all its files was recorded, its format is another than this project writes,
+        or it holds types that are not listed.
+    """
+    if Tags.FILES_DIGEST not in version.tags:
+        raise _unknown(version, "all files of")
+    files = _checked(version)
+    _objects(files[MODEL_FILE])
+    folder = TemporaryDirectory(prefix="model-")
+    for name, content in files.items():
+        file = Path(folder.name, name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return folder
+
+
+def _checked(version: ModelVersion) -> Files:
+    """Files with the recorded digest, if there is one, and a description that loads no code."""
     files = files_of(str(version.source))
     recorded = version.tags.get(Tags.FILES_DIGEST)
     if recorded is not None and files_digest(files) != recorded:
         raise _changed(version)
     _check_format(files, version)
-    if recorded is None:
-        _check_content(files[MODEL_FILE], version)
-    return _objects(files[MODEL_FILE])
+    return files
 
 
 def _check_content(content: bytes, version: ModelVersion) -> None:
     """A version of an older release: the model's own digest is a tag of its run."""
     known = mlflow.get_run(str(version.run_id)).data.tags.get(Tags.MODEL_DIGEST)
     if known is None:
-        raise Refused(
-            "model",
-            f"no digest of version {version.version} was recorded, so nobody knows whether its "
-            "files are those that were registered",
-            "a version that this project registered",
-            NEW_MODEL,
-        )
+        raise _unknown(version, "the model of")
     try:
         is_as_written = digest(content) == known
     except Exception:  # whatever a changed file breaks while it is read
@@ -158,24 +193,38 @@ def _check_content(content: bytes, version: ModelVersion) -> None:
 
 
 def _check_format(files: Files, version: ModelVersion) -> None:
-    """Read as data what MLflow would obey: the file's name, its format, code beside it."""
-    described = yaml.safe_load(files.get(DESCRIPTION, b"")) or {}
-    flavors = described.get("flavors", {})
-    flavor = flavors.get("sklearn", {})
-    is_ours = (
-        flavor.get("serialization_format") == FORMAT
-        and flavor.get("pickled_model") == MODEL_FILE
-        and not flavor.get("code")
-        and MODEL_FILE in files
+    """Read as data what MLflow would obey: flavours, loader, the file's name, code beside it."""
+    try:
+        described = yaml.safe_load(files.get(DESCRIPTION, b""))
+        flavors = described["flavors"]
+        sklearn, function = flavors["sklearn"], flavors["python_function"]
+        obeyed = {
+            "flavors": sorted(flavors),
+            "format": sklearn["serialization_format"],
+            "loader_module": function["loader_module"],
+            "file": [sklearn["pickled_model"], function["model_path"]],
+            "code": [sklearn.get("code"), function.get("code")],
+            "data": function.get("data"),
+        }
+        trusted = set(sklearn.get("skops_trusted_types") or ())
+    except (yaml.YAMLError, UnicodeDecodeError, LookupError, TypeError, AttributeError):
+        raise _foreign(version, "a description that this project does not write") from None
+    for name, written in WRITTEN.items():
+        if obeyed[name] != written:
+            raise _foreign(version, f"{name} {obeyed[name]}")
+    if unknown := sorted(trusted - TRUSTED, key=str):
+        raise _foreign(version, f"skops_trusted_types {unknown}")
+    if MODEL_FILE not in files:
+        raise _foreign(version, f"no {MODEL_FILE}")
+
+
+def _foreign(version: ModelVersion, found: str) -> Refused:
+    return Refused(
+        "model",
+        f"version {version.version} is kept with {found}, which can run code when it is loaded",
+        f"a model in the format {FORMAT}, as retrain writes it",
+        NEW_MODEL,
     )
-    if not is_ours:
-        found = flavor.get("serialization_format") or ", ".join(sorted(flavors)) or "nothing known"
-        raise Refused(
-            "model",
-            f"version {version.version} is kept as {found}, which can run code when it is loaded",
-            f"a model in the format {FORMAT}, as retrain writes it",
-            NEW_MODEL,
-        )
 
 
 def _objects(content: bytes) -> Any:
@@ -183,6 +232,16 @@ def _objects(content: bytes) -> Any:
 
     needed = skops.io.get_untrusted_types(data=content)
     return skops.io.loads(content, trusted=listed(needed))
+
+
+def _unknown(version: ModelVersion, what: str) -> Refused:
+    return Refused(
+        "model",
+        f"no digest of {what} version {version.version} was recorded, so nobody knows whether its "
+        "files are those that were registered",
+        "a version that this project registered",
+        NEW_MODEL,
+    )
 
 
 def _changed(version: ModelVersion) -> Damaged:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from mlflow import MlflowClient
 
+from pipeline.cells import csv_text
 from pipeline.contract import Artifacts, Metrics, Stages, Tags
 from pipeline.io.tracking import runs
 from pipeline.learning.search.trials import Trial
@@ -51,5 +52,5 @@ def _log(trial: Trial, parent: str, objective: str) -> None:
         failed=trial.state == "failed",
     )
     if trial.strategy_returns is not None:
-        series = trial.strategy_returns.rename("net_return").to_csv()
+        series = csv_text(trial.strategy_returns.rename("net_return").to_frame(), index=True)
         MlflowClient().log_text(run_id, series, Artifacts.OUT_OF_FOLD_RETURNS)

@@ -24,7 +24,7 @@ SESSIONS = pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-
 def universe(folder: Path, text: str, *source: str) -> Universe:
     file = folder / "list.csv"
     file.write_text(text)
-    return read_universe(file, spelling(check(compose(source)).data))
+    return read_universe(file, spelling(check(compose(source)).data), 50)
 
 
 @pytest.mark.parametrize("head", ["symbol", "Symbol", "Ticker", "TICKER", "Code", "\ufeffSymbol"])
@@ -84,7 +84,7 @@ def test_what_is_no_universe_is_refused_in_words(tmp_path, text, words):
 def test_a_row_counts_only_while_its_symbol_is_a_member_and_the_digest_tells_who(tmp_path):
     file = tmp_path / "members.csv"
     file.write_text("Symbol,from,to\nA,,2024-01-02\nB,2024-01-03,\nA,2024-01-04,\n")
-    universe = read_universe(file, str)
+    universe = read_universe(file, str, 50)
     rows = pd.MultiIndex.from_product(
         [pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04"]), ["A", "B", "C"]],
         names=["session", "symbol"],
@@ -92,4 +92,4 @@ def test_a_row_counts_only_while_its_symbol_is_a_member_and_the_digest_tells_who
     told = is_member(universe, rows).reshape(3, 3).astype(int).tolist()
     assert told == [[1, 0, 0], [0, 1, 0], [1, 1, 0]]
     file.write_text("Symbol,from,to\nA,,2024-01-02\nB,2024-01-03,\nA,2024-01-05,\n")
-    assert read_universe(file, str).digest != universe.digest
+    assert read_universe(file, str, 50).digest != universe.digest

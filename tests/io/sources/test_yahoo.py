@@ -58,7 +58,7 @@ def yahoo(tmp_path: Path) -> Callable[..., Yahoo]:
         how = YahooData.model_validate(chosen | {"download": values | rules})
         source = Yahoo(
             how,
-            read_universe(universe, spelling(how)),
+            read_universe(universe, spelling(how), 50),
             now=lambda: pd.Timestamp(now, tz="UTC"),
             session=servers,
             pause=waits.append,

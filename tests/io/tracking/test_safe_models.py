@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+import yaml
 from mlflow import MlflowClient
 from sklearn.pipeline import Pipeline
 
@@ -86,7 +89,7 @@ def test_only_files_as_they_were_registered_are_loaded(version, tmp_path: Path) 
     text = text.replace("model.skops", "model.pkl").replace("format: skops", "format: pickle")
     (folder / "MLmodel").write_text(text)
     for attacked in (older, with_digest_of(version, folder)):
-        with pytest.raises(Refused, match="kept as pickle"):
+        with pytest.raises(Refused, match="format pickle"):
             safe_models.load(attacked)
     assert not proof.exists()
 
@@ -94,11 +97,52 @@ def test_only_files_as_they_were_registered_are_loaded(version, tmp_path: Path) 
 def with_digest_of(version, folder: Path):
     """As one registers it who may write to the registry, too."""
     files = files_of(version.source)
-    assert set(files) >= {"model.pkl"}
     return SimpleNamespace(
         version=version.version, source=version.source, run_id=version.run_id,
         tags={Tags.FILES_DIGEST: files_digest(files)},
     )  # fmt: skip
+
+
+ATTACKS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "loader": lambda flavors: flavors["python_function"].update(loader_module="attack"),
+    "code beside it": lambda flavors: flavors["python_function"].update(code="code"),
+    "code of sklearn": lambda flavors: flavors["sklearn"].update(code="code"),
+    "another file": lambda flavors: flavors["python_function"].update(model_path="attack.skops"),
+    "data": lambda flavors: flavors["python_function"].update(data="attack.skops"),
+    "trusted types": lambda flavors: flavors["sklearn"]["skops_trusted_types"].append("os.system"),
+    "another flavour": lambda flavors: flavors.update(attack={"loader_module": "attack"}),
+    "no function": lambda flavors: flavors.pop("python_function"),
+    "no flavour": lambda flavors: flavors.clear(),
+    "a list": lambda flavors: flavors.update(sklearn=["attack"]),
+}
+"""What an edited ``MLmodel`` can have MLflow do, by name."""
+
+
+def test_no_description_is_obeyed_that_this_project_does_not_write(version) -> None:
+    folder = folder_of(version)
+    written = (folder / "MLmodel").read_text()
+    for name, attack in ATTACKS.items():
+        description = yaml.safe_load(written)
+        attack(description["flavors"])
+        (folder / "MLmodel").write_text(yaml.safe_dump(description))
+        with pytest.raises(Damaged):
+            safe_models.checked_copy(version)
+        for attacked in (without_digest(version), with_digest_of(version, folder)):
+            with pytest.raises(Refused, match="which can run code"):
+                pytest.fail(f"{name}: {safe_models.load(attacked)}")
+        with pytest.raises(Refused, match="which can run code"):
+            safe_models.checked_copy(with_digest_of(version, folder))
+
+
+def test_mlflow_gets_the_files_that_were_checked(version) -> None:
+    folder = folder_of(version)
+    copied = safe_models.checked_copy(version)
+    (folder / "MLmodel").write_text("flavors: {python_function: {loader_module: attack}}")
+    served = mlflow.pyfunc.load_model(copied.name)
+    assert np.array_equal(served.predict(INPUTS), fitted().predict(INPUTS))
+    copied.cleanup()
+    with pytest.raises(Refused, match="no digest of all files"):
+        safe_models.checked_copy(without_digest(version))
 
 
 def test_a_model_file_that_asks_for_a_function_gets_none(tmp_path: Path) -> None:

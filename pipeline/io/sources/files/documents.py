@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from pipeline.errors import InvalidData
+from pipeline.io.files import MEGABYTE
 from pipeline.io.sources.files.sniffing import HEAD_BYTES as SNIFFED
 from pipeline.io.sources.files.sniffing import is_table
 
@@ -51,7 +52,6 @@ OPENED: Mapping[Callable[[bytes], bytes], Callable[..., Any]] = {
     lzma.decompress: lzma.open,
 }
 HEAD_BYTES = 100_000
-MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,16 @@ class Document:
         with zipfile.ZipFile(self.path) as archive:
             return _unpacked(archive.read(self.member))
 
-    def require_size(self, max_bytes: int) -> None:
+    def require_size(self, megabytes: int) -> None:
         """Refuse a table that would fill the memory, before it is unpacked.
 
         Raises
         ------
         InvalidData
-            Unpacked it has more bytes.
+            Unpacked it has more.
         """
-        if self._size(max_bytes) > max_bytes:
-            megabytes = max_bytes // MEGABYTE
+        enough = megabytes * MEGABYTE
+        if self._size(enough) > enough:
             raise InvalidData(
                 "data",
                 f"{self.name} has more than {megabytes:,} MB, unpacked",

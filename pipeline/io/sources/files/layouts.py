@@ -75,6 +75,8 @@ def table(document: Document, how: FilesData) -> Table:
         return _with_partitions(read(document, how), document)
     except (pa.ArrowException, OSError, UnicodeError, EOFError) as error:
         text = re.sub(r"\s+", " ", str(error))[:160]
+        if "straddling" in text:  # two blocks of its reader
+            text = "it has a line of more than 1,000,000 characters"
         given = f"{document.name}: cannot be read: {text}"
         raise InvalidData("ingest", given, "a CSV or Parquet file of daily bars") from error
 

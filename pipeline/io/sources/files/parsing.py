@@ -99,6 +99,7 @@ def prices(
     read = table(document, how)
     if read.columns.empty:
         raise InvalidData("ingest", f"{document.name}: a header without rows", "daily bars")
+    _check_lengths(document, read.columns, how.max_field_characters)
     read, remarks = _shares(read)
     first = how.day_first if how.day_first is not None else folder.day_first
     read, day, undated = _dated(read, first, how, document)
@@ -124,6 +125,22 @@ def prices(
         ", ".join([read.layout, f"dates: {day.reading}", *origin, *remarks]),
         Evidence(values.marks if document.kind == "text" else NOTHING, day.day_first),
     )
+
+
+def _check_lengths(document: Document, columns: pd.DataFrame, max_characters: int) -> None:
+    """No text is so long that something else than a value was read as one."""
+    for name in columns.select_dtypes(["object", "str", "category"]):
+        column = columns[name]
+        texts = column.cat.categories if column.dtype == "category" else column.dropna()
+        lengths = pd.Series(texts).astype("str").str.len()
+        if len(lengths) and lengths.max() > max_characters:
+            longest = int(lengths.max())
+            start = str(pd.Series(texts).iloc[int(lengths.argmax())])[:40]
+            raise InvalidData(
+                "ingest",
+                f"{document.name}: {name} has a field of {longest:,} characters: {start!r}",
+                f"at most {max_characters:,} each; or data.max_field_characters={longest}",
+            )
 
 
 def _shares(read: Table) -> tuple[Table, list[str]]:

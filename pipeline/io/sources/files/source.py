@@ -27,7 +27,7 @@ from pipeline.io.calendar import Calendar, timezone
 from pipeline.io.sources.bar_rules import PRICES
 from pipeline.io.sources.files.accepting import Accepted
 from pipeline.io.sources.files.cleaning import RULES, faults, gaps, long, lost, quarantine
-from pipeline.io.sources.files.documents import MEGABYTE, Document, files, ignored, listed
+from pipeline.io.sources.files.documents import Document, files, ignored, listed
 from pipeline.io.sources.files.merging import PriceFile, final, joined, of_names, part, reports
 from pipeline.io.sources.files.naming import share_class_by_dot
 from pipeline.io.sources.files.numbers import Undecided
@@ -42,7 +42,7 @@ from pipeline.schemas import SESSION, SYMBOL
 
 SHOWN = 5
 NAMED = 50
-NOT_OF_READING = {"name", "market_index", "max_withdrawn", "max_megabytes"}
+NOT_OF_READING = {"name", "market_index", "max_withdrawn", "max_megabytes", "max_field_characters"}
 """Settings that do not change what is read."""
 
 
@@ -125,7 +125,8 @@ class Files:
         now = pd.Timestamp.now("UTC").tz_localize(None)
         bars["final"], remarks = final(bars, read, calendar, now)
         by_dot = share_class_by_dot(self._how)
-        known_splits = given_splits(self._paths.get("splits_path"), share_class_by_dot=by_dot)
+        limit, told = self._how.max_megabytes, self._paths.get("splits_path")
+        known_splits = given_splits(told, limit, share_class_by_dot=by_dot)
         known_splits += self._accepted.events
         stocks = self._cleaned(part(bars, ~is_index), calendar, known_splits, is_index=False)
         indices = self._cleaned(part(bars, is_index), calendar, [], is_index=True)
@@ -133,6 +134,7 @@ class Files:
             {"stock": _names(stocks), "index": _names(indices)},
             [file.prices.described for file in read],
             self._paths.get("symbols_path"),
+            limit,
             share_class_by_dot=by_dot,
         )
         notes = (
@@ -186,7 +188,7 @@ class Files:
         read, refused, undecided = [], {}, []
         for document, is_index in documents:
             try:
-                document.require_size(self._how.max_megabytes * MEGABYTE)
+                document.require_size(self._how.max_megabytes)
                 held = prices(document, self._how, is_index=is_index, folder=folder)
                 read.append(PriceFile(document, held, is_index))
             except InvalidData as error:

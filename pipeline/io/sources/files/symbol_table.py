@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.errors import InvalidData
 from pipeline.io.sources.files.splits import Event
 from pipeline.io.sources.files.symbols import symbol
-from pipeline.io.sources.lists import ATTRIBUTES, read_list
+from pipeline.io.sources.lists import ATTRIBUTES, Limit, read_list
 from pipeline.schemas import SYMBOL
 
 
@@ -19,6 +19,7 @@ def symbol_table(
     kinds: Mapping[str, Iterable[str]],
     in_files: Iterable[pd.DataFrame],
     table: Path | None,
+    max_megabytes: int,
     *,
     share_class_by_dot: bool,
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -32,6 +33,8 @@ def symbol_table(
         Attributes from columns of the price files, by symbol; the table's win over them.
     table
         CSV with columns symbol and any of exchange, sector, name.
+    max_megabytes
+        How large the table may be.
     """
     listed = pd.concat([pd.Series(kind, list(names)) for kind, names in kinds.items()])
     attributes = pd.concat([*in_files, pd.DataFrame(columns=list(ATTRIBUTES))])
@@ -40,7 +43,7 @@ def symbol_table(
     )
     remarks = []
     if table is not None:
-        listed_in_table = _listed(table, share_class_by_dot)
+        listed_in_table = _listed(table, max_megabytes, share_class_by_dot)
         stocks = listed.index[listed == "stock"]
         unknown = stocks.difference(listed_in_table.index)
         remarks.append(
@@ -52,8 +55,8 @@ def symbol_table(
     return columns.rename_axis(SYMBOL).sort_index(), remarks
 
 
-def _listed(file: Path, share_class_by_dot: bool) -> pd.DataFrame:
-    rows = read_list(file, (SYMBOL,))
+def _listed(file: Path, max_megabytes: int, share_class_by_dot: bool) -> pd.DataFrame:
+    rows = read_list(file, (SYMBOL,), Limit(max_megabytes))
     names = [symbol(name, share_class_by_dot=share_class_by_dot) for name in rows.pop(SYMBOL)]
     rows.index = pd.Index(names, dtype="str")
     twice = rows.index[rows.index.duplicated()].unique()
@@ -63,7 +66,7 @@ def _listed(file: Path, share_class_by_dot: bool) -> pd.DataFrame:
     return rows.reindex(columns=list(ATTRIBUTES)).replace("", np.nan)
 
 
-def given_splits(file: Path | None, *, share_class_by_dot: bool) -> list[Event]:
+def given_splits(file: Path | None, max_megabytes: int, *, share_class_by_dot: bool) -> list[Event]:
     """Splits that a CSV with columns symbol, session, ratio says; they are applied unasked.
 
     Raises
@@ -73,7 +76,7 @@ def given_splits(file: Path | None, *, share_class_by_dot: bool) -> list[Event]:
     """
     if file is None:
         return []
-    rows = read_list(file, (SYMBOL, "session", "ratio"))
+    rows = read_list(file, (SYMBOL, "session", "ratio"), Limit(max_megabytes))
     days = pd.to_datetime(rows["session"], format="%Y-%m-%d", errors="coerce").dt.as_unit("us")
     ratios = pd.to_numeric(rows["ratio"], errors="coerce")
     wrong = days.isna() | ~(ratios > 0)

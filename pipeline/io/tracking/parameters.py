@@ -1,0 +1,53 @@
+"""Parameters that `mlflow run` wrote down before a stage could look at them: no password stays."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+
+import mlflow
+
+from pipeline.io.tracking.experiment import SQLITE
+from pipeline.secrets import holds_password, masked
+
+log = logging.getLogger("pipeline.tracking")
+
+
+def mask(uri: str, run_id: str) -> None:
+    """Take passwords out of a run's parameters, or say where they stay and how to remove them.
+
+    In a store of this machine the parameters are written anew and the file without its free pages,
+    where the old ones are still to be read. A server changes no parameter.
+
+    Parameters
+    ----------
+    uri
+        Of the tracking store.
+    """
+    kept = {k: v for k, v in mlflow.get_run(run_id).data.params.items() if holds_password(v)}
+    if not kept:
+        return
+    if not uri.startswith(SQLITE):
+        log.warning(
+            "tracking: MLflow keeps a password in %s of run %s; change the password, and have the "
+            "run removed: mlflow runs delete --run-id %s, then mlflow gc --run-ids %s where the "
+            "server's database is",
+            ", ".join(sorted(kept)), run_id, run_id, run_id,
+        )  # fmt: skip
+        return
+    rows = [(masked(value), run_id, key) for key, value in kept.items()]
+    database = uri.removeprefix(SQLITE)
+    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:
+        with connection:
+            connection.execute("PRAGMA secure_delete = on")
+            connection.executemany(
+                "UPDATE params SET value = ? WHERE run_uuid = ? AND key = ?", rows
+            )
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    log.warning(
+        "tracking: a password was taken out of %s of run %s; the list of processes showed it, so "
+        "change it",
+        ", ".join(sorted(kept)), run_id,
+    )  # fmt: skip
