@@ -12,6 +12,10 @@ from pipeline.errors import InvalidData
 DAMAGED = ".damaged"
 """Ending of the name under which a damaged file is kept."""
 
+SIDE_FILES = ("-journal", "-wal", "-shm")
+"""Endings of the files beside one of SQLite; what is left of one that is gone would be rolled into
+the next of its name."""
+
 MEGABYTE = 1_000_000
 
 
@@ -71,11 +75,21 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def set_database_aside(path: Path) -> Path:
+    """`set_aside` for a file of SQLite with what lies beside it."""
+    aside = set_aside(path)
+    for ending in SIDE_FILES:
+        beside = path.with_name(f"{path.name}{ending}")
+        if beside.exists():
+            beside.replace(aside.with_name(f"{aside.name}{ending}"))
+    return aside
+
+
 def flush(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on disk."""
     if os.name == "nt" and path.is_dir():
         return  # Windows opens no folder
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

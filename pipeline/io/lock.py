@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pipeline.commands import Command
 from pipeline.errors import Damaged, StoreLocked
+from pipeline.io.outside import of_database
 
 BEGIN = "BEGIN IMMEDIATE"
 
@@ -30,10 +31,13 @@ def writer_lock(path: Path, stage: str, timeout_seconds: float) -> Iterator[None
     StoreLocked
         Another writer held it for `timeout_seconds`; the message names it.
     """
-    with closing(sqlite3.connect(path, timeout=timeout_seconds, isolation_level=None)) as file:
+    with of_database(path):
+        opened = sqlite3.connect(path, timeout=timeout_seconds, isolation_level=None)
+    with closing(opened) as file:
         me = (os.getpid(), socket.gethostname(), stage, datetime.now(UTC).isoformat(" ", "seconds"))
         try:
-            _acquire(file, me)
+            with of_database(path):
+                _acquire(file, me)
         except sqlite3.OperationalError as error:
             if "locked" not in str(error):
                 raise

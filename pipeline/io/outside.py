@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
 
 from pipeline.commands import Command
 from pipeline.errors import Damaged, Next, NotReady, PipelineError
@@ -12,6 +18,8 @@ from pipeline.errors import Damaged, Next, NotReady, PipelineError
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 TOO_MANY = (errno.EMFILE, errno.ENFILE)
+
+NEEDED_OF_DAMAGED = "a backup of it put back, which sets it aside"
 
 IN_SQLITE = (
     ("disk is full", "the disk is full", "free space on it; nothing of this step was written"),
@@ -67,6 +75,45 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         original = getattr(following, "orig", None)  # SQLAlchemy's
         nested = original if isinstance(original, BaseException) else None
         following = nested or following.__cause__ or following.__context__
+
+
+@event.listens_for(Engine, "handle_error")
+def _name_database(context: ExceptionContext) -> None:
+    """Note the file of a database with each of its errors, those of MLflow's own engine too."""
+    if context.engine is not None and isinstance(context.original_exception, sqlite3.Error):
+        _note(context.original_exception, context.engine.url.database)
+
+
+@contextmanager
+def of_database(path: Path) -> Iterator[None]:
+    """Note the file of a database with the errors of SQLite in a block."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        _note(error, path)
+        raise
+
+
+def _note(error: sqlite3.Error, path: str | Path | None) -> None:
+    if path is not None:
+        vars(error).setdefault("filename", str(path))
+
+
+def restore_command(database: str | Path) -> str:
+    """What puts back a backup that was made as docs/howto.md says.
+
+    >>> restore_command("artifacts/sample.db")
+    'python -m pipeline.io.store.backup restore backups/sample.db artifacts/sample.db'
+    """
+    backup = Path("backups") / Path(database).name
+    words = ["python", "-m", "pipeline.io.store.backup", "restore", str(backup), str(database)]
+    return shlex.join(words)
+
+
+def damaged_database(who: str, path: str | Path, why: object) -> Damaged:
+    """The error of a database in a file that SQLite cannot read."""
+    found = f"the database {path} is damaged: {' '.join(str(why).split())}"
+    return Damaged(who, found, NEEDED_OF_DAMAGED, restore_command(path))
 
 
 def _explained(who: str, error: BaseException) -> PipelineError | None:
@@ -130,12 +177,14 @@ def _of_system(who: str, error: OSError) -> PipelineError | None:
 
 
 def _of_sqlite(who: str, error: sqlite3.DatabaseError) -> PipelineError | None:
-    text = str(error).lower()
+    text, file = str(error).lower(), getattr(error, "filename", None)
     if "malformed" in text or "not a database" in text:
-        return Damaged(
-            who, f"a database is damaged: {error}", "a backup of it put back", Command("status")
-        )
+        if file:
+            return damaged_database(who, file, error)
+        deep = Command("status", "status.deep=true")
+        return Damaged(who, f"a database is damaged: {error}", NEEDED_OF_DAMAGED, deep)
+    where = f" ({file})" if file else ""
     for part, found, needed in IN_SQLITE:
         if part in text:
-            return Broken(who, f"{found}: {error}", needed, Command(who))
+            return Broken(who, f"{found}: {error}{where}", needed, Command(who))
     return None

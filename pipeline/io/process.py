@@ -66,13 +66,15 @@ def environment(root: Path) -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Type of the processor (Linux: its model), else the machine's architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
+    """Type of the processor: its model where the system tells it, else its architecture.
+
+    Linux alone tells it in a file; Python's `platform` knows it on macOS and Windows.
+    """
+    lines: list[str] = []
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.machine()
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def alive(identity: Mapping[str, str]) -> bool:

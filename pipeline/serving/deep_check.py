@@ -8,9 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import mlflow
+from mlflow.exceptions import MlflowException
 
-from pipeline.errors import Damaged
+from pipeline.commands import Command
+from pipeline.errors import Damaged, PipelineError
 from pipeline.io import journal
+from pipeline.io.outside import damaged_database
 from pipeline.io.parquet import read_parquet
 from pipeline.io.store.snapshots import SnapshotStore
 from pipeline.io.tracking import registry, run_files, runs, safe_models
@@ -42,26 +45,41 @@ def _of_unfinished(folder: Path) -> Iterator[Damaged]:
             yield error
 
 
-def faults_of_runs() -> Iterator[Damaged]:
-    """Of MLflow's database in a file, of the files of runs, and of registered models."""
+def faults_of_runs() -> Iterator[PipelineError]:
+    """Of MLflow's database in a file, of the files of runs, and of registered models.
+
+    Each run and each version is looked at, whatever the one before was like.
+    """
     uri = mlflow.get_tracking_uri()
     if uri.startswith(SQLITE):
         yield from _of_database(Path(uri.removeprefix(SQLITE)))
     for run in runs.search("attributes.status = 'FINISHED'", newest=None):
-        yield from run_files.faults(run)
+        try:
+            yield from run_files.faults(run)
+        except (MlflowException, OSError) as error:
+            what = f"a file of run {run.info.run_id} ({run.info.artifact_uri})"
+            yield _unread("files", what, error)
     for version in registry.versions():
         try:
             safe_models.load(version)
-        except Damaged as error:
+        except PipelineError as error:
             yield error
+        except (MlflowException, OSError) as error:
+            yield _unread("model", f"version {version.version} ({version.source})", error)
+
+
+def _unread(who: str, what: str, error: Exception) -> Damaged:
+    """What is gone, or what the place it is kept in does not give."""
+    found = f"{what} cannot be read: {' '.join(str(error).split())[:300]}"
+    heal = Command("rollback") if who == "model" else Command("retrain")
+    return Damaged(who, found, "it put back from a backup, or another one", heal)
 
 
 def _of_database(path: Path) -> Iterator[Damaged]:
-    needed = "a backup of it put back"
     try:
         with closing(sqlite3.connect(path, timeout=30)) as connection:
             told = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
     except sqlite3.DatabaseError as error:
         told = [str(error)]
     if told != ["ok"]:
-        yield Damaged("tracking", f"{path} is damaged: {'; '.join(told)}", needed)
+        yield damaged_database("tracking", path, "; ".join(told))

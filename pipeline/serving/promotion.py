@@ -20,7 +20,7 @@ from pipeline.gates.gates import Gates
 from pipeline.gates.looks import total
 from pipeline.gates.skill import deflated, members_return
 from pipeline.gates.version import holdout_pvalue
-from pipeline.io.tracking import looks, runs
+from pipeline.io.tracking import looks, registry, runs
 from pipeline.io.tracking.books import logged_net_returns
 from pipeline.io.tracking.evidence import newest_evidence
 from pipeline.io.tracking.identity import confirmed, logged_identity
@@ -105,8 +105,17 @@ def comparison(
     Returns
     -------
     dict
-        ``test/champion_pvalue``; NaN without enough joint sessions, which is said.
+        ``test/champion_pvalue``; NaN without enough joint sessions, or where the champion's run
+        is gone, which is said.
+
+    Raises
+    ------
+    NotReady
+        The champion's run was deleted, and can be restored.
     """
+    if registry.active_run(champion, "promote") is None:
+        log.warning("promote: the run of the champion, version %s, is gone", champion.version)
+        return {Metrics.CHAMPION_PVALUE: float("nan")}
     ours = with_live_sessions(workspace, challenger, _out_of_sample(challenger, evidence))
     theirs = _out_of_sample(champion, newest_evidence(workspace, champion))
     joint = joint_sessions(

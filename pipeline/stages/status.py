@@ -15,7 +15,7 @@ from pipeline.commands import Command
 from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Metrics, Tags, Verdicts
-from pipeline.errors import Damaged, NotReady, TooFewSessions
+from pipeline.errors import Damaged, NotReady, PipelineError, TooFewSessions
 from pipeline.gates.looks import Look
 from pipeline.io.store.coverage import missing_sessions
 from pipeline.io.store.store import Store
@@ -114,7 +114,7 @@ def _undamaged(workspace: Workspace | None) -> Line:
     """
     from pipeline.serving import deep_check  # brings Optuna
 
-    found: list[Damaged] = []
+    found: list[PipelineError] = []
     if workspace is not None:
         found += deep_check.faults_of_data(workspace)
     found += deep_check.faults_of_runs()

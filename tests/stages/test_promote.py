@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
+import mlflow
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
@@ -14,7 +18,7 @@ from mlflow import MlflowClient
 from pipeline.contract import Aliases, Artifacts, Tags
 from pipeline.errors import NotReady, Refused
 from pipeline.io.store.backup import back_up, restore
-from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking import champion, experiment, registered, registry, runs
 from pipeline.io.tracking.books import logged_net_returns
 from pipeline.io.tracking.looks import logged_looks
 from pipeline.recipe.decision import told_of
@@ -29,13 +33,15 @@ from pipeline.stages import (
     promote,
     regimes,
     retrain,
+    rollback,
     signals,
     status,
 )
 from pipeline.stages._cli import step
 from pipeline.stats.overfitting import deflated_sharpe_by_looks
 from pipeline.workspace import Workspace
-from tests.stages.stocked import asked_to_promote, bars, configured, newest
+from tests.stages.conftest import Project
+from tests.stages.stocked import QUICK, asked_to_promote, bars, configured, newest
 from tests.workspaces import delivery
 
 TRADING = ("retrain.holdout_days=100", "strategy.min_edge_bps=0")
@@ -174,11 +180,95 @@ def test_overridden_gates_need_a_reason_which_is_recorded_with_the_thresholds(
         step("promote", promote.run, configured(rivals, *TRADING, *easy))
     reasoned = ("promote.reason=wanted", "promote.force=true")
     step("promote", promote.run, configured(rivals, *TRADING, *easy, *reasoned))
-    champion = registry.find(Aliases.CHAMPION, who="test")
-    assert int(champion.version) == 2
-    assert champion.tags["champion.forced"].lower() == "true"
-    assert champion.tags["champion.reason"] == "wanted"
-    assert "min_sessions: 7 (as shipped: 60)" in champion.tags["gates_overridden"]
+    held = registry.find(Aliases.CHAMPION, who="test")
+    assert int(held.version) == 2
+    assert held.tags["champion.forced"].lower() == "true"
+    assert held.tags["champion.reason"] == "wanted"
+    assert "min_sessions: 7 (as shipped: 60)" in held.tags["gates_overridden"]
+
+
+def told(stage: ModuleType, folder: Path, *overrides: str) -> str:
+    """The next command of a stage that says what was deleted."""
+    with pytest.raises(NotReady, match="deleted") as refused:
+        run_of(stage, folder, *overrides)
+    return refused.value.next_command
+
+
+def run_of(stage: ModuleType, folder: Path, *overrides: str) -> None:
+    chosen = configured(folder, *TRADING, "signals.max_stale_fraction=0.5", *overrides)
+    step(stage.__name__.rpartition(".")[2], stage.run, chosen)
+
+
+def twin_of_first() -> str:
+    """Another version of the first one's model and run."""
+    client, name = MlflowClient(), registered.name()
+    first = client.get_model_version(name, "1")
+    own = {key: text for key, text in first.tags.items() if not key.startswith("champion")}
+    made = client.create_model_version(name, str(first.source), first.run_id, tags=own)
+    return str(made.version)
+
+
+FORCED = ("promote.force=true", "promote.reason=test")
+
+
+def test_a_deleted_run_is_told_by_each_stage_with_the_command_that_restores_it(
+    rivals: Path,
+) -> None:
+    run_id = registry.find(Aliases.CHAMPION, who="test").run_id
+    MlflowClient().delete_run(run_id)
+    restored = f"mlflow runs restore --run-id {run_id}"
+    assert told(signals, rivals) == restored
+    assert told(backtest, rivals, "backtest.model=champion") == restored
+    assert told(promote, rivals, "promote.version=2") == restored
+    assert told(promote, rivals, "promote.version=1") == restored  # compared with the champion
+    MlflowClient().restore_run(run_id)
+    run_of(signals, rivals)
+
+
+def test_promotions_at_once_are_each_compared_with_the_champion_they_replace(
+    rivals: Path,
+) -> None:
+    """By the real command; which one is first is left to chance."""
+    numbers, before = ("1", twin_of_first()), len(champion.history())
+    project = Project(Path(mlflow.get_tracking_uri().removeprefix("sqlite:///")).parent)
+    words = [f"store.path={rivals / 'sample.db'}", "features=classic", *QUICK, *TRADING, *FORCED]
+
+    def promoted(number: str) -> tuple[int, str]:
+        done = project.python("promote", *words, f"promote.version={number}", code=None)
+        return done.returncode, done.stdout + done.stderr
+
+    with ThreadPoolExecutor() as pool:
+        answers = dict(zip(numbers, pool.map(promoted, numbers), strict=True))
+    assert all(
+        code == 0 or (code == 1 and "champion was moved to version" in said)
+        for code, said in answers.values()
+    ), answers
+    moves = champion.history()
+    assert len(moves) - before == [code for code, _ in answers.values()].count(0) > 0
+    assert int(registry.find(Aliases.CHAMPION, who="test").version) == moves[-1].version
+    for earlier, move in list(pairwise(moves))[before - 1 :]:
+        assert move.previous == earlier.version
+        compared = f"out of sample for version {move.version} and for the champion, version"
+        assert f"{compared} {move.previous}" in answers[str(move.version)][1]
+
+
+def test_a_deleted_champion_is_told_by_each_stage_with_who_can_take_its_place(
+    rivals: Path,
+) -> None:
+    client, name, number = MlflowClient(), registered.name(), twin_of_first()
+    run_of(promote, rivals, *FORCED, f"promote.version={number}")
+    client.delete_model_version(name, number)
+    assert "-e rollback" in told(signals, rivals)
+    assert "-e rollback" in told(backtest, rivals, "backtest.model=champion")
+    run_of(rollback, rivals)
+    run_of(signals, rivals)
+    client.delete_registered_model_alias(name, Aliases.CHALLENGER)
+    with pytest.raises(NotReady, match="no model 'challenger'") as refused:
+        run_of(promote, rivals)
+    client.set_registered_model_alias(name, Aliases.CHALLENGER, "2")
+    newest_version = registry.versions()[0].version
+    assert f"promote.version={newest_version}" in refused.value.next_command
+    run_of(promote, rivals, *FORCED, "promote.version=2")
 
 
 def test_orders_follow_the_rules_that_were_evidenced_or_are_refused(
@@ -228,3 +318,33 @@ def test_nothing_made_of_other_bars_is_traded_promoted_or_served(
         step("signals", signals.run, chosen)
     make_again()
     step("signals", signals.run, chosen)
+
+
+def test_a_retrain_in_a_copied_project_writes_nothing_into_the_original(
+    rivals: Path, tmp_path: Path
+) -> None:
+    """Store, snapshots, runs, models and registry stay byte for byte as they were."""
+    tracked = Path(mlflow.get_tracking_uri().removeprefix("sqlite:///")).parent
+    copied = [Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in (rivals, tracked)]
+    before = contents(rivals) | contents(tracked)
+    original, last = mlflow.get_tracking_uri(), registry.versions()[0]
+    try:
+        experiment.prepare(f"sqlite:///{copied[1] / 'mlflow.db'}", "daytrade")
+        run_of(retrain, copied[0], "seed=8")
+        run_of(promote, copied[0], *FORCED)
+        run_of(signals, copied[0])
+        made = registry.find(Aliases.CHAMPION, who="test")
+        assert int(made.version) > int(last.version)
+        assert mlflow.get_run(made.run_id).info.artifact_uri.startswith(str(copied[1]))
+        assert mlflow.get_run(last.run_id).info.artifact_uri.startswith(str(copied[1]))
+        after = contents(rivals) | contents(tracked)
+    finally:
+        experiment.prepare(original, "daytrade")
+    assert after.keys() == before.keys()
+    assert [file for file, content in before.items() if content != after[file]] == []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files, but for what SQLite shares between processes that have a database open."""
+    files = (file for file in folder.rglob("*") if file.is_file() and file.suffix != ".db-shm")
+    return {str(file): file.read_bytes() for file in files}

@@ -20,7 +20,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pipeline.errors import Damaged, NotReady, PipelineError, Refused, StoreLocked
-from pipeline.io.files import write_atomically
+from pipeline.io.files import SIDE_FILES, set_database_aside, write_atomically
 from pipeline.io.lock import writer_lock
 from pipeline.io.store.protocol import BUSY_SECONDS
 from pipeline.secrets import masked
@@ -48,6 +48,8 @@ def back_up(path: Path, to: Path) -> None:
 def restore(backup: Path, path: Path, *, lock_timeout: float = 10.0) -> None:
     """Put a backup in the place of a store's database, in one transaction.
 
+    A damaged file is renamed before, with what SQLite keeps beside it.
+
     Parameters
     ----------
     lock_timeout
@@ -58,7 +60,7 @@ def restore(backup: Path, path: Path, *, lock_timeout: float = 10.0) -> None:
     NotReady
         There is no backup.
     Damaged
-        The backup, or the database it would replace, cannot be read.
+        The backup cannot be read, or what it would replace is no store.
     Refused
         It is a backup of another store.
     StoreLocked
@@ -67,7 +69,12 @@ def restore(backup: Path, path: Path, *, lock_timeout: float = 10.0) -> None:
     theirs = _store_id(backup)
     path.parent.mkdir(parents=True, exist_ok=True)
     with writer_lock(path.with_name(f"{path.name}.lock"), "restore", lock_timeout):
+        if path.exists() and (why := _damage(path)):
+            aside = set_database_aside(path)
+            print(f"store: {path} is damaged ({why}); kept as {aside.name}", file=sys.stderr)
         if not path.exists():
+            for ending in SIDE_FILES:
+                path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
             write_atomically(path, lambda temporary: _copy(backup, temporary))
             return
         if _store_id(path) != theirs:
@@ -91,6 +98,18 @@ def _copy(source: Path, target: Path) -> None:
                 raise
             found = f"another process uses {target}"
             raise StoreLocked("store", found, "wait for it, or stop that process") from None
+
+
+def _damage(path: Path) -> str:
+    """What SQLite says of a file whose pages do not fit together; empty of any other."""
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as file:
+            faults = [str(row[0]) for row in file.execute("PRAGMA quick_check(1)")]
+            return "" if faults == ["ok"] else " ".join(faults[0].split())
+    except sqlite3.OperationalError:  # locked, or not to be opened
+        return ""
+    except sqlite3.DatabaseError as error:
+        return str(error)
 
 
 def _store_id(path: Path) -> str:

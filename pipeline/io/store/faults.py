@@ -10,19 +10,21 @@ from pipeline.commands import Command
 from pipeline.errors import Damaged
 from pipeline.io.store.database import transaction
 from pipeline.io.store.digests import ALL, verify
-from pipeline.io.store.protocol import database_of
+from pipeline.io.store.protocol import Database, database_of
 
 SHOWN = 6
+
+ONLY_KEPT = ("signals", "changes", "builds")
+"""Tables of what was decided or done at a time: nothing makes their rows again."""
 
 
 def faults(engine: Engine, *, deep: bool = False) -> list[Damaged]:
     """See `Store.faults`."""
     database = database_of(engine)
-    name = database.name
     try:
         with engine.connect() as connection:
             if damage := database.damage(connection):
-                return [_broken(name, "; ".join(damage))]
+                return [_broken(database, "; ".join(damage))]
             if not deep:
                 return []
             verified = verify(connection)
@@ -30,30 +32,28 @@ def faults(engine: Engine, *, deep: bool = False) -> list[Damaged]:
             with transaction(engine) as connection:
                 verified = verify(connection, record=True)
     except (DatabaseError, ValueError) as error:
-        return [_broken(name, " ".join(str(getattr(error, "orig", error)).split()))]
-    return [_differing(name, table, months) for table, months in verified.differing.items()]
+        return [_broken(database, " ".join(str(getattr(error, "orig", error)).split()))]
+    return [_differing(database, table, months) for table, months in verified.differing.items()]
 
 
-def _broken(name: str, why: str) -> Damaged:
+def _broken(database: Database, why: str) -> Damaged:
     needed = "a backup put back, or the store moved away and its prices read again"
-    return Damaged("store", f"{name} is damaged: {why}", needed, Command("ingest"))
+    found = f"{database.name} is damaged: {why}"
+    return Damaged("store", found, needed, database.restore_commands())
 
 
-def _differing(name: str, table: str, months: list[str]) -> Damaged:
+def _differing(database: Database, table: str, months: list[str]) -> Damaged:
     named = ", ".join([*months[:SHOWN], *(["..."] if len(months) > SHOWN else [])])
     where = "" if months == [ALL] else f", in {len(months)} months: {named}"
-    return Damaged(
-        "store",
-        f"{table} in {name} are not as they were written{where}",
-        "a backup put back, or these rows made again",
-        _healing(table, months),
-    )
+    found = f"{table} in {database.name} are not as they were written{where}"
+    if table in ONLY_KEPT:
+        return Damaged("store", found, "a backup put back", database.restore_commands())
+    needed = "a backup put back, or these rows made again"
+    return Damaged("store", found, needed, _made_again(table, months))
 
 
-def _healing(table: str, months: list[str]) -> Command | str:
+def _made_again(table: str, months: list[str]) -> Command:
     """The command that makes the rows of a table again, those of these months where it can."""
-    if table in ("signals", "changes", "builds"):
-        return ""
     if table == "indicators":
         return Command("indicators", "indicators.force=true")
     if table == "symbols":

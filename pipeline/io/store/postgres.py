@@ -187,6 +187,11 @@ class Postgres:
         rename = f'ALTER SCHEMA "{self.schema}" RENAME TO "{self.schema}_old"'
         return (shlex.join(["psql", self._shown(), "-c", rename]),)
 
+    def restore_commands(self) -> tuple[str, ...]:
+        """PostgreSQL's own program."""
+        options = ("--clean", "--single-transaction", "-d", self._shown())
+        return (shlex.join(["pg_restore", *options, f"{self.schema}.dump"]),)
+
     def damage(self, connection: Connection) -> list[str]:
         """Pages whose checksum was wrong when they were read, where the server keeps checksums."""
         sql = "SELECT checksum_failures FROM pg_stat_database WHERE datname = current_database()"

@@ -64,6 +64,9 @@ class Database(Protocol):
     def old_schema_commands(self) -> tuple[str, ...]:
         """What moves a store away that this code can neither read nor upgrade."""
 
+    def restore_commands(self) -> tuple[str, ...]:
+        """What puts back a backup that was made as docs/howto.md and docs/scale.md say."""
+
     def damage(self, connection: Connection) -> list[str]:
         """What the database itself sees of damage, in words; quick."""
 

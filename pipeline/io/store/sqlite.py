@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pipeline.errors import InvalidData, InvalidSettings, PipelineError
 from pipeline.io.lock import BEGIN, writer_lock
+from pipeline.io.outside import damaged_database, restore_command
 from pipeline.io.store.protocol import BUSY_SECONDS, OPTION, READ_CHUNK
 from pipeline.schemas import SESSION
 from pipeline.secrets import masked
@@ -97,13 +98,19 @@ class Sqlite:
         return "locked" in str(error.orig)
 
     def unusable(self, error: DBAPIError) -> PipelineError:
-        """The file is something else."""
+        """The file is damaged, or something else."""
+        if "malformed" in str(error.orig):
+            return damaged_database("store", self.path, error.orig)
         found = f"{self.path} is not a store: {error.orig}"
         return InvalidData("store", found, "another store.path")
 
     def old_schema_commands(self) -> tuple[str, ...]:
         """The file gets another name."""
         return (shlex.join(["mv", str(self.path), f"{self.path}.old"]),)
+
+    def restore_commands(self) -> tuple[str, ...]:
+        """The project's own, which sets a damaged file aside."""
+        return (restore_command(self.path),)
 
     def damage(self, connection: Connection) -> list[str]:
         """Pages that do not fit together."""

@@ -5,24 +5,29 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from pipeline.errors import StoreLocked
 from pipeline.io import process
-from pipeline.io.files import flush, set_aside
+from pipeline.io.files import SIDE_FILES, flush, set_aside
+from pipeline.io.outside import of_database
 
 log = logging.getLogger("pipeline.tracking")
 
 HOME = "daytrade.home"
 """Tag of experiment 0: the folder that the store was prepared in, to notice that it was moved."""
 
-SIDE_FILES = ("-journal", "-wal", "-shm")
 QUIET_SECONDS = 5.0
 """A half-made store that nobody has open and that does not change so long has lost its maker."""
+
+DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+"""Start of an absolute path of Windows."""
 
 LOCATIONS = (
     ("experiments", "artifact_location"),
@@ -126,19 +131,23 @@ def _state(database: Path) -> list[tuple[int, int] | None]:
 
 @contextlib.contextmanager
 def _opened(database: Path) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:
+    with (
+        of_database(database),
+        contextlib.closing(sqlite3.connect(database, timeout=30)) as connection,
+    ):
         yield connection
 
 
-def bring_along(database: Path) -> Path | None:
+def bring_along(database: Path) -> PurePath | None:
     """Where the project was moved or copied, let the places of artifacts point to here.
 
     MLflow keeps them absolute: a moved project could not read its models, a copy would write into
-    the original. Places elsewhere, on another disk or in a bucket, stay.
+    the original. All places in the old folder move; those elsewhere, on another disk or in a
+    bucket, stay.
 
     Returns
     -------
-    Path
+    PurePath
         The folder they pointed to; None where the project is where it was.
     """
     here = database.parent.resolve()
@@ -158,13 +167,13 @@ def bring_along(database: Path) -> Path | None:
     return home
 
 
-def _home(connection: sqlite3.Connection) -> Path | None:
+def _home(connection: sqlite3.Connection) -> PurePath | None:
     """The folder that a store was prepared in: noted down, or by where its artifacts are."""
     noted = connection.execute(
         "SELECT value FROM experiment_tags WHERE key = ? AND experiment_id = 0", (HOME,)
     ).fetchone()
     if noted:
-        return Path(noted[0])
+        return _pure(noted[0])
     row = connection.execute(
         "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
     ).fetchone()
@@ -173,29 +182,41 @@ def _home(connection: sqlite3.Connection) -> Path | None:
     return place.parent.parent if place is not None and is_usual else None
 
 
-def _local(location: str) -> Path | None:
-    """A path, or the one of a ``file:`` address; None for what lies elsewhere."""
+def _local(location: str) -> PurePath | None:
+    """A path, or the one of a ``file:`` address; None for what lies elsewhere.
+
+    >>> _local("file:///old%201/mlruns"), _local("file:///C:/old%201")
+    (PurePosixPath('/old 1/mlruns'), PureWindowsPath('C:/old 1'))
+    >>> _local("s3://bucket/old")
+    """
     if location.startswith("file:"):
-        return Path(unquote(urlsplit(location).path))
-    return Path(location) if location.startswith("/") or location[1:3] == ":\\" else None
+        path = url2pathname(urlsplit(location).path)
+        return _pure(path[1:] if DRIVE.match(path[1:]) else path)
+    return _pure(location) if location.startswith("/") or DRIVE.match(location) else None
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    return one == other or (one.exists() and one.samefile(other))
+def _pure(path: str) -> PurePath:
+    """A path of the system it was written on, which may be another one than this."""
+    return PureWindowsPath(path) if DRIVE.match(path) else PurePosixPath(path)
 
 
-def _replace(connection: sqlite3.Connection, table: str, column: str, old: Path, new: Path) -> None:
-    """Another start of the places below the old folder's ``mlruns``."""
+def _is_same(one: PurePath, here: Path) -> bool:
+    there = Path(str(one))
+    return there == here or (there.exists() and there.samefile(here))
+
+
+def _replace(
+    connection: sqlite3.Connection, table: str, column: str, old: PurePath, new: PurePath
+) -> None:
+    """Another start of the places below the old folder, as paths and as addresses."""
     known = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
     if column not in known:
         return
-    for scheme in ("", "file://"):
-        before, after = (
-            f"{scheme}{folder.as_uri().removeprefix('file://') if scheme else folder}/mlruns"
-            for folder in (old, new)
-        )
+    starts = {old.as_uri(): new.as_uri(), old.as_posix(): new.as_posix(), str(old): str(new)}
+    for before, after in starts.items():
+        rest = f"substr({column}, {len(before) + 1})"
         connection.execute(
-            f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
-            f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
-            (after, len(before) + 1, before, len(before) + 1, f"{before}/"),
+            f"UPDATE {table} SET {column} = ? || replace({rest}, ?, '/') "
+            f"WHERE substr({column}, 1, ?) = ? AND substr({rest}, 1, 1) IN ('', '/', '\\')",
+            (after, "\\" if isinstance(old, PureWindowsPath) else "", len(before), before),
         )

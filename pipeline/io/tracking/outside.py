@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import re
-import socket
+import ssl
 import urllib.request
-from urllib.parse import urlsplit
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import SplitResult, urlsplit
 
 from mlflow.exceptions import MlflowException
 
@@ -20,9 +22,11 @@ from pipeline.secrets import masked
 log = logging.getLogger("pipeline.tracking")
 
 REACH_SECONDS = 5.0
+ANSWER_SECONDS = 15.0
 PORTS = {"http": 80, "https": 443}
 
 LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD of a user who may do this, exported"
+RESTORE_RUN = "mlflow runs restore --run-id {}"
 RESTORE = "mlflow experiments restore --experiment-id {}"
 KINDS: tuple[tuple[str, str, str, Next], ...] = (
     (r"error code 401|unauthori[sz]ed|not authenticated", "the MLflow server asks for a login",
@@ -68,7 +72,7 @@ def _of_mlflow(who: str, error: MlflowException) -> PipelineError | None:
     deleted = re.search(r"run '?([0-9a-f]{32})'? must be in the 'active' state", text, re.I)
     if deleted:
         needed = "the run restored"
-        restore = f"mlflow runs restore --run-id {deleted[1]}"
+        restore = RESTORE_RUN.format(deleted[1])
         return NotReady(who, f"the run {deleted[1]} was deleted", needed, restore)
     gone = re.search(
         r"(?:experiment '?(\w+)'? must be in the 'active'|deleted experiment)", text, re.I
@@ -95,12 +99,14 @@ def _by_text(who: str, text: str) -> PipelineError | None:
 
 
 def require_answer(uri: str) -> None:
-    """Find out within seconds that a server is not there: MLflow itself goes on trying.
+    """Find out within seconds that a server is not there, or silent: MLflow goes on trying.
+
+    Any answer to a question without a login will do: what it means, MLflow knows.
 
     Raises
     ------
     NotReady
-        Nothing listens at its address.
+        Nothing listens at its address, or what listens says nothing for `ANSWER_SECONDS`.
     """
     address = urlsplit(uri)
     if address.scheme not in PORTS or not address.hostname:
@@ -108,16 +114,31 @@ def require_answer(uri: str) -> None:
     proxies = urllib.request.getproxies()
     if address.scheme in proxies and not urllib.request.proxy_bypass(address.hostname):
         return  # what the proxy reaches, it alone knows
-    place = (address.hostname, address.port or PORTS[address.scheme])
     try:
-        socket.create_connection(place, REACH_SECONDS).close()
-    except OSError as error:
+        _ask(address)
+    except (OSError, HTTPException) as error:
         raise NotReady(
             "tracking",
             f"the MLflow server at {masked(uri)} does not answer: {error}",
             "the server running, or MLFLOW_TRACKING_URI unset",
             Command("status"),
         ) from None
+
+
+def _ask(address: SplitResult) -> None:
+    """One question about the health of a server, whose certificate is not looked at here."""
+    place = (address.hostname or "", address.port or PORTS[address.scheme])
+    if address.scheme == "https":
+        anybody = ssl.create_default_context()
+        anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+        asked: HTTPConnection = HTTPSConnection(*place, timeout=REACH_SECONDS, context=anybody)
+    else:
+        asked = HTTPConnection(*place, timeout=REACH_SECONDS)
+    with closing(asked), suppress(ssl.SSLError):  # a server that wants a certificate is there
+        asked.connect()
+        asked.sock.settimeout(ANSWER_SECONDS)
+        asked.request("GET", f"{address.path.rstrip('/')}/health")
+        asked.getresponse()
 
 
 def ignore_experiment_of_shell(name: str) -> None:

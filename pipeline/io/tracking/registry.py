@@ -15,6 +15,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import LifecycleStage, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
@@ -26,12 +27,16 @@ from pipeline.contract import Aliases, Metrics, Tags
 from pipeline.errors import NotReady
 from pipeline.io.lock import writer_lock
 from pipeline.io.tracking import registered
+from pipeline.io.tracking.outside import RESTORE_RUN
 from pipeline.monitor.names import LifeTags
 from pipeline.paths import ARTIFACTS
 
 LOCK_SECONDS = 120.0
 CHALLENGER_INTENT = "challenger.intent"
 """Tag of a version that the alias was not moved to yet."""
+
+OF_A_PLACE = ("store.", "store=", "tracking.", "compute.", "compute=")
+"""Starts of overrides that say where things lie: a copied project has a store of its own."""
 
 IDENTITY = (Tags.RECIPE, Tags.LEARNED_DIGEST, Tags.MODEL_DIGEST)
 """Tags that two versions of an equal model share."""
@@ -132,9 +137,20 @@ def settle_challenger() -> None:
     newest = versions()[:1]
     if newest and CHALLENGER_INTENT in newest[0].tags:
         if not newest[0].description:
-            run = MlflowClient().get_run(newest[0].run_id)
-            describe(newest[0].version, run.data.tags.get(Tags.NOTE, ""))
+            describe(newest[0].version, _note_of(newest[0].run_id))
         _make_challenger(newest[0].version)
+
+
+def _note_of(run_id: str | None) -> str:
+    """What a run's page says; nothing of a version without a run, or of a run that is gone."""
+    if not run_id:
+        return ""
+    try:
+        return str(MlflowClient().get_run(run_id).data.tags.get(Tags.NOTE, ""))
+    except MlflowException as error:
+        if registered.is_absent(error):
+            return ""
+        raise
 
 
 def _make_challenger(number: int | str) -> None:
@@ -145,8 +161,9 @@ def _make_challenger(number: int | str) -> None:
 
 
 def recipe_overrides(version: ModelVersion) -> tuple[str, ...]:
-    """The overrides that the retrain of a version was started with."""
-    return tuple(shlex.split(version.tags.get(Tags.OVERRIDES, "")))
+    """The overrides that the retrain of a version was started with, but for where things lie."""
+    words = shlex.split(version.tags.get(Tags.OVERRIDES, ""))
+    return tuple(word for word in words if not word.lstrip("+").startswith(OF_A_PLACE))
 
 
 def describe(version: int | str, text: str) -> None:
@@ -160,9 +177,40 @@ def find(model: str | int, *, who: str) -> ModelVersion:
     Raises
     ------
     NotReady
-        When there is no such model.
+        When there is no such model, or its run was deleted or is gone.
     """
-    name = str(model)
+    version = _find(str(model), who)
+    if version.run_id and active_run(version, who) is None:
+        raise NotReady(
+            who,
+            f"the run {version.run_id} of version {version.version} is gone",
+            "a backup of MLflow's database and of mlruns put back, or another version",
+            Command("rollback") if model == Aliases.CHAMPION else Command("retrain"),
+        )
+    return version
+
+
+def active_run(version: ModelVersion, who: str) -> Run | None:
+    """The run of a version; None of one that has none, or whose run is gone for good.
+
+    Raises
+    ------
+    NotReady
+        It was deleted: its files go with the next `mlflow gc`.
+    """
+    try:
+        run = MlflowClient().get_run(version.run_id) if version.run_id else None
+    except MlflowException as error:
+        if registered.is_absent(error):
+            return None
+        raise
+    if run is not None and run.info.lifecycle_stage == LifecycleStage.DELETED:
+        found = f"the run {version.run_id} of version {version.version} was deleted"
+        raise NotReady(who, found, "the run restored", RESTORE_RUN.format(version.run_id))
+    return run
+
+
+def _find(name: str, who: str) -> ModelVersion:
     client = MlflowClient()
     try:
         if name.isdigit():
@@ -178,21 +226,39 @@ def find(model: str | int, *, who: str) -> ModelVersion:
     except MlflowException as error:
         if not registered.is_absent(error):
             raise
-        raise NotReady(who, f"no model '{name}' in the registry", _wanted(), _next(name)) from None
+        raise _absent(name, who) from None
 
 
-def _wanted() -> str:
-    listed = ", ".join(str(v.version) for v in versions()[:10]) or "none yet"
-    return f"an alias, a version number or a run id; versions of {registered.name()}: {listed}"
+def _absent(name: str, who: str) -> NotReady:
+    existing = [int(version.version) for version in versions()]
+    listed = ", ".join(map(str, existing[:10])) or "none yet"
+    found = f"no model '{name}' in the registry"
+    needed = f"an alias, a version number or a run id; versions of {registered.name()}: {listed}"
+    promoted = Command("promote")
+    if existing and holder(Aliases.CHALLENGER) is None:
+        promoted = Command("promote", f"promote.version={existing[0]}")
+    following = Command("status")
+    if name == Aliases.CHAMPION:
+        held = _champions()
+        following = Command("rollback") if set(held) & set(existing) else promoted
+        if held and held[-1] not in existing:
+            found = f"version {held[-1]} of {registered.name()}, the champion, was deleted"
+            needed = (
+                f"a backup of MLflow's database put back, or another champion; versions: {listed}"
+            )
+    elif name == Aliases.CHALLENGER and who == "promote":
+        following = promoted
+    return NotReady(who, found, needed, following if existing else Command("retrain"))
 
 
-def _next(name: str) -> Command:
-    if not versions():
-        return Command("retrain")
-    if name != Aliases.CHAMPION:
-        return Command("status")
-    was_held = Tags.CHAMPION_HISTORY in MlflowClient().get_registered_model(registered.name()).tags
-    return Command("rollback" if was_held else "promote")
+def _champions() -> list[int]:
+    """Versions that held `champion`, oldest first, as the model's history says."""
+    try:
+        tags = MlflowClient().get_registered_model(registered.name()).tags
+        moves = json.loads(tags.get(Tags.CHAMPION_HISTORY, "[]"))
+        return [int(move["version"]) for move in moves if move["version"] is not None]
+    except (MlflowException, ValueError, TypeError, KeyError):
+        return []  # no model, or a damaged history, which the next move makes again
 
 
 def holder(alias: str) -> ModelVersion | None:

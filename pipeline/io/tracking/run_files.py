@@ -52,7 +52,11 @@ def log_file(path: str, content: bytes) -> None:
         file = Path(folder) / Path(path).name
         file.write_bytes(content)
         where = Path(path).parent.as_posix()
-        mlflow.log_artifact(str(file), None if where == "." else where)
+        try:
+            mlflow.log_artifact(str(file), None if where == "." else where)
+        except OSError as error:
+            error.filename = f"{run.info.artifact_uri}/{path}"  # not of the temporary copy
+            raise
     _written[run.info.run_id][path] = _digest(content)
 
 
@@ -151,12 +155,15 @@ def _content(run: Run, path: str) -> bytes | None:
     try:
         file = mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{path}")
         return Path(file).read_bytes()
-    except FileNotFoundError:
-        return None
     except (MlflowException, OSError) as error:
-        if any(words in str(error) for words in MISSING):
+        if is_missing(error):
             return None
         raise
+
+
+def is_missing(error: Exception) -> bool:
+    """Whether MLflow or an artifact store says that a file is not there."""
+    return isinstance(error, FileNotFoundError) or any(part in str(error) for part in MISSING)
 
 
 def _digest(content: bytes) -> str:

@@ -15,10 +15,12 @@ import mlflow
 import numpy as np
 import yaml
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from pipeline.commands import Command
 from pipeline.contract import Tags
 from pipeline.errors import Damaged, Refused
+from pipeline.io.tracking import run_files
 
 DESCRIPTION = "MLmodel"
 MODEL_FILE = "model.skops"
@@ -134,7 +136,7 @@ def load(version: ModelVersion) -> Any:
     Raises
     ------
     Damaged
-        Its files are not those that were registered.
+        Its files are not those that were registered, or are gone.
     Refused
         It is in another format than this project writes, or holds types that are not listed.
     """
@@ -171,7 +173,12 @@ def checked_copy(version: ModelVersion) -> TemporaryDirectory[str]:
 
 def _checked(version: ModelVersion) -> Files:
     """Files with the recorded digest, if there is one, and a description that loads no code."""
-    files = files_of(str(version.source))
+    try:
+        files = files_of(str(version.source))
+    except (MlflowException, OSError) as error:
+        if not run_files.is_missing(error):
+            raise
+        raise _gone(version) from None
     recorded = version.tags.get(Tags.FILES_DIGEST)
     if recorded is not None and files_digest(files) != recorded:
         raise _changed(version)
@@ -241,6 +248,16 @@ def _unknown(version: ModelVersion, what: str) -> Refused:
         "files are those that were registered",
         "a version that this project registered",
         NEW_MODEL,
+    )
+
+
+def _gone(version: ModelVersion) -> Damaged:
+    place = mlflow.MlflowClient().get_model_version_download_uri(version.name, version.version)
+    return Damaged(
+        "model",
+        f"files of version {version.version} are gone from {place}",
+        "a backup of that folder put back, or another version",
+        Command("rollback"),
     )
 
 

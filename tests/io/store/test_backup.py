@@ -92,15 +92,63 @@ def test_a_store_that_cannot_be_read_replaces_no_backup(store, tmp_path):
     back_up(store.database.path, tmp_path / "backup.db")
     before = (tmp_path / "backup.db").read_bytes()
     store.close()
-    with contextlib.closing(sqlite3.connect(store.database.path)) as file:
-        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with store.database.path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * 16384)
+    spoiled(store.database.path)
 
     with pytest.raises(Damaged, match=r"sample.db is no whole store"):
         back_up(store.database.path, tmp_path / "backup.db")
     assert (tmp_path / "backup.db").read_bytes() == before
+
+
+def spoiled(path):
+    """The file of a store gets pages of nonsense."""
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 16384)
+
+
+def test_a_backup_is_put_in_the_place_of_a_damaged_store_which_is_kept(store, tmp_path, capsys):
+    store.write_bars(delivered([[1, 2]] * 20))
+    path = store.database.path
+    back_up(path, tmp_path / "backup.db")
+    store.close()
+    spoiled(path)
+    damaged = path.read_bytes()
+
+    restore(tmp_path / "backup.db", path)
+
+    assert "kept as sample.db.damaged" in capsys.readouterr().err
+    assert (tmp_path / "sample.db.damaged").read_bytes() == damaged
+    with Store.open(path, create=False) as again:
+        assert (again.bar_count(), again.faults(deep=True)) == (40, [])
+
+
+def test_the_log_of_a_lost_store_is_not_rolled_into_its_backup(store, tmp_path):
+    store.write_bars(delivered([[1, 2]]))
+    path = store.database.path
+    back_up(path, tmp_path / "backup.db")
+    store.write_bars(delivered([[9, 9]]))
+    log = path.with_name(f"{path.name}-wal").read_bytes()
+    store.close()
+    path.unlink()
+    path.with_name(f"{path.name}-wal").write_bytes(log)
+
+    restore(tmp_path / "backup.db", path)
+
+    assert not path.with_name(f"{path.name}-wal").exists()
+    with Store.open(path, create=False) as again:
+        assert again.bar_panel().close.to_numpy().tolist() == [[1, 2]]
+
+
+def test_what_is_no_store_is_not_set_aside(store, tmp_path):
+    back_up(store.database.path, tmp_path / "backup.db")
+    other = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(other)) as file:
+        file.execute("CREATE TABLE notes (text)")
+    with pytest.raises(Damaged, match=r"other\.db is no whole store"):
+        restore(tmp_path / "backup.db", other)
+    assert other.exists()
 
 
 def test_an_address_is_answered_with_the_programs_of_postgresql(tmp_path, capsys):

@@ -69,9 +69,13 @@ def test_what_was_written_has_no_faults(filled):
         ("UPDATE labels SET symbol = 'C' WHERE symbol = 'B'", "2 months", "-e labels -P start"),
         ("UPDATE indicators SET obv = NULL WHERE obv = 3", "2010-02", "indicators.force=true"),
         ("UPDATE regimes SET regime = 'HIGH_VOL'", "2 months: 2010-01, 2010-02", "-e regimes"),
-        ("UPDATE signals SET rank = 3 WHERE rank = 2", "signals in", ""),
-        ("UPDATE changes SET last_session = '2010-01-30' WHERE kind = 'bars'", "changes in", ""),
-        ("UPDATE builds SET revision = 'another'", "builds in", ""),
+        ("UPDATE signals SET rank = 3 WHERE rank = 2", "signals in", "restore"),
+        (
+            "UPDATE changes SET last_session = '2010-01-30' WHERE kind = 'bars'",
+            "changes in",
+            "restore",
+        ),
+        ("UPDATE builds SET revision = 'another'", "builds in", "restore"),
         ("UPDATE symbols SET sector = 'Utilities' WHERE symbol = 'A'", "symbols in", "-e ingest"),
     ],
 )

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 from mlflow import MlflowClient
@@ -113,6 +113,9 @@ def test_a_moved_project_finds_its_artifacts_and_writes_nothing_where_it_was(
     run_id = client.create_run("0").info.run_id
     client.log_text(run_id, "kept", "note.txt")
     elsewhere = client.create_experiment("elsewhere", artifact_location="s3://bucket/old 1/mlruns")
+    beside = client.create_experiment("beside", artifact_location=str(old / "other runs"))
+    address = client.create_experiment("address", artifact_location=(old / "by url").as_uri())
+    neighbour = client.create_experiment("neighbour", artifact_location=f"{old} b/mlruns")
     if not noted:
         with contextlib.closing(sqlite3.connect(old / "mlflow.db")) as connection, connection:
             connection.execute("DELETE FROM experiment_tags WHERE key = ?", (local_store.HOME,))
@@ -130,7 +133,35 @@ def test_a_moved_project_finds_its_artifacts_and_writes_nothing_where_it_was(
     kept = moved.download_artifacts(run_id, "note.txt")
     assert Path(kept).read_text() == "kept"
     assert moved.get_experiment(elsewhere).artifact_location == "s3://bucket/old 1/mlruns"
+    assert moved.get_experiment(beside).artifact_location == str(new / "other runs")
+    assert moved.get_experiment(address).artifact_location == (new / "by url").as_uri()
+    assert moved.get_experiment(neighbour).artifact_location == f"{old} b/mlruns"
     assert contents(old) == before
+
+
+WINDOWS, LINUX = PureWindowsPath("C:/old 1"), PurePosixPath("/old 1")
+
+
+@pytest.mark.parametrize(
+    ("place", "old", "new", "expected"),
+    [
+        ("C:\\old 1\\mlruns/0/a", WINDOWS, PurePosixPath("/new"), "/new/mlruns/0/a"),
+        ("C:/old 1/mlruns", WINDOWS, PureWindowsPath("D:/n"), "D:/n/mlruns"),
+        ("C:\\old 1\\m", WINDOWS, PureWindowsPath("D:/n"), "D:\\n/m"),
+        ("file:///C:/old%201/m", WINDOWS, PureWindowsPath("D:/n 2"), "file:///D:/n%202/m"),
+        ("file:///C:/old%201/m", WINDOWS, PurePosixPath("/new"), "file:///new/m"),
+        ("/old 1/mlruns", LINUX, PureWindowsPath("D:/n"), "D:\\n/mlruns"),
+        ("/old 1/copy/mlruns", LINUX, PurePosixPath("/old 1/copy"), "/old 1/copy/copy/mlruns"),
+        ("/old 1", LINUX, PurePosixPath("/new"), "/new"),
+        ("/old 12/mlruns", LINUX, PurePosixPath("/new"), "/old 12/mlruns"),
+    ],
+)
+def test_places_of_any_system_move(place: str, old: PurePath, new: PurePath, expected: str) -> None:
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE runs (artifact_uri TEXT)")
+        connection.execute("INSERT INTO runs VALUES (?)", (place,))
+        local_store._replace(connection, "runs", "artifact_uri", old, new)
+        assert connection.execute("SELECT artifact_uri FROM runs").fetchone() == (expected,)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

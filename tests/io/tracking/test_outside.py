@@ -6,17 +6,18 @@ import errno
 import os
 import socket
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from pipeline.errors import Damaged, NotReady, PipelineError
 from pipeline.io.lock import writer_lock
-from pipeline.io.tracking import outside
+from pipeline.io.tracking import local_store, outside
 
 SYSTEM = {
     errno.ENOSPC: "the disk is full",
@@ -91,6 +92,30 @@ def test_faults_of_sqlite_are_told_through_sqlalchemy_and_mlflow(tmp_path: Path)
     assert isinstance(told(through_mlflow), Damaged)
 
 
+def test_a_damaged_database_is_named_with_the_command_that_heals_it(tmp_path: Path) -> None:
+    damaged = tmp_path / "mlflow.db"
+    damaged.write_bytes(b"no database, as long as it may be " * 100)
+    engine = create_engine(f"sqlite:///{damaged}")
+    with pytest.raises(DatabaseError) as by_engine, engine.connect() as opened:
+        opened.execute(text("SELECT * FROM t"))
+    with pytest.raises(sqlite3.DatabaseError) as by_hand:
+        local_store.is_complete(damaged)
+    for error in (by_engine.value, by_hand.value):
+        said = str(told(error))
+        assert f"the database {damaged} is damaged: file is not a database" in said
+        assert said.endswith(f"backup restore backups/mlflow.db {damaged}")
+
+
+def test_a_database_that_may_not_be_written_to_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "kept.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+    with pytest.raises(OperationalError) as refused, engine.begin() as opened:
+        opened.execute(text("INSERT INTO t VALUES (1)"))
+    assert str(path) in str(told(refused.value))
+
+
 def test_faults_of_this_code_are_none_of_the_machine() -> None:
     for error in (ValueError("x"), KeyError("y"), MlflowException("odd"), AssertionError()):
         assert outside.explained("retrain", error) is None
@@ -119,6 +144,36 @@ def test_a_server_that_is_not_there_is_told_within_seconds_and_without_its_passw
             outside.require_answer(f"http://me:hunter2@127.0.0.1:{listener.getsockname()[1]}")
     assert time.monotonic() - started < 2 * outside.REACH_SECONDS
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_takes_calls_and_never_answers_is_told_within_seconds(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(outside, "REACH_SECONDS", 0.2)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(NotReady, match=r"does not answer: .*timed out") as refused,
+    ):
+        outside.require_answer(f"{scheme}://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/x")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 401 No\r\n\r\n", b"HTTP/1.1 404 No\r\n\r\n"])
+def test_a_server_that_says_no_is_there(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answered() -> None:
+            called, _ = server.accept()
+            with called:
+                called.recv(4096)
+                called.sendall(answer)
+
+        caller = threading.Thread(target=answered)
+        caller.start()
+        outside.require_answer(f"http://127.0.0.1:{server.getsockname()[1]}")
+        caller.join()
 
 
 def test_an_experiment_named_in_the_shell_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:

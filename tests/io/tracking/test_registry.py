@@ -41,10 +41,50 @@ def test_without_a_model_the_next_command_depends_on_what_is_missing(store: Mlfl
     assert following("champion") == Command("retrain")
     store.create_registered_model(MODEL_NAME)
     store.create_model_version(MODEL_NAME, "file:///nowhere", None)
+    assert following("champion") == Command("promote", "promote.version=1")
+    store.set_registered_model_alias(MODEL_NAME, "challenger", "1")
     assert following("champion") == Command("promote")
     assert following("99") == Command("status")
-    store.set_registered_model_tag(MODEL_NAME, "champion.history", "[]")
+    held_by(store, 1)
     assert following("champion") == Command("rollback")
+
+
+def held_by(store: MlflowClient, *numbers: int) -> None:
+    """The versions that were champion, as far as the history says."""
+    moves = json.dumps([{"version": number} for number in numbers])
+    store.set_registered_model_tag(MODEL_NAME, "champion.history", moves)
+
+
+def test_a_deleted_champion_is_named_with_who_can_take_its_place(
+    versions: list[str], store: MlflowClient
+) -> None:
+    def told() -> NotReady:
+        with pytest.raises(NotReady, match=f"version 3 of {MODEL_NAME}, the champion, was") as said:
+            registry.find("champion", who="x")
+        return said.value
+
+    held_by(store, 2, 3)
+    store.delete_model_version(MODEL_NAME, "3")
+    assert told().next == Command("rollback")
+    held_by(store, 3)
+    assert told().next == Command("promote", "promote.version=2")
+    store.delete_model_version(MODEL_NAME, "2")
+    store.delete_model_version(MODEL_NAME, "1")
+    assert told().next == Command("retrain")
+
+
+def test_a_version_whose_run_was_deleted_comes_with_the_command_that_restores_it(
+    versions: list[str], store: MlflowClient, tmp_path: Path
+) -> None:
+    store.delete_run(versions[0])
+    with pytest.raises(NotReady, match=f"run {versions[0]} of version 1 was deleted") as refused:
+        registry.find(1, who="x")
+    assert refused.value.next == f"mlflow runs restore --run-id {versions[0]}"
+    store.restore_run(versions[0])
+    assert registry.find(1, who="x").run_id == versions[0]
+    store.create_model_version(MODEL_NAME, "file:///nowhere", "a" * 32)
+    with pytest.raises(NotReady, match=f"run {'a' * 32} of version 4 is gone"):
+        registry.find(4, who="x")
 
 
 def test_a_version_is_whole_at_once_and_a_kill_before_its_alias_is_made_good(
@@ -61,6 +101,17 @@ def test_a_version_is_whole_at_once_and_a_kill_before_its_alias_is_made_good(
     registry.settle_challenger()
     assert str(registry.holder("challenger").version) == "1"
     assert "challenger.intent" not in store.get_model_version(MODEL_NAME, "1").tags
+
+
+@pytest.mark.parametrize("run_id", [None, "a" * 32], ids=["made by hand", "its run is gone"])
+def test_a_version_without_a_run_becomes_challenger_all_the_same(
+    store: MlflowClient, run_id: str | None
+) -> None:
+    store.create_registered_model(MODEL_NAME)
+    intent = {registry.CHALLENGER_INTENT: "true"}
+    store.create_model_version(MODEL_NAME, "file:///nowhere", run_id, tags=intent)
+    registry.settle_challenger()
+    assert str(registry.holder("challenger").version) == "1"
 
 
 def killed(*_: object) -> None:
@@ -107,6 +158,15 @@ def test_only_the_same_recipe_rows_and_model_are_an_equal_version(store: MlflowC
     assert registry.equal_version(MODEL) == 1
     assert [registry.equal_version(MODEL | {name: "other"}) for name in MODEL] == [None] * 3
     assert registry.equal_version({"recipe": "r"}) is None
+
+
+def test_the_recipe_of_a_version_is_run_on_the_store_of_here(store: MlflowClient) -> None:
+    words = (
+        "store.path=/old/a.db model=ridge +tracking.uri=sqlite:////old/mlflow.db data.path='a b'"
+    )
+    registry.register("file:///nowhere", {"overrides": words})
+    version = registry.find(1, who="x")
+    assert registry.recipe_overrides(version) == ("model=ridge", "data.path=a b")
 
 
 def test_an_older_release_that_kept_no_digest_has_no_equal_version(versions: list[str]) -> None:
