@@ -212,12 +212,7 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
     if not tracked:
         run(settings)
         return
-    from pipeline.io.tracking import dead_runs, experiment, registered, runs
-
-    def begun(settings: Settings) -> None:
-        if stage != "status":  # which says itself what it closes
-            dead_runs.close_dead_runs()  # not before this stage's own run is adopted
-        run(settings)
+    from pipeline.io.tracking import experiment, registered, runs
 
     experiment.prepare(
         experiment.tracking_uri(settings.tracking.uri, server=settings.tracking.server),
@@ -235,10 +230,11 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
         print(f"\njob {HydraConfig.get().job.num}: {' '.join(commands.given())}", flush=True)
     if sweep and runs.PROJECT_RUN:
         with runs.stage_run(Stages.SWEEP):
-            run_id = step(stage, begun, settings)
+            run_id = step(stage, run, settings, closes_dead_runs=True)
         os.environ[commands.RUN_ID] = runs.PROJECT_RUN  # the next job joins the same parent
     else:
-        run_id = step(stage, begun, settings)
+        # `status` says itself what it closes.
+        run_id = step(stage, run, settings, closes_dead_runs=stage != "status")
     if sweep:
         _jobs.append((commands.given(), run_id))
 
@@ -247,12 +243,20 @@ _jobs: list[tuple[tuple[str, ...], str]] = []
 """Overrides and run of each job of a `-m` run that ended well."""
 
 
-def step(stage: str, run: Stage, settings: Settings) -> str:
-    """Run a stage in its own MLflow run, nested where one is open; returns the run's id."""
-    from pipeline.io.tracking import runs
+def step(stage: str, run: Stage, settings: Settings, *, closes_dead_runs: bool = False) -> str:
+    """Run a stage in its own MLflow run, nested where one is open; returns the run's id.
+
+    Parameters
+    ----------
+    closes_dead_runs
+        Close first what killed processes left RUNNING, once this stage's own run is adopted.
+    """
+    from pipeline.io.tracking import dead_runs, runs
 
     with runs.stage_run(stage) as opened, terminal.task(stage):
         runs.log_config(settings.content)
+        if closes_dead_runs:
+            dead_runs.close_dead_runs()
         run(settings)
     return str(opened.info.run_id)
 
