@@ -135,11 +135,8 @@ class Quarter:
         why = "promote"
         for number, day in enumerate(self.days[1:]):
             self.source.silent_after = self.days[self.silent[0]] if number in self.silent else None
-            if number == self.hand:  # weekends have made other versions by then
-                newest = max(int(each.version) for each in registry.versions())
-                name = registered.name()
-                MlflowClient().set_registered_model_alias(name, "champion", str(newest))
-                why = "by hand"
+            if number == self.hand:
+                why = self.move_by_hand(why)
             line = self.evening(day)
             why = self.seen(day, line, why)
             following = calendar.next_session(EXCHANGE, day)
@@ -148,6 +145,17 @@ class Quarter:
                 if number >= REPLACED * self.evenings and why == "stop":
                     self.person("the edge is gone; what learned since then", "promote")
                     why = "promote"
+
+    def move_by_hand(self, why: str) -> str:
+        """The alias to the newest version; an evening later where no weekend has made one yet."""
+        newest = max(int(each.version) for each in registry.versions())
+        holder = registry.holder("champion")
+        if holder is not None and int(holder.version) == newest:
+            self.hand += 1
+            return why
+        name = registered.name()
+        MlflowClient().set_registered_model_alias(name, "champion", str(newest))
+        return "by hand"
 
     def evening(self, day: pd.Timestamp) -> str:
         """18:00 in New York of a session; the last line."""
