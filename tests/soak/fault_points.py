@@ -1,9 +1,10 @@
-"""Every write, rename, link, unlink, truncate and sync of a stage fails once; then it is run again.
+"""Every write, copy, rename, link, unlink, sync, new file and folder of a stage fails once.
 
     python -m tests.soak.fault_points --points 12 ingest features retrain promote evening
 
 A small library (``faults.c``, compiled here) counts these calls on files of the project and lets
-the n-th of them fail as on a full disk or a broken one, or kills the process before or after it.
+the n-th of them fail as on a full disk or a broken one, or kills the process before or after it;
+then the stage is run again.
 The points are spread over all calls of the stage; ``--points 0`` takes every one. A trial is the
 stage on a copy of the state before it, with one fault; the same stage again, without; and a
 comparison of all results with those of a stage that nothing happened to. A process that has
