@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -37,9 +38,14 @@ BARE = re.compile(r"[A-Za-z0-9_./:+%@?|*\\ -]+")
 
 
 def compose(overrides: Sequence[str]) -> DictConfig:
-    """The configuration of these overrides, outside `hydra.main`: for tests and diagnoses."""
-    with hydra.initialize_config_dir(CONFIG_DIR, version_base="1.3"):
-        return hydra.compose("config", hydra_words(overrides))
+    """The configuration of these overrides; what Hydra has open, as in a job of `-m`, stays so."""
+    opened = GlobalHydra.instance()
+    before, opened.hydra = opened.hydra, None
+    try:
+        with hydra.initialize_config_dir(CONFIG_DIR, version_base="1.3"):
+            return hydra.compose("config", hydra_words(overrides))
+    finally:
+        opened.hydra = before
 
 
 def shipped_gates(name: str | None) -> Gates | None:

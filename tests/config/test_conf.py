@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import hydra
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 
-from pipeline.config.compose import check, compose
+from pipeline.config.compose import check, compose, shipped_gates
 from pipeline.learning.search.proposals import distributions
 from pipeline.paths import CONFIG, ROOT
 
@@ -71,3 +74,14 @@ def test_features_bring_the_model_that_suits_them_and_a_model_its_objective(
 ) -> None:
     settings = check(compose(overrides))
     assert (settings.model.name, settings.hpo.objective) == (model, objective)
+
+
+def test_what_hydra_has_open_stays_open() -> None:
+    """A job of `-m` composes its gates once more, and Hydra goes on with the next job."""
+    with hydra.initialize_config_dir(str(CONFIG), version_base="1.3"):
+        opened = GlobalHydra.instance().hydra
+        assert opened is not None
+        assert shipped_gates("strict") == check(compose([])).gates
+        with pytest.raises(HydraException):
+            compose(["gates=nobody"])
+        assert GlobalHydra.instance().hydra is opened
