@@ -39,13 +39,13 @@ BARE = re.compile(r"[A-Za-z0-9_./:+%@?|*\\ -]+")
 
 def compose(overrides: Sequence[str]) -> DictConfig:
     """The configuration of these overrides; what Hydra has open, as in a job of `-m`, stays so."""
-    opened = GlobalHydra.instance()
-    before, opened.hydra = opened.hydra, None
+    before = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(CONFIG_DIR, version_base="1.3"):
             return hydra.compose("config", hydra_words(overrides))
     finally:
-        opened.hydra = before
+        GlobalHydra.instance().hydra = before
 
 
 def shipped_gates(name: str | None) -> Gates | None:
