@@ -255,8 +255,8 @@ def step(stage: str, run: Stage, settings: Settings, *, closes_dead_runs: bool =
 
     with runs.stage_run(stage) as opened, terminal.task(stage):
         runs.log_config(settings.content)
-        if closes_dead_runs:
-            dead_runs.close_dead_runs()
+        if closes_dead_runs and (closed := dead_runs.close_dead_runs()):
+            log.info("closed %d runs of dead processes as KILLED", len(closed))
         run(settings)
     return str(opened.info.run_id)
 

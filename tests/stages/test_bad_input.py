@@ -131,7 +131,8 @@ def test_a_killed_stage_run_again_ends_in_the_same_state(
     time.sleep(0.1)
     doomed.send_signal(signal.SIGKILL)
     was_killed = doomed.wait() == -signal.SIGKILL  # a quick machine may be done by then
-    project.python("ingest")
+    done = project.python("ingest")
+    assert ("closed 1 runs of dead processes as KILLED" in done.stdout + done.stderr) == was_killed
     again, before = (Store.open(p.folder / "sample.db") for p in (project, finished))
     for name in ("open", "high", "low", "close", "volume"):
         ours, theirs = (getattr(store.bar_panel(), name) for store in (again, before))
@@ -139,8 +140,6 @@ def test_a_killed_stage_run_again_ends_in_the_same_state(
     pd.testing.assert_frame_equal(again.quarantine(), before.quarantine())
     again.close()
     before.close()
-    said = project.python("status", code=None).stdout
-    assert ("closed 1 runs of dead processes as KILLED" in said) == was_killed
 
 
 def test_a_killed_retrain_goes_on_and_ends_with_the_same_predictions(
