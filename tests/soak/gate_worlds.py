@@ -254,7 +254,7 @@ def measured(
     if failed():
         return metrics
     metrics["test/spa_relative_pvalue"] = spa_relative_pvalue(returns, forecast, seed=1)
-    if gates is None:
+    if not failed():
         metrics |= luck(result.net_returns, looks, 1)
     return metrics
 
