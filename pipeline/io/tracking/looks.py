@@ -60,15 +60,15 @@ def keep_look(workspace: Workspace, shown: Look) -> None:
 
 
 def look_tags(shown: Look) -> dict[str, str]:
-    """A look as tags of its run."""
+    """A look as tags of its run, the one it is found by last: a kill leaves no half of it."""
     return {
-        Tags.PREDICTIONS: shown.forecast,
         Tags.LOOK_STRATEGY: shown.strategy,
         Tags.RECIPE: shown.recipe,
         Tags.LOOK_OPENING: shown.opening,
         Tags.LOOK_FIRST: f"{shown.first:%Y-%m-%d}",
         Tags.LOOK_LAST: f"{shown.last:%Y-%m-%d}",
         Tags.LOOK_WITNESSES: json.dumps([list(witness) for witness in shown.witnesses]),
+        Tags.PREDICTIONS: shown.forecast,
     }
 
 
@@ -87,7 +87,14 @@ def earlier_looks(
 def known_looks(workspace: Workspace) -> list[Look]:
     """All looks that the store and MLflow know, of whatever data; most are in both."""
     known = [_of_store(row) for row in workspace.store.looks()]
-    return known + [look_of(run) for run in _looking_runs()]
+    whole = (run for run in _looking_runs() if has_sessions(run))
+    return known + [look_of(run) for run in whole]
+
+
+def has_sessions(run: Run) -> bool:
+    """Whether a run tells on which sessions it looked; of one cut short the store knows."""
+    tags = run.data.tags
+    return Tags.LOOK_LAST in tags or Tags.HOLDOUT_END in tags
 
 
 def _looking_runs() -> list[Run]:

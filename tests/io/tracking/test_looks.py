@@ -90,6 +90,22 @@ def test_a_look_counts_whatever_became_of_its_run(here: Workspace, status: str) 
     assert earlier(here) == {look.run_id: 1.0}
 
 
+@pytest.mark.parametrize("first", [False, True], ids=["now", "in an older release"])
+@pytest.mark.parametrize("done", range(8))
+def test_a_kill_between_two_tags_of_a_look_costs_neither_it_nor_what_comes_later(
+    here: Workspace, done: int, first: bool
+) -> None:
+    """The store has it before the first tag; an older release began with the one it is found by."""
+    run = MlflowClient().create_run("0", tags={"stage": "backtest"})
+    look = looks.look(here, run.info.run_id, "r", forecast(here, 0.1), RULES, 1e5)
+    looks.keep_look(here, look)
+    tags = list(looks.look_tags(look).items())
+    assert len(tags) == 7
+    for name, value in ([tags[-1], *tags[:-1]] if first else tags)[:done]:
+        MlflowClient().set_tag(look.run_id, name, value)
+    assert earlier(here) == {look.run_id: 1.0}
+
+
 def test_looks_of_other_universes_and_experiments_count(here: Workspace) -> None:
     other = MlflowClient().create_experiment("other")
     assert len(earlier(here)) == 0
