@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -85,9 +85,14 @@ def keep(
     model = champion.version if champion else others[0][1] if others else None
     if thresholds.baseline and model is not None:
         made += _baseline(said, model, recorded_rules(model, rules), thresholds)
+    return seal(workspace, made, "signals")
+
+
+def seal(workspace: Workspace, made: Sequence[Made], who: str) -> list[Sealed]:
+    """Append entries to the ledger and note its head on this stage's run; nothing where none is."""
     if not made:
         return []
-    with workspace.store.writer("signals"):
+    with workspace.store.writer(who):
         entries = workspace.store.append_evenings(made)
     note_head(workspace.store.store_id, workspace.store.evenings()[-1])
     return entries

@@ -10,7 +10,6 @@ import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.errors import Refused
-from pipeline.io.tracking.ledger import note_head
 from pipeline.io.tracking.recipes import recorded_rules
 from pipeline.monitor.chain import Sealed
 from pipeline.monitor.health import Thresholds
@@ -19,7 +18,14 @@ from pipeline.recipe.decision import PRICE
 from pipeline.recipe.steps import PREDICTION
 from pipeline.schemas import SESSION
 from pipeline.serving import versions
-from pipeline.serving.evenings import SHADOW, Entries, decides_in_the_morning, digest_of, shadows
+from pipeline.serving.evenings import (
+    SHADOW,
+    Entries,
+    decides_in_the_morning,
+    digest_of,
+    seal,
+    shadows,
+)
 from pipeline.serving.freshness import SignalSession
 from pipeline.serving.morning import Morning
 from pipeline.trading.rules import Rules
@@ -81,12 +87,7 @@ def keep_decided(
                     digest=digest_of(one.version), orders=one.orders.text(), until=until)
         for one in decided
     ]  # fmt: skip
-    if not made:
-        return []
-    with workspace.store.writer("morning"):
-        entries = workspace.store.append_evenings(made)
-    note_head(workspace.store.store_id, workspace.store.evenings()[-1])
-    return entries
+    return seal(workspace, made, "morning")
 
 
 def in_the_shadow(

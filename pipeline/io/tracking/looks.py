@@ -87,11 +87,11 @@ def earlier_looks(
 def known_looks(workspace: Workspace) -> list[Look]:
     """All looks that the store and MLflow know, of whatever data; most are in both."""
     known = [_of_store(row) for row in workspace.store.looks()]
-    whole = (run for run in _looking_runs() if has_sessions(run))
+    whole = (run for run in _looking_runs() if _has_sessions(run))
     return known + [look_of(run) for run in whole]
 
 
-def has_sessions(run: Run) -> bool:
+def _has_sessions(run: Run) -> bool:
     """Whether a run tells on which sessions it looked; of one cut short the store knows."""
     tags = run.data.tags
     return Tags.LOOK_LAST in tags or Tags.HOLDOUT_END in tags
