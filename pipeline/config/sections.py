@@ -151,7 +151,13 @@ class Backtest(DateRange):
 
 
 def room_for_both_sides(strategy: Strategy, backtest: Backtest) -> None:
-    """`backtest.max_positions` decides, so it must suit the strategy's sides as well."""
+    """`backtest.max_positions` decides, so it must suit the strategy's sides as well.
+
+    Raises
+    ------
+    ValueError
+        One position, and both sides.
+    """
     if backtest.max_positions < len(strategy.signs):
         raise ValueError("strategy.sides=long_short needs backtest.max_positions of 2 or more")
 

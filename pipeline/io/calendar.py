@@ -73,7 +73,13 @@ class Calendar:
 
 
 def sessions(name: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
-    """Sessions from `start` to `end`, both inclusive."""
+    """Sessions from `start` to `end`, both inclusive.
+
+    Raises
+    ------
+    InvalidSettings
+        There is no calendar of this name.
+    """
     return Calendar(name, start, end).sessions
 
 
@@ -95,33 +101,69 @@ def next_session(name: str, last: pd.Timestamp) -> pd.Timestamp:
 
 
 def usual_sessions(name: str) -> pd.DatetimeIndex:
-    """Sessions of a year that every calendar is known for: what the market's weeks are like."""
+    """Sessions of a year that every calendar is known for: what the market's weeks are like.
+
+    Raises
+    ------
+    InvalidSettings
+        There is no calendar of this name.
+    """
     year = USUAL_YEARS[1]
     return sessions(name, pd.Timestamp(year, 1, 1), pd.Timestamp(year, 12, 31))
 
 
 def timezone(name: str) -> str:
-    """Of the exchange, such as ``America/New_York``."""
+    """Of the exchange, such as ``America/New_York``.
+
+    Raises
+    ------
+    InvalidSettings
+        There is no calendar of this name.
+    """
     return str(_covering(name, *USUAL_YEARS).tz)
 
 
 def opens_at(name: str, session: pd.Timestamp) -> pd.Timestamp:
-    """When a session opens, with the time zone UTC."""
+    """When a session opens, with the time zone UTC.
+
+    Raises
+    ------
+    InvalidSettings
+        There is no calendar of this name.
+    """
     return pd.Timestamp(_covering(name, session.year, session.year).opens.loc[session])
 
 
 def last_opened(name: str, now: pd.Timestamp) -> pd.Timestamp:
-    """The newest session that opened by `now` (with a time zone)."""
+    """The newest session that opened by `now` (with a time zone).
+
+    Raises
+    ------
+    InvalidSettings
+        There is no calendar of this name.
+    """
     return _newest(name, "opens", now)
 
 
 def last_closed(name: str, now: pd.Timestamp, delay: pd.Timedelta) -> pd.Timestamp:
-    """The newest session that closed `delay` or longer before `now`; early closes count."""
+    """The newest session that closed `delay` or longer before `now`; early closes count.
+
+    Raises
+    ------
+    InvalidSettings
+        There is no calendar of this name.
+    """
     return _newest(name, "closes", now - delay)
 
 
 def opening(name: str, session: pd.Timestamp) -> pd.Timestamp:
-    """When a session opens, in UTC."""
+    """When a session opens, in UTC.
+
+    Raises
+    ------
+    InvalidSettings
+        There is no calendar of this name.
+    """
     return hours(name, session)[0]
 
 
@@ -129,6 +171,11 @@ def hours(name: str, session: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]
     """When a session opens and closes, in UTC; early closes count.
 
     Of a day that is no session of the exchange, the whole day.
+
+    Raises
+    ------
+    InvalidSettings
+        There is no calendar of this name.
     """
     known = _covering(name, session.year, session.year)
     if session not in known.opens.index:

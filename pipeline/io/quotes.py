@@ -74,6 +74,11 @@ def quotes(
 def parsed(text: str, name: str, timezone: str) -> pd.DataFrame:
     """Quotes of a CSV; what is no number or no time is missing.
 
+    Raises
+    ------
+    InvalidData
+        The text is no CSV, or a column is missing.
+
     >>> parsed("symbol,price,time\\nA,1.5,2024-07-01 09:20\\n", "x", "America/New_York")["time"][0]
     Timestamp('2024-07-01 13:20:00+0000', tz='UTC')
     """

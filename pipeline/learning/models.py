@@ -73,6 +73,11 @@ def assemble(
         Unfitted estimators by name.
     weights
         By the same names, see `weights.stacked`.
+
+    Raises
+    ------
+    ValueError
+        A weight is negative or no number.
     """
     shares = [float(weights[name]) for name in learners]
     if not (np.isfinite(shares).all() and min(shares, default=0.0) >= 0.0):

@@ -75,7 +75,15 @@ class Splitter(Value, ABC):
     def split(
         self, X: object, y: object = None, groups: object = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Row positions (train, validation) of each fold; ``groups`` = session of each row."""
+        """Row positions (train, validation) of each fold; ``groups`` = session of each row.
+
+        Raises
+        ------
+        TooFewSessions
+            Fewer sessions than the folds need.
+        ValueError
+            Without groups.
+        """
         if groups is None:
             raise ValueError(f"{type(self).__name__}.split needs groups: the session of every row")
         sessions, codes = np.unique(np.asarray(groups), return_inverse=True)

@@ -50,6 +50,11 @@ def holdout_step(
         First day of development, instead of ``window_days``.
     end
         Last day of the holdout; default the newest label-ready session.
+
+    Raises
+    ------
+    TooFewSessions
+        No session has a label, or development or holdout would be empty.
     """
     last = _end(label_ready, end)
     cut = last - pd.Timedelta(days=holdout_days)
@@ -76,7 +81,13 @@ def refit_window(
     expanding: bool,
     end: pd.Timestamp | str | None = None,
 ) -> pd.DatetimeIndex:
-    """Sessions of the final refit: ``(end - window_days, end]``, up to the newest label."""
+    """Sessions of the final refit: ``(end - window_days, end]``, up to the newest label.
+
+    Raises
+    ------
+    TooFewSessions
+        No session has a label.
+    """
     last = _end(label_ready, end)
     return _between(label_ready, _window_start(label_ready, last, window_days, expanding), last)
 
@@ -108,6 +119,11 @@ def walk_forward_steps(
     start
         First session predicted, with what development there is; default the first one with a
         full window before it.
+
+    Raises
+    ------
+    TooFewSessions
+        No session has a label, or none has a full window, and ``min_sessions``, before it.
     """
     sessions = label_ready[label_ready <= _end(label_ready, end)]
     earlier = sessions[:-1] - pd.Timedelta(days=window_days)

@@ -79,6 +79,12 @@ def checks_of_market(workspace: Workspace, limits: Limits, seed: int) -> dict[st
     ----------
     seed
         Draws the sessions and symbols that are recomputed.
+
+    Raises
+    ------
+    NotReady
+        Indicators, regimes or labels are of other bars than the store has now, or no session has
+        current snapshots.
     """
     store, features = workspace.store, workspace.features
     current = _current_sessions(workspace)

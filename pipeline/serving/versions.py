@@ -66,7 +66,13 @@ def check_serves(workspace: Workspace, version: ModelVersion, who: str) -> dict[
 
 
 def check_source(workspace: Workspace, version: ModelVersion, who: str) -> None:
-    """Refuse a model of another source."""
+    """Refuse a model of another source.
+
+    Raises
+    ------
+    Refused
+        It was trained on another source than the workspace reads.
+    """
     source = version.tags.get(Tags.DATA_SOURCE)
     if source != workspace.data_source:
         raise Refused(

@@ -94,7 +94,13 @@ def backtest(
 def traded_returns(
     predictions: pd.DataFrame, market: Market, rules: Rules, bankroll: float
 ) -> pd.Series:
-    """The net returns of a ``backtest`` alone: quicker, for searches."""
+    """The net returns of a ``backtest`` alone: quicker, for searches.
+
+    Raises
+    ------
+    InvalidData
+        Frames on different sessions or symbols, sessions out of order, or no bankroll.
+    """
     _check(predictions, [bankroll], CENTS)
     forecasts = Forecasts(predictions, market)
     return _traded(forecasts, [(rules, bankroll)], CENTS)[0].net_returns
@@ -121,6 +127,11 @@ def backtests(
     ------
     Backtest
         In the order of the settings; each equals the backtest of that setting alone.
+
+    Raises
+    ------
+    InvalidData
+        Frames on different sessions or symbols, sessions out of order, or no bankroll.
     """
     _check(predictions, [bankroll for _, bankroll in settings], units)
     forecasts = Forecasts(predictions, market)

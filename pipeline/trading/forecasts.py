@@ -109,7 +109,13 @@ class Forecasts:
         return np.where(column == HEDGE, self.market.hedge["symbol"].to_numpy(object)[row], names)
 
     def selection(self, rules: Rules) -> Selection:
-        """The positions taken in each session, best first."""
+        """The positions taken in each session, best first.
+
+        Raises
+        ------
+        InvalidData
+            A cap on sectors, or a rule on what the market does not know.
+        """
         key = selection_key(rules)
         if key not in self._selections:
             sides = [self._side(side, rules) for side in rules.signs]
@@ -207,7 +213,13 @@ def _check(predictions: pd.DataFrame, market: Market) -> None:
 
 
 def require_same_axes(predictions: pd.DataFrame, **others: pd.DataFrame) -> None:
-    """Raise InvalidData unless every frame has the sessions and symbols of the predictions."""
+    """Raise InvalidData unless every frame has the sessions and symbols of the predictions.
+
+    Raises
+    ------
+    InvalidData
+        Naming the first frame that has not.
+    """
     for name, frame in others.items():
         if not (
             frame.index.equals(predictions.index) and frame.columns.equals(predictions.columns)

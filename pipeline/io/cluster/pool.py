@@ -88,7 +88,15 @@ class Cluster:
         self._sent: list[tuple[Any, Any]] = []
 
     def connect(self) -> None:
-        """Reach the scheduler and its workers, and check that they are like this process."""
+        """Reach the scheduler and its workers, and check that they are like this process.
+
+        Raises
+        ------
+        NotReady
+            Nobody answers at the address, or no worker joins in time.
+        Refused
+            A worker has other versions of Python or of the libraries.
+        """
         import dask
         from distributed import Client, LocalCluster
 
@@ -133,7 +141,17 @@ class Cluster:
         *shared: Any,
         keep: Keep[Item, Result] | None = None,
     ) -> Iterator[Result]:
-        """See `learning.pool.Pool.map`."""
+        """See `learning.pool.Pool.map`.
+
+        Raises
+        ------
+        NotReady
+            The cluster was lost more often in a row than it is started again.
+        Broken
+            So many workers in a row ended at one task.
+        Exception
+            The first one that the task raised, as it was raised there.
+        """
         work = Work(enumerate(items), keep)
         restarts = 0
         with single_threaded():  # workers may be threads of this process

@@ -89,7 +89,13 @@ class Sample:
         return f"{', '.join(pins)}, cleaning rules {RULES}"
 
     def symbols(self) -> pd.DataFrame:
-        """Sector and name as of 2013, for all sessions alike; the exchange is not known."""
+        """Sector and name as of 2013, for all sessions alike; the exchange is not known.
+
+        Raises
+        ------
+        NotReady
+            The package of the sample is not installed.
+        """
         stocks = self._stocks.bars.index.unique(SYMBOL).sort_values()
         described = _described().reindex(stocks).assign(exchange=None, kind="stock")
         indices = pd.DataFrame(

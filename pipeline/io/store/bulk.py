@@ -128,6 +128,11 @@ def stacked(panel: Panel, only: pd.DataFrame | None = None) -> pd.DataFrame:
     ----------
     only
         Wide bool frame of the cells to take; cells outside its axes are not taken.
+
+    Raises
+    ------
+    ValueError
+        The frames differ in sessions or symbols.
     """
     frames = list(panel.values())
     axes = frames[0]

@@ -111,7 +111,13 @@ class Postgres:
         return table is not None and table[0] is not None
 
     def make(self) -> None:
-        """Make the schema and the folder."""
+        """Make the schema and the folder.
+
+        Raises
+        ------
+        NotReady
+            The server does not answer, or does not let this user make a schema.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._session() as session, session.transaction():
             session.execute("SELECT pg_advisory_xact_lock(%s)", (self._key("make"),))
@@ -156,7 +162,15 @@ class Postgres:
 
     @contextmanager
     def lock(self, what: str, stage: str, timeout_seconds: float) -> Iterator[None]:
-        """An advisory lock; the name of its session tells who holds it."""
+        """An advisory lock; the name of its session tells who holds it.
+
+        Raises
+        ------
+        StoreLocked
+            Another process held it for longer than the timeout, which is in seconds.
+        NotReady
+            The server does not answer.
+        """
         since = datetime.now(UTC).isoformat(" ", "seconds").partition("+")[0]
         who = f"{stage}|{os.getpid()}|{since}|{socket.gethostname()}"
         key = self._key(what)

@@ -66,6 +66,13 @@ def prepare(uri: str, experiment_name: str) -> None:
     A SQLite store gets a write-ahead log, an artifact root that is a path, and its experiment 0
     renamed, because ``mlflow run`` logs into experiment 0 whatever a project wants. Preparing is
     serial: two processes creating the schema at once break it (measured with MLflow 3.17).
+
+    Raises
+    ------
+    NotReady
+        A server does not answer, see `outside.require_answer`.
+    Refused
+        The experiment was deleted, or an MLflow UI made the store before this project did.
     """
     _quiet()
     outside.ignore_experiment_of_shell(experiment_name)

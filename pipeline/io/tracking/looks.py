@@ -152,7 +152,13 @@ def log_looks(earlier: Mapping[str, float]) -> None:
 
 
 def logged_looks(run_id: str) -> dict[str, float]:
-    """What `log_looks` kept with a run; a list of ids, as older releases kept, is of whole ones."""
+    """What `log_looks` kept with a run; a list of ids, as older releases kept, is of whole ones.
+
+    Raises
+    ------
+    Damaged
+        The run has not the file.
+    """
     text = run_files.read_text(run_id, Artifacts.LOOKS)
     if text is None:
         raise run_files.gone(mlflow.get_run(run_id), Artifacts.LOOKS)

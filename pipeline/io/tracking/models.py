@@ -42,6 +42,11 @@ def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) 
         float64 and string columns, as served; indexed by (session, symbol).
     name
         What the list of models shows.
+
+    Raises
+    ------
+    PipelineError
+        A fresh load of what was logged predicts otherwise.
     """
     import skops.io
 
@@ -84,7 +89,13 @@ def features_of(version: ModelVersion) -> dict[str, str]:
 
 
 def features_of_run(run_id: str) -> dict[str, str]:
-    """Names and hashes of the features a retrain's model uses, in its order."""
+    """Names and hashes of the features a retrain's model uses, in its order.
+
+    Raises
+    ------
+    Damaged
+        The run has not the file.
+    """
     text = run_files.read_text(run_id, Artifacts.FEATURES)
     if text is None:
         raise run_files.gone(mlflow.get_run(run_id), Artifacts.FEATURES)

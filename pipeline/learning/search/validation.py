@@ -68,7 +68,13 @@ def validated(
     validation: Validation,
     params: Mapping[str, Any],
 ) -> FoldResult:
-    """One fit on a fold's training part, scored on its validation part."""
+    """One fit on a fold's training part, scored on its validation part.
+
+    Raises
+    ------
+    ValueError
+        A prediction is not finite.
+    """
     began, learner = validation.clock(), validation.learner
     estimator = learner.unfitted(params, seed=validation.seed)
     constrained(estimator, fold.train_x.shape[1], fold.falling)

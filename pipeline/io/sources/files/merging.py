@@ -57,7 +57,13 @@ def joined(read: Iterable[PriceFile]) -> tuple[pd.DataFrame, np.ndarray]:
 def of_names(
     bars: pd.DataFrame, is_index: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
-    """The rows whose symbol is one, whether each is of an index; in words, what was left out."""
+    """The rows whose symbol is one, whether each is of an index; in words, what was left out.
+
+    Raises
+    ------
+    InvalidData
+        No row has a symbol.
+    """
     odd = [name for name in bars[SYMBOL].cat.categories if not is_name(name)]
     if not odd:
         return bars, is_index, []

@@ -38,7 +38,14 @@ def share_class_by_dot(how: FilesData) -> bool:
 def symbols_of(
     document: Document, read: Table, day: Dates, how: FilesData
 ) -> tuple[np.ndarray, list[str], list[str]]:
-    """Place of each row's symbol, the symbols, and where they come from if not from a column."""
+    """Place of each row's symbol, the symbols, and where they come from if not from a column.
+
+    Raises
+    ------
+    InvalidData
+        More than a tenth of the rows lack a symbol; or there is no column of symbols, and the
+        file's name holds none, contradicts its column of codes, or most days have several rows.
+    """
     by_dot = share_class_by_dot(how)
     if "symbol" not in read.columns:
         _check_one_symbol(document, read, day)

@@ -194,6 +194,11 @@ def rows(
         By the names wanted.
     remarks
         What was left out, in words.
+
+    Raises
+    ------
+    InvalidData
+        More than a tenth of the lines have another number of columns than the header.
     """
     as_text = dict.fromkeys(wanted, pa.string())
     places = [place for place, name in enumerate(names) if name in wanted and name not in text]

@@ -35,6 +35,11 @@ def symbol_table(
         CSV with columns symbol and any of exchange, sector, name.
     max_megabytes
         How large the table may be.
+
+    Raises
+    ------
+    InvalidData
+        The table has no column symbol, is too large, or names a symbol twice.
     """
     listed = pd.concat([pd.Series(kind, list(names)) for kind, names in kinds.items()])
     attributes = pd.concat([*in_files, pd.DataFrame(columns=list(ATTRIBUTES))])

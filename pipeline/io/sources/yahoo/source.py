@@ -60,6 +60,11 @@ class Yahoo:
         For yfinance's requests; by default its own.
     pause
         Waits some seconds.
+
+    Raises
+    ------
+    NotReady
+        The universe names no symbols: Yahoo has no list of all.
     """
 
     name = "yfinance"
