@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
-from pipeline.audit import model
-from pipeline.audit.checks import Check, CheckResult
+from pipeline.audit.checks import Check
 from pipeline.audit.folds import fold_checks
 from pipeline.audit.indication import indication_checks
 from pipeline.audit.recomputation import (
@@ -28,12 +27,11 @@ from pipeline.audit.single import Bounds
 from pipeline.audit.skill import AuditedRecipe, skill_checks
 from pipeline.audit.truncation import StoredResults, every_date, market_checks
 from pipeline.commands import Command
-from pipeline.contract import Artifacts, Tags
+from pipeline.contract import Tags
 from pipeline.errors import NotReady
 from pipeline.io.sources.universe import members
 from pipeline.io.store.coverage import missing_sessions
 from pipeline.io.store.store import Store
-from pipeline.io.tracking import runs, safe_models
 from pipeline.learning.dataset import Dataset, join
 from pipeline.learning.models import assemble, fit, predictions
 from pipeline.learning.search.folds import capped
@@ -41,9 +39,8 @@ from pipeline.learning.windows import Step, holdout_step
 from pipeline.recipe.data import decided
 from pipeline.recipe.decision import Indicated, IndicatedOpen
 from pipeline.recipe.recipe import Recipe
-from pipeline.recipe.steps import TRAINED_UNTIL
-from pipeline.schemas import INDICATED, ROW, SESSION
-from pipeline.serving import versions
+from pipeline.schemas import INDICATED, SESSION
+from pipeline.serving import audited_model
 from pipeline.serving.audited_decisions import decision_checks
 from pipeline.workspace import Workspace
 
@@ -202,8 +199,8 @@ def _checks_of_indication(
 def checks_of_version(version: ModelVersion) -> dict[str, Check]:
     """Whether a registered model's predictions are out of sample, and its own."""
     return {
-        "out_of_sample": lambda: _out_of_sample(version),
-        "served": lambda: _served(version),
+        "out_of_sample": partial(audited_model.out_of_sample, version),
+        "served": partial(audited_model.served, version),
     }
 
 
@@ -283,23 +280,3 @@ def _forecast(recipe: Recipe, max_rows: int, train: Dataset, test: Dataset) -> p
     equal = dict.fromkeys(learners, 1.0 / len(learners))
     pipeline = assemble(learners, equal, numeric=rows.numeric, categorical=rows.categorical)
     return predictions(fit(pipeline, rows, recipe.target), test.features)
-
-
-def _out_of_sample(version: ModelVersion) -> CheckResult:
-    """Stored predictions against the last session that the model of each learned from."""
-    stored = versions.stored(version)
-    tags = mlflow.get_run(version.run_id).data.tags
-    trained_until = None
-    if TRAINED_UNTIL in stored:
-        trained_until = pd.DatetimeIndex(stored[TRAINED_UNTIL])
-    elif tags.get(Tags.EVALUATION) == "holdout":
-        trained_until = pd.DatetimeIndex([tags[Tags.WINDOW_END]]).repeat(len(stored))
-    return model.out_of_sample(stored.index, trained_until)
-
-
-def _served(version: ModelVersion) -> CheckResult:
-    """The registered model against the predictions that were stored with it."""
-    run_id = str(version.run_id)
-    stored = runs.read_frame(run_id, Artifacts.CHECK_PREDICTIONS).set_index(ROW)
-    inputs = runs.read_frame(run_id, Artifacts.CHECK_INPUTS)
-    return model.served(stored, inputs, partial(predictions, safe_models.load(version)))

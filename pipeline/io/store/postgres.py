@@ -30,31 +30,13 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from pipeline.commands import Command
 from pipeline.errors import InvalidSettings, NotReady, PipelineError, StoreLocked
 from pipeline.io.store.csv_rows import as_csv
+from pipeline.io.store.postgres_statements import HOLDER, LONG_LIVED, READS, WRITES
 from pipeline.io.store.protocol import BUSY_SECONDS, OPTION, READ_CHUNK
 
 CONNECT_SECONDS = 10
+BUSY_MILLISECONDS = 1000 * BUSY_SECONDS
 ANALYSE_ROWS = 10_000
 """Rows of a write from which on the planner is told of them at once, not minutes later."""
-
-READS = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-WRITES = (
-    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {busy}; "
-    "SELECT pg_advisory_xact_lock({key})"
-)
-BUSY_MILLISECONDS = 1000 * BUSY_SECONDS
-
-LONG_LIVED = (
-    "SET idle_session_timeout = 0; SET tcp_keepalives_idle = 30; "
-    "SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
-)
-"""The session of a lock may idle for hours; that of a machine that is gone ends within a minute."""
-
-HOLDER = """
-SELECT activity.application_name FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
-WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
-AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-AND (held.classid::bigint << 32) | held.objid::bigint = %s
-"""
 
 
 class _AsInSqlite(FloatDumper):
