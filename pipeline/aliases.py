@@ -13,6 +13,7 @@ from typing import Any
 RENAMED: Mapping[str, str] = {
     "model.target.against": "model.target.neutralise",
     "model.least_slope": "model.min_slope",
+    "hpo.told_trials": "hpo.recorded_trials",
     "features.session_wide_from_sessions": "features.min_window_for_session_features",
 }
 """Key as it was -> key as it is. Only the last part of a key changes."""

@@ -22,6 +22,7 @@ from pipeline.errors import InvalidSettings
             "model.target={winsorise: 0.0, against: [a], ranked: false}",
             "model.target={winsorise: 0.0, neutralise: [a], ranked: false}",
         ),
+        ("hpo.told_trials={ridge: 4}", "hpo.recorded_trials={ridge: 4}"),
         ("model={least_slope: 0}", "model={min_slope: 0}"),
         ("model={target: {against: []}}", "model={target: {neutralise: []}}"),
         ("model={other: {against: []}}", "model={other: {against: []}}"),

@@ -64,13 +64,13 @@ class Skill:
     def __str__(self) -> str:
         if not self.sessions:
             return "undefined, all equal in every session"
-        return f"{self.mean:+.3f} (t {told(self.t, '.1f')}, {self.sessions} sessions)"
+        return f"{self.mean:+.3f} (t {formatted(self.t, '.1f')}, {self.sessions} sessions)"
 
 
-def told(value: float, form: str) -> str:
+def formatted(value: float, form: str) -> str:
     """A number in a format, or that there is none.
 
-    >>> told(0.1234, "+.2f"), told(math.nan, "+.2f")
+    >>> formatted(0.1234, "+.2f"), formatted(math.nan, "+.2f")
     ('+0.12', 'undefined')
     """
     return "undefined" if math.isnan(value) else format(value, form)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.audit.alterations import permuted, shifted, with_other_symbols
 from pipeline.audit.checks import NO_ROW, Check, CheckResult, leaks_at
-from pipeline.audit.single import Bounds, attributes, single_features, skill, told
+from pipeline.audit.single import Bounds, attributes, formatted, single_features, skill
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.windows import Step
@@ -115,8 +115,8 @@ def permuted_labels(recipe: AuditedRecipe, repetitions: int) -> CheckResult:
         measured=mean,
         expected=f"0 ± {band:.4f}",
         summary=(
-            f"IC {told(mean, '+.4f')} over {repetitions} fits, null band ±{band:.4f}; "
-            f"real {told(real, '+.4f')}"
+            f"IC {formatted(mean, '+.4f')} over {repetitions} fits, null band ±{band:.4f}; "
+            f"real {formatted(real, '+.4f')}"
         ),
         metrics={"ic": mean, "band": band, "real_ic": real},
     )
@@ -166,7 +166,7 @@ def reversed_time(recipe: AuditedRecipe, *, gap_sessions: int) -> CheckResult:
         expected=str(recipe.bounds),
         summary=(
             f"IC {forward} from earlier sessions, {backward} from later ones, "
-            f"paired t {told(paired_t, '.1f')}"
+            f"paired t {formatted(paired_t, '.1f')}"
         ),
         metrics={"ic": backward.mean, "honest_ic": forward.mean, "paired_t": paired_t},
     )

@@ -148,7 +148,7 @@ def _keys(content: Mapping[str, Any], above: str = "") -> list[str]:
 
 
 def _symbol_faults(content: Mapping[str, Any]) -> list[Fault]:
-    """Unknown symbols, told beside all other faults as far as those let the source be asked."""
+    """Unknown symbols, reported beside all other faults as far as those let the source be asked."""
     if not content.get("symbols") and not (content.get("universe") or {}).get("path"):
         return []
     from pipeline.config.symbols import unknown_symbols

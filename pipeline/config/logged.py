@@ -39,7 +39,7 @@ def for_reproduction(
     settings: Settings,
     logged: Mapping[str, Any],
     last: str,
-    told_trials: Mapping[str, int] | None,
+    recorded_trials: Mapping[str, int] | None,
 ) -> Settings:
     """A run's own settings, its sessions pinned.
 
@@ -47,14 +47,14 @@ def for_reproduction(
     ----------
     last
         Its last session out of sample.
-    told_trials
+    recorded_trials
         Trials of each learner, of a search that its time budget ended.
     """
     content = logged_config(settings, logged)
     content["reproduce"] = settings.content["reproduce"]
     content["retrain"]["end"] = last
-    if told_trials is not None:
-        content["hpo"]["told_trials"] = told_trials
+    if recorded_trials is not None:
+        content["hpo"]["recorded_trials"] = recorded_trials
     return Settings.from_config(content)
 
 

@@ -106,7 +106,7 @@ class Settings(sections.Named):
     @model_validator(mode="after")
     def _budgets_name_the_learners(self) -> Settings:
         wanted = set(self.model.learners)
-        for name in ("n_trials", "told_trials"):
+        for name in ("n_trials", "recorded_trials"):
             given = getattr(self.hpo, name)
             if isinstance(given, Mapping) and set(given) != wanted:
                 found = f"hpo.{name} names {', '.join(sorted(given))}"

@@ -21,7 +21,7 @@ class Indicators(Section):
 
 
 class Regimes(RegimeLimits):
-    """How regimes are told, and which of them are calculated."""
+    """How regimes are determined, and which of them are calculated."""
 
     days: Count | None
 

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.schemas import SESSION
 from pipeline.stats.inference import MIN_BLOCK_SESSIONS, paired_test
 
-Told = TypeVar("Told", pd.Series, pd.DataFrame)
+Predictions = TypeVar("Predictions", pd.Series, pd.DataFrame)
 
 
 class JointSessions(NamedTuple):
@@ -49,7 +49,7 @@ def joint_sessions(
     )
 
 
-def at_sessions(predictions: Told, sessions: pd.DatetimeIndex) -> Told:
+def at_sessions(predictions: Predictions, sessions: pd.DatetimeIndex) -> Predictions:
     """The predictions (by session and symbol) of some sessions."""
     return predictions[predictions.index.get_level_values(SESSION).isin(sessions)]
 

@@ -17,8 +17,8 @@ from pipeline.gates.version import AS_TRAINED
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.metrics import by_group, out_of_sample_metrics, rank_ic, session_losses
 from pipeline.recipe.books import books
-from pipeline.recipe.decision import told_of, with_indication
-from pipeline.recipe.doubts import told_doubts
+from pipeline.recipe.decision import forecast_columns, with_indication
+from pipeline.recipe.doubts import measured_doubts
 from pipeline.recipe.evaluate import BASELINES, OutOfSample, learning_curve
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.robustness import robustness
@@ -113,7 +113,7 @@ def judge(
     count = total(looks)
     metrics |= luck(result.net_returns, count, recipe.seed)
     metrics |= skill_metrics(result, returns, predicted, count, recipe.seed, market.previous_close)
-    doubted, doubts = told_doubts(recipe, outcome.predicted, returns, market, result)
+    doubted, doubts = measured_doubts(recipe, outcome.predicted, returns, market, result)
     metrics |= doubted
     until = outcome.predicted[TRAINED_UNTIL]
     return Result(
@@ -121,7 +121,7 @@ def judge(
         returns=returns,
         stored=pd.DataFrame(
             {
-                **told_of(outcome.predicted),
+                **forecast_columns(outcome.predicted),
                 "intraday_return": returns,
                 TRAINED_UNTIL: until,
             }

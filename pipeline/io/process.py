@@ -20,7 +20,7 @@ from pipeline.contract import Tags
 NOBODY = "unknown"
 DEAD = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 CLOCK_STEP_SECONDS = 60.0
-"""A start is told by the clock, which may be set while the process runs."""
+"""A start is read from the clock, which may be set while the process runs."""
 
 
 def tags() -> dict[str, str]:

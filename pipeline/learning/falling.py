@@ -26,7 +26,7 @@ def falling_columns(numeric: Sequence[str]) -> tuple[int, ...]:
 
 
 def constrained(estimator: Any, columns: int, falling: Sequence[int]) -> Any:
-    """The estimator told which of its columns it must not rise with, if it can be told.
+    """The estimator constrained not to rise with some of its columns, if it can be.
 
     Parameters
     ----------

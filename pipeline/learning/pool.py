@@ -42,8 +42,8 @@ class Pool(Protocol):
             What all tasks need and none changes: sent to a place once, however many calls are
             given the same object.
         keep
-            Told each item and its result as soon as there is one, in any order, here; what it
-            returns stands for the result.
+            Called with each item and its result as soon as there is one, in any order, here; what
+            it returns stands for the result.
         """
         ...
 

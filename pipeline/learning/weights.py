@@ -72,8 +72,8 @@ def stacked(returns: pd.Series, members: pd.DataFrame, min_sum: float = 0.0) -> 
     --------
     >>> rows = pd.MultiIndex.from_product([range(1000), ["A"]], names=["session", "symbol"])
     >>> seen = pd.DataFrame({"knows": [1.0, -1.0] * 500, "does_not": [1.0, 1.0] * 500}, rows)
-    >>> told = stacked(0.5 * seen["knows"], seen)
-    >>> {name: round(weight, 2) for name, weight in told.items()}
+    >>> weights = stacked(0.5 * seen["knows"], seen)
+    >>> {name: round(weight, 2) for name, weight in weights.items()}
     {'knows': 0.5, 'does_not': 0.0}
     """
     shares = np.array(list(equal(returns, members, min_sum).values()))

@@ -27,7 +27,7 @@ class Comparison(NamedTuple):
         Wealth of bets on the challenger's rank IC being higher, and lower: valid however often
         one looks.
     missing
-        What it takes to tell; empty where it can be told.
+        What the comparison lacks; empty where it can be made.
     """
 
     sessions: int

@@ -12,6 +12,9 @@ from pipeline.recipe.decision import with_indication
 from pipeline.schemas import ROW
 from pipeline.trading.market import Market
 
+INDICATED = "told"
+"""Key of the indicated prices in the text of sealed orders, which the ledger keeps."""
+
 
 class SealedOrder(NamedTuple):
     """One order; ``reference`` and ``limit`` in currency per share, the limit NaN without one."""
@@ -28,23 +31,23 @@ class SealedOrders(NamedTuple):
 
     Attributes
     ----------
-    told
-        By symbol, of `recipe.decision.told_of` without the forecast: the indicated price, and the
-        forecasts at worse opens. None: decided the evening before.
+    indicated
+        By symbol, of `recipe.decision.forecast_columns` without the forecast: the indicated price,
+        and the forecasts at worse opens. None: decided the evening before.
     """
 
     listed: list[SealedOrder]
-    told: pd.DataFrame | None = None
+    indicated: pd.DataFrame | None = None
 
     @classmethod
     def of(cls, text: str) -> SealedOrders:
         """What `text` wrote; a list alone is of an evening."""
-        said = json.loads(text)
-        if isinstance(said, list):
-            return cls([_order(*each) for each in said])
-        names, cells = list(said["told"]), list(said["told"].values())
-        told = pd.DataFrame(cells, names, said["columns"], dtype="float64")
-        return cls([_order(*each) for each in said["listed"]], told)
+        content = json.loads(text)
+        if isinstance(content, list):
+            return cls([_order(*each) for each in content])
+        names, cells = list(content[INDICATED]), list(content[INDICATED].values())
+        indicated = pd.DataFrame(cells, names, content["columns"], dtype="float64")
+        return cls([_order(*each) for each in content["listed"]], indicated)
 
     def text(self) -> str:
         """As the ledger keeps it: JSON, the same for the same orders to the last bit."""
@@ -53,25 +56,25 @@ class SealedOrders(NamedTuple):
             [*order[:4], *([None if math.isnan(order.limit) else order.limit] if has_limit else [])]
             for order in self.listed
         ]
-        if self.told is None:
+        if self.indicated is None:
             return json.dumps(listed)
-        rows = self.told.sort_index()
+        rows = self.indicated.sort_index()
         cells = rows.astype(object).where(rows.notna(), None).to_numpy().tolist()
-        told = dict(zip(rows.index.astype(str), cells, strict=True))
-        return json.dumps({"listed": listed, "columns": list(rows.columns), "told": told})
+        by_symbol = dict(zip(rows.index.astype(str), cells, strict=True))
+        return json.dumps({"listed": listed, "columns": list(rows.columns), INDICATED: by_symbol})
 
     def market(self, market: Market) -> Market:
         """The one session's market as the decision saw it: with what was indicated, if it was."""
-        if self.told is None:
+        if self.indicated is None:
             return market
-        rows = pd.MultiIndex.from_product([market.sessions, self.told.index], names=ROW)
-        return with_indication(market, self.told.set_axis(rows))
+        rows = pd.MultiIndex.from_product([market.sessions, self.indicated.index], names=ROW)
+        return with_indication(market, self.indicated.set_axis(rows))
 
 
-def sealed_orders(listed: pd.DataFrame, told: pd.DataFrame | None = None) -> SealedOrders:
-    """Of ``strategy.orders``, and where it was decided in the morning what was told then."""
+def sealed_orders(listed: pd.DataFrame, indicated: pd.DataFrame | None = None) -> SealedOrders:
+    """Of ``strategy.orders``, and where it was decided in the morning what was indicated then."""
     names = ["symbol", "side", "shares", "reference_price", "limit"]
-    return SealedOrders([SealedOrder(*row) for row in listed[names].to_numpy().tolist()], told)
+    return SealedOrders([SealedOrder(*row) for row in listed[names].to_numpy().tolist()], indicated)
 
 
 def _order(

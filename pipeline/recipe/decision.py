@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 ERRORS_BPS = (0.0, 10.0, 25.0, 50.0, 100.0)
-"""Errors of the indication that every result is told for."""
+"""Errors of the indication that every result is reported for."""
 
 FOLLOWED = 40
 """Forecasts of a side and session that are followed to worse opens: the rest is never traded."""
@@ -228,7 +228,7 @@ class Indicated:
         return found.droplevel(SESSION)
 
 
-def told_of(predicted: pd.DataFrame) -> pd.DataFrame:
+def forecast_columns(predicted: pd.DataFrame) -> pd.DataFrame:
     """What is kept of forecasts: the prediction, and what orders on an indication need."""
     names = ["prediction", PRICE, *map(worse_name, WORSE_BPS)]
     return predicted[[name for name in names if name in predicted]].astype("float64")
@@ -240,25 +240,25 @@ def worse_name(bps: float) -> str:
 
 
 def at_error(bps: float) -> str:
-    """Start of the columns that another error of the indication is told by."""
+    """Start of the names of the columns at another error of the indication."""
     return f"error_{bps:g}/"
 
 
-def with_indication(market: Market, told: pd.DataFrame, start: str = "") -> Market:
+def with_indication(market: Market, forecasts: pd.DataFrame, start: str = "") -> Market:
     """The market where orders are sized on indications and have limits at the hurdle.
 
     Parameters
     ----------
-    told
+    forecasts
         Of `Indicated.forecasts`, by (session, symbol); without its columns the market stays.
     start
         Of the columns' names, see `at_error`.
     """
-    if f"{start}{PRICE}" not in told:
+    if f"{start}{PRICE}" not in forecasts:
         return market
 
     def wide(name: str) -> pd.DataFrame:
-        return told[f"{start}{name}"].unstack(SYMBOL).reindex_like(market.close)
+        return forecasts[f"{start}{name}"].unstack(SYMBOL).reindex_like(market.close)
 
     worse = {bps: wide(worse_name(bps)) for bps in WORSE_BPS}
     return market.deciding_on(Indication(wide(PRICE), worse))

@@ -1,6 +1,6 @@
 """What a decision on the indicated open hangs on: the indication, the fill, the size of the gap.
 
-Told by every such evaluation. The forecasts are those of the model as it was fitted, with the
+Reported with every such evaluation. The forecasts are those of the model as it was fitted, with the
 configured error of the indication; only what it sees afterwards is another.
 """
 
@@ -35,7 +35,7 @@ LARGE_GAP = 4.0
 MARKET_GAP = 0.01
 
 
-def told_doubts(
+def measured_doubts(
     recipe: Recipe, predicted: pd.DataFrame, returns: pd.Series, market: Market, result: Backtest
 ) -> tuple[dict[str, float], dict[str, pd.DataFrame]]:
     """Metrics and tables; both empty where it is decided the evening before.
@@ -104,8 +104,8 @@ def _at(
 def bad_open_counts(rows: pd.Index, market: Market) -> dict[str, float]:
     """How many of the predicted rows have an open that nobody could have traded at, by reason.
 
-    None of them has an indication, so none is traded; those that copy the close before are told by
-    the sessions of the market alone.
+    None of them has an indication, so none is traded; those that copy the close before are
+    recognised by the sessions of the market alone.
     """
     bars = BarPanel(market.open, market.high, market.low, market.close, market.volume)
     faults = bad_opens(bars)

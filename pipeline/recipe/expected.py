@@ -1,4 +1,4 @@
-"""How long a walk-forward takes, told from one step that was timed."""
+"""How long a walk-forward takes, estimated from one step that was timed."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class RowSelection(Value):
 
 
 class RegimeLimits(Value):
-    """Limits by which the regime of a session is told; see `market.regimes.regimes`."""
+    """Limits by which the regime of a session is determined; see `market.regimes.regimes`."""
 
     volatility_window: int = Field(ge=20)
     high_volatility_percentile: float = Field(gt=0, lt=100)
@@ -72,7 +72,7 @@ class FeatureSet:
     rows
         Which symbols get a row.
     limits
-        What regimes are told by: a part of every feature that reads them.
+        What regimes are determined by: a part of every feature that reads them.
     min_window
         Sessions of development from which columns equal for all symbols are learned from.
     days_a_week
@@ -88,7 +88,7 @@ class FeatureSet:
 
     @cached_property
     def hashes(self) -> dict[str, str]:
-        """What makes each feature, by its name: its code, and how regimes are told.
+        """What makes each feature, by its name: its code, and how regimes are determined.
 
         A model records it of the features it uses; where it has changed, the model is not served.
         """

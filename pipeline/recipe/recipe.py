@@ -51,7 +51,7 @@ class Recipe:
     rules, bankroll
         What a forecast is traded by.
     limits
-        What regimes are told by.
+        What regimes are determined by.
     data
         Options of the data that change prices or regimes: index, calendar, dividends.
     seed
@@ -85,7 +85,7 @@ class Recipe:
     @cached_property
     def content(self) -> dict[str, Any]:
         """All that decides the model, as plain values; a repeated search is the same recipe."""
-        plan = {k: v for k, v in to_jsonable_python(self.plan).items() if k != "told_trials"}
+        plan = {k: v for k, v in to_jsonable_python(self.plan).items() if k != "recorded_trials"}
         return {
             "features": dict(self.features),
             "rows": to_jsonable_python(self.rows),

@@ -70,7 +70,7 @@ class Chosen:
 
     @property
     def trials_by_learner(self) -> dict[str, int]:
-        """How many trials each learner had: ``hpo.told_trials`` of a repetition."""
+        """How many trials each learner had: ``hpo.recorded_trials`` of a repetition."""
         return {name: sum(t.learner == name for t in self.trials) for name in self.params}
 
     @property

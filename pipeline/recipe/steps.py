@@ -125,9 +125,9 @@ def _predicted(recipe: Recipe, dataset: Dataset, chosen: Chosen, inputs: _Inputs
     development = dataset.at(step.development)
     weights = chosen.weights if step.search else refitted_weights(recipe, development, chosen)
     model = fitted(recipe, chosen.params, development, weights)
-    features, told = seen(recipe, model, snapshots, step.predicted, inputs)
+    features, forecasts = seen(recipe, model, snapshots, step.predicted, inputs)
     part = baselines(development, features, recipe.target)
-    part = pd.concat([told, part], axis=1)
+    part = pd.concat([forecasts, part], axis=1)
     part[TRAINED_UNTIL] = development.sessions[-1]
     if step.search:
         for share in recipe.windows.evaluation.learning_curve:

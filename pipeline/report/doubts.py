@@ -20,7 +20,7 @@ def printed_doubts(tables: Mapping[str, pd.DataFrame], metrics: Mapping[str, flo
     Parameters
     ----------
     tables, metrics
-        Of ``recipe.doubts.told_doubts`` among others.
+        Of ``recipe.doubts.measured_doubts`` among others.
     """
     if "doubts_by_error" not in tables:
         return ""
@@ -46,8 +46,8 @@ def printed_doubts(tables: Mapping[str, pd.DataFrame], metrics: Mapping[str, flo
     bad = {
         name.removeprefix(BAD).replace("_", " "): n for name, n in metrics.items() if BAD in name
     }
-    told = ", ".join(f"{number(n, 0)} {name}" for name, n in bad.items())
-    lines.append(f"Opens that are no prices, never traded: {told}.")
+    counted = ", ".join(f"{number(n, 0)} {name}" for name, n in bad.items())
+    lines.append(f"Opens that are no prices, never traded: {counted}.")
     largest = metrics["doubt/largest_error_bps"]
     if not largest >= ENOUGH_BPS:
         lines.append("It earns nothing after costs unless indications are better than 10 bp.")

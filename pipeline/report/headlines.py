@@ -12,7 +12,7 @@ from pipeline.report.numbers import shown
 
 NO_TRADES = "no trades"
 MIN_SESSIONS_A_YEAR = 60
-"""Sessions below which a return is not told as a year's."""
+"""Sessions below which a return is not shown as a year's."""
 
 
 class Headline(NamedTuple):
@@ -60,7 +60,7 @@ HEADLINES = (
 
 
 def is_a_year_shown(sessions: float) -> bool:
-    """Whether so many sessions may be told as a year's return; unknown ones may not.
+    """Whether so many sessions may be shown as a year's return; unknown ones may not.
 
     >>> is_a_year_shown(59), is_a_year_shown(60), is_a_year_shown(math.nan)
     (False, True, False)

@@ -9,7 +9,7 @@ from pipeline.report.headlines import metric_text
 from pipeline.report.numbers import count, number, sharpe_error
 
 SKILL_T = 2.0
-"""The t-statistic of a rank IC from which it is told from chance, at 5 %."""
+"""The t-statistic of a rank IC from which it differs from chance, at 5 %."""
 
 ORDERS = "orders the symbols"
 EARNS_ITS_COST = f"{ORDERS} and earns its cost"

@@ -52,10 +52,10 @@ def model_page(name: str, held: Mapping[str, int | None], events: Sequence[Event
     if not events:
         return "\n".join([*head, "Nobody yet."])
     rows = _history(events)
-    told = len(rows)
-    while told > 1 and len("\n".join([*head, *_table(rows[:told], len(rows))])) > PAGE_CHARACTERS:
-        told -= 1
-    return "\n".join([*head, *_table(rows[:told], len(rows))])
+    shown = len(rows)
+    while shown > 1 and len("\n".join([*head, *_table(rows[:shown], len(rows))])) > PAGE_CHARACTERS:
+        shown -= 1
+    return "\n".join([*head, *_table(rows[:shown], len(rows))])
 
 
 def _table(rows: pd.DataFrame, known: int) -> list[str]:

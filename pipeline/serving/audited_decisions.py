@@ -122,7 +122,7 @@ def predictor(
 ) -> Callable[[Dataset, Sequence[Step]], pd.DataFrame]:
     """The recipe's own evaluation, with the budget of a few trials and kept nowhere."""
     plan = recipe.plan.changed(
-        n_trials=TRIALS, batch_size=TRIALS, timeout_minutes=None, told_trials=None,
+        n_trials=TRIALS, batch_size=TRIALS, timeout_minutes=None, recorded_trials=None,
         max_rows=min(recipe.plan.max_rows or max_rows, max_rows),
     )  # fmt: skip
     quick = replace(recipe, plan=plan)

@@ -78,8 +78,8 @@ def _unread(who: str, what: str, error: Exception) -> Damaged:
 def _of_database(path: Path) -> Iterator[Damaged]:
     try:
         with closing(sqlite3.connect(path, timeout=30)) as connection:
-            told = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+            answers = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
     except sqlite3.DatabaseError as error:
-        told = [str(error)]
-    if told != ["ok"]:
-        yield damaged_database("tracking", path, "; ".join(told))
+        answers = [str(error)]
+    if answers != ["ok"]:
+        yield damaged_database("tracking", path, "; ".join(answers))

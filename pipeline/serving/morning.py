@@ -14,7 +14,7 @@ from pipeline.errors import NotReady, Refused
 from pipeline.io.tracking import safe_models
 from pipeline.market.indication import Evening
 from pipeline.opens import copies_of_closes
-from pipeline.recipe.decision import Indicated, IndicatedOpen, told_of, with_indication
+from pipeline.recipe.decision import Indicated, IndicatedOpen, forecast_columns, with_indication
 from pipeline.recipe.steps import PREDICTION
 from pipeline.schemas import SYMBOL
 from pipeline.serving import versions
@@ -138,15 +138,15 @@ class Morning:
         reasons = pd.Series(why, newest.index, name="left_out")
         return Believed(newest.loc[reasons == "", "price"], reasons[reasons != ""])
 
-    def told(self, price: pd.Series) -> pd.DataFrame:
-        """What the model says of these indicated prices, of ``recipe.decision.told_of``."""
+    def forecasts(self, price: pd.Series) -> pd.DataFrame:
+        """Forecasts at these indicated prices, of ``recipe.decision.forecast_columns``."""
         model = safe_models.load(self.champion)
-        return told_of(self.indicated(price).forecasts(model, self.rows))
+        return forecast_columns(self.indicated(price).forecasts(model, self.rows))
 
-    def orders(self, told: pd.DataFrame, rules: Rules, bankroll: float) -> pd.DataFrame:
-        """Orders on what was told, of ``trading.strategy.orders``."""
-        market = with_indication(self.workspace.market(self.sessions, rules), told)
-        wide = told[PREDICTION].unstack(SYMBOL).reindex_like(market.close)
+    def orders(self, forecasts: pd.DataFrame, rules: Rules, bankroll: float) -> pd.DataFrame:
+        """Orders on these forecasts, of ``trading.strategy.orders``."""
+        market = with_indication(self.workspace.market(self.sessions, rules), forecasts)
+        wide = forecasts[PREDICTION].unstack(SYMBOL).reindex_like(market.close)
         return orders(Forecasts(wide, market), rules, bankroll)
 
     def watch_list(self, rules: Rules) -> pd.DataFrame:

@@ -47,19 +47,19 @@ class Decided:
 
     @classmethod
     def of(
-        cls, morning: Morning, told: pd.DataFrame, listed: pd.DataFrame, rules: Rules, *, role: str,
-        state: str,
+        cls, morning: Morning, forecasts: pd.DataFrame, listed: pd.DataFrame, rules: Rules, *,
+        role: str, state: str,
     ) -> Decided:  # fmt: skip
         """Forecasts of the symbols with an indicated price, and the orders listed on them.
 
         Parameters
         ----------
-        told
-            Of ``Morning.told``.
+        forecasts
+            Of ``Morning.forecasts``.
         listed
             Of ``Morning.orders``, limits as they are sent.
         """
-        known = told[told[PRICE].notna()].droplevel(SESSION)
+        known = forecasts[forecasts[PRICE].notna()].droplevel(SESSION)
         kept = sealed_orders(listed, known.drop(columns=PREDICTION))
         return cls(morning.champion, role, state, rules, known[PREDICTION], kept)
 
@@ -106,6 +106,6 @@ def in_the_shadow(
         except Refused as refusal:
             log.info("morning: version %s forecasts nothing: %s", version.version, refusal.found)
             continue
-        told, its_rules = own.told(price), recorded_rules(version, rules)
-        listed = own.orders(told, its_rules, bankroll)
-        yield Decided.of(own, told, listed, its_rules, role=role, state=SHADOW)
+        forecasts, its_rules = own.forecasts(price), recorded_rules(version, rules)
+        listed = own.orders(forecasts, its_rules, bankroll)
+        yield Decided.of(own, forecasts, listed, its_rules, role=role, state=SHADOW)

@@ -26,7 +26,7 @@ from pipeline.io.tracking.evidence import newest_evidence
 from pipeline.io.tracking.identity import confirmed, logged_identity
 from pipeline.io.tracking.recipes import recorded_rules
 from pipeline.recipe.books import books
-from pipeline.recipe.decision import told_of, with_indication
+from pipeline.recipe.decision import forecast_columns, with_indication
 from pipeline.schemas import TARGET
 from pipeline.serving import versions
 from pipeline.stats.inference import MIN_BLOCK_SESSIONS
@@ -164,19 +164,19 @@ def _net_returns(
     workspace: Workspace,
     rules: Rules,
     bankroll: float,
-    told: pd.DataFrame,
+    forecasts: pd.DataFrame,
     joint: JointSessions,
 ) -> pd.Series:
-    own = at_sessions(told, joint.sessions)
+    own = at_sessions(forecasts, joint.sessions)
     market = with_indication(workspace.market(joint.sessions, rules), own)
     return books(rules, bankroll, own["prediction"], market).net_returns
 
 
 def _out_of_sample(version: ModelVersion, evidence: Run) -> pd.DataFrame:
     """Predictions of a version's evidence, and those of its own run on other sessions."""
-    own = told_of(versions.stored(version))
+    own = forecast_columns(versions.stored(version))
     if evidence.info.run_id == version.run_id:
         return own
-    proven = told_of(runs.read_frame(str(evidence.info.run_id), Artifacts.PREDICTIONS))
+    proven = forecast_columns(runs.read_frame(str(evidence.info.run_id), Artifacts.PREDICTIONS))
     others = versions.sessions_of(own).difference(versions.sessions_of(proven))
     return pd.concat([proven, at_sessions(own, others)]).sort_index()

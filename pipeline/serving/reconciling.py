@@ -67,25 +67,25 @@ def _of_session(
     rules, orders = Rules(**json.loads(evening.rules)), SealedOrders.of(evening.orders)
     market = workspace.market(sessions, rules)
     version = registry.find(evening.model, who="reconcile")
-    now = _told_now(workspace, version, day, orders)
-    said = workspace.store.forecasts([entry.number]).set_index(SYMBOL)["prediction"]
-    rows = pd.MultiIndex.from_product([sessions, said.index], names=ROW)
+    now = _recomputed(workspace, version, day, orders)
+    sealed = workspace.store.forecasts([entry.number]).set_index(SYMBOL)["prediction"]
+    rows = pd.MultiIndex.from_product([sessions, sealed.index], names=ROW)
     return split(
         evening.session,
         _book(rules, evening.bankroll, now["prediction"], with_indication(market, now)),
-        _book(rules, evening.bankroll, said.set_axis(rows), orders.market(market)),
+        _book(rules, evening.bankroll, sealed.set_axis(rows), orders.market(market)),
         sealed_pnl(orders.listed, *_prices(market)),
         account_book(fills),
     )
 
 
-def _told_now(
+def _recomputed(
     workspace: Workspace, version: ModelVersion, day: pd.Timestamp, orders: SealedOrders
 ) -> pd.DataFrame:
-    """What the version says from the data of now; the indicated prices are those it was told."""
-    if orders.told is None:
+    """What the version forecasts from the data of now, at the indicated prices of the morning."""
+    if orders.indicated is None:
         return versions.predicted_now(workspace, version, pd.DatetimeIndex([day]), "reconcile")
-    return Morning.of(workspace, version, day, "reconcile").told(orders.told[PRICE])
+    return Morning.of(workspace, version, day, "reconcile").forecasts(orders.indicated[PRICE])
 
 
 def _prices(market: Market) -> tuple[pd.Series, pd.Series]:

@@ -19,7 +19,7 @@ from pipeline.learning.dataset import Dataset, digest
 from pipeline.learning.pool import Pool
 from pipeline.learning.windows import Step
 from pipeline.recipe.data import decided
-from pipeline.recipe.decision import told_of
+from pipeline.recipe.decision import forecast_columns
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen
 from pipeline.recipe.steps import TRAINED_UNTIL, joined_steps, predicted_steps
@@ -58,7 +58,7 @@ class Refits:
             self.recipe, self.dataset, self.steps, chosen, workspace, journal, pool
         )
         joined, table = joined_steps(list(parts))
-        return joined[[*told_of(joined), TRAINED_UNTIL]], table
+        return joined[[*forecast_columns(joined), TRAINED_UNTIL]], table
 
     def journal(self, workspace: Workspace, version: str, run_id: str) -> EvaluationJournal:
         """The refits done so far; another one for other data, dates or versions."""

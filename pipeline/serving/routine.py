@@ -24,7 +24,7 @@ from pipeline.secrets import masked
 from pipeline.workspace import Workspace
 
 REASON_CHARACTERS = 160
-"""Of a reason, what the line for machines tells; the error itself tells all."""
+"""Of a reason, what the line for machines holds; the error itself holds all."""
 
 NAMED_FAULTS = 20
 
@@ -99,10 +99,10 @@ def ledger_damage(store: Store, who: str) -> Damaged | None:
     if not faults:
         return None
     more = len(faults) - NAMED_FAULTS
-    told = "; ".join(faults[:NAMED_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    named = "; ".join(faults[:NAMED_FAULTS]) + (f"; and {more} more" if more > 0 else "")
     return Damaged(
         who,
-        f"the forecast ledger is not as it was sealed: {told}",
+        f"the forecast ledger is not as it was sealed: {named}",
         "the store from a copy made after its last evening; or another store.path, where a new "
         "ledger begins",
     )
@@ -126,20 +126,20 @@ def alone(database: Database, name: str) -> Iterator[None]:
 def last_line(name: str) -> Iterator[Callable[[Mapping[str, object]], None]]:
     """Give what prints the last line of a routine, for machines, and keeps it as a tag of its run.
 
-    An error that ends the routine before is told of in that line too, and raised on.
+    An error that ends the routine before is in that line too, and raised on.
     """
-    told: list[str] = []
+    printed: list[str] = []
 
-    def tell(facts: Mapping[str, object]) -> None:
-        told.append(_line(name, facts))
-        print(told[-1], flush=True)
-        mlflow.set_tag(LifeTags.SUMMARY, told[-1])
+    def report(facts: Mapping[str, object]) -> None:
+        printed.append(_line(name, facts))
+        print(printed[-1], flush=True)
+        mlflow.set_tag(LifeTags.SUMMARY, printed[-1])
 
     try:
-        yield tell
+        yield report
     except PipelineError as error:
-        if not told:
-            tell({"result": error.verdict, "reason": error.found})
+        if not printed:
+            report({"result": error.verdict, "reason": error.found})
         raise
     except (
         Exception
@@ -147,7 +147,7 @@ def last_line(name: str) -> Iterator[Callable[[Mapping[str, object]], None]]:
         known = outside.explained(name, error)
         verdict = known.verdict if known else PipelineError.verdict
         reason = known.found if known else type(error).__name__
-        if not told:
+        if not printed:
             print(_line(name, {"result": verdict, "reason": reason}), flush=True)
         raise
 

@@ -17,8 +17,8 @@ from pipeline.recipe.decision import (
     Indicated,
     IndicatedOpen,
     decision_of,
+    forecast_columns,
     made_by,
-    told_of,
 )
 from pipeline.schemas import SESSION
 from pipeline.workspace import Workspace
@@ -126,8 +126,8 @@ def predicted_now(
     Returns
     -------
     DataFrame
-        ``prediction``; of a version that decides on the indicated open also what `told_of` names,
-        by the printed opens with drawn errors.
+        ``prediction``; of a version that decides on the indicated open also what `forecast_columns`
+        names, by the printed opens with drawn errors.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def out_of_sample(
         Regimes or labels are of other bars than the store holds now.
     """
     check_source(workspace, version, who)
-    kept = told_of(stored(version))
+    kept = forecast_columns(stored(version))
     known = sessions_of(kept)
     first, last = first or known[0], last or known[-1]
     ready = workspace.store.label_ready_sessions()

@@ -19,7 +19,7 @@ from pipeline.io.tracking import looks, registry, runs
 from pipeline.io.tracking.backtest import record_backtest, record_capacity
 from pipeline.io.tracking.chosen import chosen_parameters
 from pipeline.io.tracking.sweep import record_sweep
-from pipeline.recipe.decision import told_of, with_indication
+from pipeline.recipe.decision import forecast_columns, with_indication
 from pipeline.recipe.sweep import hedged_with, swept_books
 from pipeline.report.capacity import capacity_sentence
 from pipeline.report.summary import printed_headlines
@@ -43,11 +43,15 @@ def run(settings: Settings) -> None:
         versions.check_source(workspace, version, "backtest")
         if chosen.refit:
             of_version = for_refits(settings, runs.config_of(str(version.run_id)))
-            told = _refitted(of_version, version, chosen.first)
+            forecasts = _refitted(of_version, version, chosen.first)
         else:
-            told = versions.out_of_sample(workspace, version, chosen.first, chosen.last, "backtest")
-        predicted = told["prediction"]
-        market = with_indication(workspace.market(versions.sessions_of(predicted), rules), told)
+            forecasts = versions.out_of_sample(
+                workspace, version, chosen.first, chosen.last, "backtest"
+            )
+        predicted = forecasts["prediction"]
+        market = with_indication(
+            workspace.market(versions.sessions_of(predicted), rules), forecasts
+        )
         runs.log_settings(settings.content, ("backtest", "strategy"))
         mlflow.set_tags(
             {
@@ -102,7 +106,7 @@ def _refitted(
     runs.log_table(steps, Tables.STEPS)
     runs.log_frame(predicted, Artifacts.PREDICTIONS)
     journal.remove()
-    return told_of(predicted)
+    return forecast_columns(predicted)
 
 
 def _sweep(

@@ -22,13 +22,13 @@ def run(settings: Settings) -> None:
     for a monitoring system, however it ends.
     """
     database = settings.store.database
-    with routine.last_line("daily") as tell, routine.alone(database, "daily"):
+    with routine.last_line("daily") as report, routine.alone(database, "daily"):
         if database.exists():
             with Workspace.open(settings) as workspace:
                 resting = routine.holiday(workspace, clock.now())
             if resting:
                 print(resting)
-                tell({"result": "holiday"})
+                report({"result": "holiday"})
                 return
         refresh(settings)
         step("score", score.run, settings)
@@ -44,10 +44,10 @@ def run(settings: Settings) -> None:
         failure = damage or (None if never else refusal)
         if refusal is not None and failure is not refusal:
             print(refusal)
-        told = failure or refusal
+        reported = failure or refusal
         result = failure.verdict if failure else "no champion" if refusal else "ok"
         facts |= {} if refusal is None else {"orders": "0"}
-        tell({"result": result, **facts, "reason": told.found if told else ""})
+        report({"result": result, **facts, "reason": reported.found if reported else ""})
         if failure is not None:
             raise failure
 

@@ -43,7 +43,7 @@ def run(settings: Settings) -> None:
 
     Called again before the deadline, the newest quotes count: their orders replace the files, and
     their entry follows the earlier one in the ledger. The same quotes again change nothing. When
-    an entry was made is told by the clock, whatever `morning.now` pretends.
+    an entry was made is read from the clock, whatever `morning.now` pretends.
     """
     began, chosen = time.perf_counter(), settings.morning
     now = clock.now() if chosen.now is None else pd.Timestamp(chosen.now)
@@ -69,10 +69,10 @@ def run(settings: Settings) -> None:
         max_age = pd.Timedelta(minutes=chosen.max_age_minutes)
         believed = morning.believed(given, now.tz_convert("UTC"), max_age, chosen.max_gap)
         _require_enough(believed, chosen.min_quoted)
-        told = morning.told(believed.price)
-        listed = morning.orders(told, rules, bankroll)
+        forecasts = morning.forecasts(believed.price)
+        listed = morning.orders(forecasts, rules, bankroll)
         sent = listed.assign(limit=_in_cents(listed))
-        decided = partial(Decided.of, morning, told, rules=rules, role=evenings.CHAMPION)
+        decided = partial(Decided.of, morning, forecasts, rules=rules, role=evenings.CHAMPION)
         seal = partial(keep_decided, workspace, wanted, bankroll=bankroll, until=until)
         if stopped:
             seal([decided(sent.iloc[:0], state=evenings.STOPPED)])

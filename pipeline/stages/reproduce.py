@@ -102,7 +102,7 @@ def _original(run_id: str | None) -> Run:
 def _settings_of(settings: Settings, original: Run) -> Settings:
     """The run's own settings on the store and with the workers of here, its sessions pinned."""
     tags, logged = original.data.tags, runs.config_of(original.info.run_id)
-    told_trials = None
+    recorded_trials = None
     if tags.get(Tags.STOPPED_BY) == "time":
         if logged["evaluation"]["name"] != "holdout":
             raise Refused(
@@ -110,8 +110,8 @@ def _settings_of(settings: Settings, original: Run) -> Settings:
                 "a time budget ended the searches of this walk-forward",
                 "a walk-forward whose searches were ended by their number of trials",
             )
-        told_trials = yaml.safe_load(tags[Tags.TOLD_TRIALS])
-    return for_reproduction(settings, logged, tags[Tags.HOLDOUT_END], told_trials)
+        recorded_trials = yaml.safe_load(tags[Tags.TOLD_TRIALS])
+    return for_reproduction(settings, logged, tags[Tags.HOLDOUT_END], recorded_trials)
 
 
 def _differences(features: Mapping[str, str], original: Run) -> dict[str, str]:

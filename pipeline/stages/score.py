@@ -87,7 +87,7 @@ def _decide(each: Watched) -> None:
     if life.decide(action, each.version, reason=reason, by=f"score ({process.user()})",
                    evidence=run_id, session=day):  # fmt: skip
         log.warning("score: the champion, version %s: %s", each.model, health.in_words)
-    champion_moves.refresh_page()  # told anew too: a kill may have come before
+    champion_moves.refresh_page()  # rebuilt too: a kill may have come before
 
 
 if __name__ == "__main__":

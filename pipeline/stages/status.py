@@ -100,8 +100,8 @@ def run(settings: Settings) -> None:
 
 
 def _plain(line: Line) -> dict[str, object]:
-    told = {name: getattr(line, name) for name in ("name", "there", "text", "blocks")}
-    return {**told, "next": str(line.next or "")}
+    content = {name: getattr(line, name) for name in ("name", "there", "text", "blocks")}
+    return {**content, "next": str(line.next or "")}
 
 
 def _undamaged(workspace: Workspace | None) -> Line:

@@ -27,7 +27,7 @@ def run(settings: Settings) -> None:
     forecast before they were known. ``result`` of the last line is promoted, not promoted, or
     unchanged: the retrain made the champion again. Two at once exclude each other.
     """
-    with routine.last_line("weekly") as tell, routine.alone(settings.store.database, "weekly"):
+    with routine.last_line("weekly") as report, routine.alone(settings.store.database, "weekly"):
         step("retrain", retrain.run, settings)
         champion, challenger = map(registry.holder, (Aliases.CHAMPION, Aliases.CHALLENGER))
         sessions = 0
@@ -52,7 +52,7 @@ def run(settings: Settings) -> None:
             "champion": held.version if held else "none",
             "joint_sessions": sessions,
         }
-        tell(facts)
+        report(facts)
 
 
 def _compared(

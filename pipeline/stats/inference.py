@@ -200,7 +200,7 @@ def paired_test(
 
     Notes
     -----
-    Equals are told apart in at most 5 % of 2,000 worlds each of those that ``sharpe_interval``
+    Equals are distinguished in at most 5 % of 2,000 worlds each of those that ``sharpe_interval``
     names and of trades in a tenth of the sessions, over 60 and 250 sessions:
     ``tests/soak/test_coverage.py`` counts them.
     """

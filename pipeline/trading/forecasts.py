@@ -94,8 +94,12 @@ class Forecasts:
     @cached_property
     def worse(self) -> dict[float, Values]:
         """Forecasts at opens that are worse than indicated, by basis points."""
-        told = self.market.indication
-        return {} if told is None else {bps: self.values(f) for bps, f in told.worse.items()}
+        indication = self.market.indication
+        return (
+            {}
+            if indication is None
+            else {bps: self.values(f) for bps, f in indication.worse.items()}
+        )
 
     def hurdle(self, side: float, rules: Rules) -> Values | float:
         """What the edge of a side has to exceed."""

@@ -151,7 +151,7 @@ class Rules(Value):
 
     @property
     def content(self) -> dict[str, Any]:
-        """The rules as plain values, by which recipes and looks are told apart.
+        """The rules as plain values, by which recipes and looks are distinguished.
 
         What no rule of an earlier release said is left out, so that its evidence stays: legs that
         cost alike are one ``slippage_bps``, and without a ``max_gross`` there is none.

@@ -129,9 +129,9 @@ def test_a_reproduction_ends_where_the_run_ended_and_searches_as_much(
     same = for_reproduction(now, logged, "2010-08-13", {"lightgbm": 2})
     assert str(same.retrain.end) == "2010-08-13"
     assert same.retrain.window_days == 90
-    assert same.hpo.told_trials == {"lightgbm": 2}
+    assert same.hpo.recorded_trials == {"lightgbm": 2}
     assert same.reproduce.data == "current"
-    assert for_reproduction(now, logged, "2010-08-13", None).hpo.told_trials is None
+    assert for_reproduction(now, logged, "2010-08-13", None).hpo.recorded_trials is None
 
 
 # ---- a version's recipe refitted ----

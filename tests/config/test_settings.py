@@ -50,7 +50,7 @@ def test_all_faults_are_named_although_hydra_stops_at_the_first() -> None:
         (["cv._target_=os.system"], ["'pipeline.learning.splits.CombinatorialBySession'"]),
         (["hpo.n_trials={lightgbm: 0}"], ["hpo.n_trials.lightgbm: got 0;"]),
         (["hpo.n_trials={lightgbm: 1}"], ["learners are lightgbm, ridge"]),
-        (["model=ridge", "hpo.told_trials={lightgbm: 1}"], ["learners are ridge"]),
+        (["model=ridge", "hpo.recorded_trials={lightgbm: 1}"], ["learners are ridge"]),
         (["hpo.pruner=best"], ["hpo.pruner: got 'best'; Input should be 'median' or"]),
     ],
 )

@@ -23,16 +23,28 @@ def test_an_evening_without_limits_is_written_as_it_always_was() -> None:
     assert SealedOrders.of("[]") == SealedOrders([], None)
 
 
-def test_limits_and_what_was_told_in_the_morning_come_back_to_the_bit() -> None:
-    told = pd.DataFrame(
+def test_limits_and_indicated_prices_come_back_to_the_bit() -> None:
+    indicated = pd.DataFrame(
         {"indicated_price": [0.1 + 0.2, 50.0], "worse_5": [1e-300, np.nan]}, index=["BBB", "AAA"]
     )
-    text = sealed_orders(LISTED, told).text()
+    text = sealed_orders(LISTED, indicated).text()
     read = SealedOrders.of(text)
     assert read.listed[1] == SealedOrder("BBB", "short", 1 / 3, 0.1, 0.1 + 0.2)
     assert math.isnan(read.listed[0].limit)
-    assert read.told is not None
-    pd.testing.assert_frame_equal(read.told, told.sort_index(), check_exact=True)
-    assert sealed_orders(LISTED, told.iloc[::-1]).text() == text  # whatever the order of the rows
-    nothing = SealedOrders.of(sealed_orders(LISTED.iloc[:0], told).text())
+    assert read.indicated is not None
+    pd.testing.assert_frame_equal(read.indicated, indicated.sort_index(), check_exact=True)
+    assert sealed_orders(LISTED, indicated.iloc[::-1]).text() == text
+    nothing = SealedOrders.of(sealed_orders(LISTED.iloc[:0], indicated).text())
     assert nothing.listed == []
+
+
+def test_orders_that_a_ledger_holds_stay_readable() -> None:
+    text = (
+        '{"listed": [["AAA", "long", 10.0, 9.9, 10.1]], "columns": ["indicated_price"], '
+        '"told": {"AAA": [10.0]}}'
+    )
+    read = SealedOrders.of(text)
+    assert read.listed == [SealedOrder("AAA", "long", 10.0, 9.9, 10.1)]
+    assert read.indicated is not None
+    assert read.indicated.loc["AAA", "indicated_price"] == 10.0
+    assert read.text() == text

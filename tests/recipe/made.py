@@ -54,7 +54,7 @@ def feature_set(name: str = "classic", **changes: Any) -> FeatureSet:
 def plan(**changes: Any) -> SearchPlan:
     """Two random draws, none of them given up."""
     plain = {"n_trials": 2, "batch_size": 2, "sampler": "random", "pruner": None, "max_rows": None}
-    plain |= {"early_stopping_sessions": None, "timeout_minutes": None, "told_trials": None}
+    plain |= {"early_stopping_sessions": None, "timeout_minutes": None, "recorded_trials": None}
     return SearchPlan(**plain | {"objective": "mae"} | changes)
 
 

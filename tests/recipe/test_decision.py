@@ -17,7 +17,7 @@ from pipeline.recipe.decision import (
     Indicated,
     IndicatedOpen,
     decision_of,
-    told_of,
+    forecast_columns,
     with_indication,
 )
 from pipeline.recipe.recipe import Recipe
@@ -106,7 +106,7 @@ def test_the_market_takes_its_indications_and_stays_without_any() -> None:
     plain = case.predictions.stack().to_frame("prediction")
     assert with_indication(case.market, plain) is case.market
     full = plain.assign(indicated_price=10.0, **{f"worse_{b:g}": 0.0 for b in WORSE_BPS})
-    market = with_indication(case.market, told_of(full.assign(other=1.0)))
+    market = with_indication(case.market, forecast_columns(full.assign(other=1.0)))
     assert market.indication is not None
     assert (market.reference.stack() == 10.0).all()
     assert set(market.indication.worse) == set(WORSE_BPS)

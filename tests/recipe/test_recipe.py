@@ -35,7 +35,7 @@ def of(*overrides: str) -> Recipe:
     "changes",
     [
         {"name": "other"},
-        {"plan": made.plan(told_trials={"ridge": 4})},
+        {"plan": made.plan(recorded_trials={"ridge": 4})},
         {"windows": made.windows(evaluation=made.evaluation(name="walk_forward"))},
         {"windows": made.windows(window=made.window(holdout_days=60))},
         {"features": {"noise": "2" * 12, "signal": "1" * 12}},
@@ -109,7 +109,7 @@ TIMED = ["model=ridge", "hpo.timeout_minutes=1.5"]
         ["strategy.name=mine"],
         ["model.name=mine"],
         ["universe.name=mine"],
-        ["hpo.told_trials={ridge: 4}"],
+        ["hpo.recorded_trials={ridge: 4}"],
         ["retrain.refresh=false"],
         ["evaluation=walk_forward"],
         ["gates=targets"],
@@ -160,7 +160,7 @@ def test_both_ends_given_are_the_same_recipe_as_the_window_they_make() -> None:
 
 
 def test_a_search_repeated_trial_by_trial_has_no_time_budget() -> None:
-    first, again = (of(*TIMED, *more).plan for more in ([], ["hpo.told_trials={ridge: 4}"]))
+    first, again = (of(*TIMED, *more).plan for more in ([], ["hpo.recorded_trials={ridge: 4}"]))
     assert (first.timeout_seconds, first.trials("ridge")) == (90, 8)
     assert (again.timeout_seconds, again.trials("ridge")) == (None, 4)
 

@@ -250,7 +250,7 @@ def test_a_challenger_that_decides_in_the_morning_is_kept_on_the_same_quotes_and
     *_, last = sealed(champion)
     decided = SealedOrders.of(last.evening.orders)
     assert (last.evening.state, decided.listed, orders.exists()) == ("stopped", [], False)
-    assert decided.told is not None
+    assert decided.indicated is not None
 
 
 def test_every_result_tells_what_it_hangs_on(champion: Path) -> None:

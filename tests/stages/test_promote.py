@@ -21,7 +21,7 @@ from pipeline.io.store.backup import back_up, restore
 from pipeline.io.tracking import champion, experiment, registered, registry, runs
 from pipeline.io.tracking.books import logged_net_returns
 from pipeline.io.tracking.looks import logged_looks
-from pipeline.recipe.decision import told_of
+from pipeline.recipe.decision import forecast_columns
 from pipeline.serving.promotion import evidence_metrics, with_live_sessions
 from pipeline.serving.versions import sessions_of, trained_until
 from pipeline.serving.versions import stored as stored_predictions
@@ -150,10 +150,10 @@ def test_sessions_since_the_training_end_are_compared_too(rivals: Path) -> None:
     settings = configured(rivals, *TRADING)
     old, new = (registry.find(number, who="test") for number in (1, 2))
     with Workspace.open(settings) as workspace:
-        stored = told_of(stored_predictions(old))
+        stored = forecast_columns(stored_predictions(old))
         more = with_live_sessions(workspace, old, stored)
         ready = workspace.store.label_ready_sessions()
-        unchanged = told_of(stored_predictions(new))
+        unchanged = forecast_columns(stored_predictions(new))
         assert with_live_sessions(workspace, new, unchanged) is unchanged
 
     live = sessions_of(more).difference(sessions_of(stored))

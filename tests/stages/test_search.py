@@ -96,7 +96,7 @@ def test_a_search_shows_its_picture_and_trials(searched: Project, uninterrupted:
     assert set(table["state"]) == {"complete", "pruned"}
 
 
-def test_a_search_ended_by_time_is_reproduced_by_its_told_trials(searched: Project) -> None:
+def test_a_search_ended_by_time_is_reproduced_by_its_recorded_trials(searched: Project) -> None:
     timed = ("model=ridge", "hpo.n_trials=12", "hpo.timeout_minutes=0.0001")
     searched.python("retrain", *timed, "retrain.refresh=false")
     ended = searched.newest("retrain")

@@ -51,8 +51,8 @@ class Universe:
     @property
     def digest(self) -> str:
         """12 hex digits over who is a member since and until when."""
-        told = self.lines[[SYMBOL, FROM, TO]].sort_values([SYMBOL, FROM]).to_csv(index=False)
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        text = self.lines[[SYMBOL, FROM, TO]].sort_values([SYMBOL, FROM]).to_csv(index=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def described(self) -> pd.DataFrame:

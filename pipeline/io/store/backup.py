@@ -5,9 +5,9 @@
     python -m pipeline.io.store.backup save mlflow.db backups/mlflow.db
 
 A copy of the file alone lacks what still lies in its write-ahead log, and one that is put beside
-another log is torn by it: SQLite copies page by page, in one transaction. What was made of a later
-state of the store is told from what was made of the backup's own past by revisions, so features are
-made anew from where the two part.
+another log is inconsistent with it: SQLite copies page by page, in one transaction. What was made
+of a later state of the store is distinguished from what was made of the backup's own past by
+revisions, so features are recomputed from where the two part.
 """
 
 from __future__ import annotations

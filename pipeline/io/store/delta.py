@@ -131,7 +131,8 @@ def _missing_bars(
 
 
 def classify_missing(missing: pd.DataFrame, delivery: Delivery) -> tuple[np.ndarray, np.ndarray]:
-    """Of the bars that a delivery lacks: which are withdrawn, and which of them cannot be told.
+    """Of the bars that a delivery lacks: which are withdrawn, and which of them cannot be
+    determined.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from pipeline.io.store.queries import RowFilter, SessionLike, as_date
 from pipeline.schemas import ROW
 
 MONTHLY = (tables.bars, tables.indicators, tables.regimes, tables.labels, tables.signals)
-"""Tables with digests; gaps and quarantined bars are told again by each delivery."""
+"""Tables with digests; gaps and quarantined bars come again with each delivery."""
 
 WHOLE = (tables.symbols, tables.changes, tables.builds)
 """Small tables, each with one digest."""

@@ -36,7 +36,7 @@ from pipeline.io.store.protocol import BUSY_SECONDS, OPTION, READ_CHUNK
 CONNECT_SECONDS = 10
 BUSY_MILLISECONDS = 1000 * BUSY_SECONDS
 ANALYSE_ROWS = 10_000
-"""Rows of a write from which on the planner is told of them at once, not minutes later."""
+"""Rows of a write from which on the planner learns of them at once, not minutes later."""
 
 
 class _AsInSqlite(FloatDumper):

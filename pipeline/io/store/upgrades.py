@@ -25,7 +25,7 @@ def _revisions_become_texts(connection: Connection) -> None:
     """Version 1 knew a change by its number alone, which becomes its revision.
 
     No change that comes later has such a revision, so results of version 1 stay what they were,
-    and those that are newer than a backup put back later are told from its own.
+    and those that are newer than a backup put back later are distinguished from its own.
     """
     names = inspect(connection).get_table_names()
     copied = {

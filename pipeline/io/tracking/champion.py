@@ -146,9 +146,9 @@ def roll_back(reason: str | None, by: str) -> Move:
                 "rollback", found, "a champion before it, that still exists",
                 Command("promote", "promote.version=N"),
             )  # fmt: skip
-        told = reason or (f"rollback from version {held}" if held else "the alias was taken away")
+        why = reason or (f"rollback from version {held}" if held else "the alias was taken away")
         return _move(
-            previous, action="rollback", reason=told, forced=False, by=by, tags={},
+            previous, action="rollback", reason=why, forced=False, by=by, tags={},
             evidence=existing[previous].tags.get(LifeTags.EVIDENCE, ""),  # it promises what it did
         )  # fmt: skip
 
@@ -273,17 +273,17 @@ def _of_versions() -> list[Move]:
     """The last move to each version, by the versions' own tags, oldest first."""
     moves = []
     for version in registry.versions():
-        told = {
+        tagged = {
             key.removeprefix(Tags.CHAMPION): value
             for key, value in version.tags.items()
             if key.startswith(Tags.CHAMPION)
         }
         with suppress(KeyError, ValueError):
-            previous = None if told["previous"] == "None" else int(told["previous"])
+            previous = None if tagged["previous"] == "None" else int(tagged["previous"])
             moves.append(
                 Move(
-                    int(version.version), previous, told["reason"], told["forced"] == "True",
-                    told["by"], told["at"], told["action"], told.get("evidence", ""),
+                    int(version.version), previous, tagged["reason"], tagged["forced"] == "True",
+                    tagged["by"], tagged["at"], tagged["action"], tagged.get("evidence", ""),
                 )
             )  # fmt: skip
     return sorted(moves, key=lambda move: (move.at, move.version))

@@ -213,8 +213,10 @@ def run_name(recipe: Recipe, features: str, last: str, given: Sequence[str]) -> 
     window = recipe.windows.window
     days = "all" if window.expanding else f"{window.window_days}d"
     kind = "walk-forward" if recipe.windows.evaluation.is_walk_forward else "retrain"
-    told = ("model", "features", "evaluation", "retrain.window_days", "experiment")
-    others = [word for word in given if word.partition("=")[0] not in told and "path" not in word]
+    in_words = ("model", "features", "evaluation", "retrain.window_days", "experiment")
+    others = [
+        word for word in given if word.partition("=")[0] not in in_words and "path" not in word
+    ]
     changed = f" ({', '.join(others)})" if others else ""
     return f"{kind} {recipe.name}, {features}, {days}, until {last}{changed}"[:250]
 

@@ -5,7 +5,7 @@ Parameters that only steer growth leave the bins as they are. One of those touch
 columns that no split could part into two leaves of ``min_child_samples`` rows are left out before
 columns are drawn for each tree. The more rows a leaf needs, the more columns are left out; so
 between two values that leave out the same ones, all do, and the bins of the lower one serve.
-Between others LightGBM is asked, about the few columns in doubt.
+Between others LightGBM decides, about the few columns in doubt.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-LEAST_ROWS = "min_child_samples"
+MIN_ROWS = "min_child_samples"
 GROWTH = frozenset(
     {
-        "n_estimators", "learning_rate", "num_leaves", "max_depth", LEAST_ROWS,
+        "n_estimators", "learning_rate", "num_leaves", "max_depth", MIN_ROWS,
         "colsample_bytree", "subsample", "subsample_freq", "reg_alpha", "reg_lambda",
         "min_split_gain", "min_child_weight",
     }
@@ -30,7 +30,7 @@ GROWTH = frozenset(
 ONLY_OF_THE_WRAPPER = ("n_estimators", "importance_type", "class_weight")
 
 MAX_KEPT, MAX_BYTES = 12, 2**26
-"""Binned copies of a fold at a time: so many, in so many bytes (one a value); two at least."""
+"""Binned copies of a fold at a time: so many, in so many bytes (one a value); two at min_rows."""
 
 HALVED = 4
 """Times that a copy is tried to be made for half as many rows a leaf, which serves more trials."""
@@ -58,7 +58,7 @@ class _Binned:
     dataset: Any
     other_parameters: str
     columns: frozenset[int]
-    least: int
+    min_rows: int
 
     def has(self, other_parameters: str, columns: frozenset[int]) -> bool:
         """Whether it is one of these parameters with these columns left."""
@@ -102,18 +102,20 @@ class Bins:
     def _binned(self, params: Mapping[str, Any]) -> Any:
         """The bins for these parameters: those of earlier ones, if they are the same."""
         other = repr(sorted((k, v) for k, v in params.items() if k not in GROWTH))
-        least = int(params[LEAST_ROWS])
+        min_rows = int(params[MIN_ROWS])
         with self._lock:
-            told = self._columns(params, other, least)
-            new = [self._made(params, other, least)] if told is None else []
-            columns = new[0].columns if told is None else told
+            known_columns = self._columns(params, other, min_rows)
+            new = [self._made(params, other, min_rows)] if known_columns is None else []
+            columns = new[0].columns if known_columns is None else known_columns
             same = [own for own in (*self._kept, *new) if own.has(other, columns)]
-            binned = min(same, key=lambda own: own.least, default=None)
-            if binned is None or binned.least > least:  # LightGBM takes lower ones, not higher
+            binned = min(same, key=lambda own: own.min_rows, default=None)
+            if (
+                binned is None or binned.min_rows > min_rows
+            ):  # LightGBM takes lower ones, not higher
                 binned = self._made(params, other, self._lowest(params, other, columns))
             rest = [own for own in self._kept if not own.has(other, columns)]
-            at_most = max(min(MAX_KEPT, MAX_BYTES // self.x.size), 2)
-            self._kept = [*rest, binned][-at_most:]  # the one used last stays longest
+            max_kept = max(min(MAX_KEPT, MAX_BYTES // self.x.size), 2)
+            self._kept = [*rest, binned][-max_kept:]  # the one used last stays longest
             return binned.dataset
 
     def _lowest(self, params: Mapping[str, Any], other: str, columns: frozenset[int]) -> int:
@@ -125,32 +127,34 @@ class Bins:
             lowest //= 2
         return lowest
 
-    def _columns(self, params: Mapping[str, Any], other: str, least: int) -> frozenset[int] | None:
+    def _columns(
+        self, params: Mapping[str, Any], other: str, min_rows: int
+    ) -> frozenset[int] | None:
         """Which columns LightGBM would leave; None where only binning all of them tells.
 
-        Those left for more rows a leaf are, and those gone for fewer are not: LightGBM is asked
+        Those left for more rows a leaf are, and those gone for fewer are not: LightGBM decides
         about the others alone.
         """
         every, none = frozenset(range(self.x.shape[1])), frozenset[int]()
         too_many = len(self.y) // 2 + len(self.y) // 100 + 2  # no column has two such leaves
         known = self._known.setdefault(other, {0: every, too_many: none})
-        below = known[max(value for value in known if value <= least)]
-        above = known[min((value for value in known if value >= least), default=too_many)]
+        below = known[max(value for value in known if value <= min_rows)]
+        above = known[min((value for value in known if value >= min_rows), default=too_many)]
         if below == above:
             return below
         doubtful = sorted(below - above)
         if len(doubtful) > MAX_DOUBTFUL * len(every):
             return None
         names = [_name(column) for column in doubtful]
-        probe = _dataset(self.x[:, doubtful], self.y, {**params, LEAST_ROWS: least}, names)
-        known[least] = above | _left(probe)
-        return known[least]
+        probe = _dataset(self.x[:, doubtful], self.y, {**params, MIN_ROWS: min_rows}, names)
+        known[min_rows] = above | _left(probe)
+        return known[min_rows]
 
-    def _made(self, params: Mapping[str, Any], other: str, least: int) -> _Binned:
+    def _made(self, params: Mapping[str, Any], other: str, min_rows: int) -> _Binned:
         names = [_name(column) for column in range(self.x.shape[1])]
-        dataset = _dataset(self.x, self.y, {**params, LEAST_ROWS: least}, names)
-        self._known[other][least] = columns = _left(dataset)
-        return _Binned(dataset, other, columns, least)
+        dataset = _dataset(self.x, self.y, {**params, MIN_ROWS: min_rows}, names)
+        self._known[other][min_rows] = columns = _left(dataset)
+        return _Binned(dataset, other, columns, min_rows)
 
 
 def _dataset(x: np.ndarray, y: np.ndarray, params: Mapping[str, Any], names: list[str]) -> Any:

@@ -35,7 +35,8 @@ class SearchPlan(Value):
     n_trials
         Trials of every learner, or of each by its name.
     batch_size
-        Trials proposed before any of them is told. Part of the result, unlike the workers.
+        Trials proposed before the result of any of them is known. Part of the result, unlike the
+        workers.
     sampler
         ``tpe`` (Bergstra et al., 2011) learns from earlier batches; ``random`` draws without
         repeating itself. The first trial has the initial values under both.
@@ -52,7 +53,7 @@ class SearchPlan(Value):
         Newest training sessions of a fold on which boosted trees stop; None: they never do.
     timeout_minutes
         Time budget of the whole search; None: no limit.
-    told_trials
+    recorded_trials
         Trials of each learner that an earlier search ran until its time ended; None unless that
         search is repeated.
     """
@@ -65,19 +66,21 @@ class SearchPlan(Value):
     max_rows: Count | None
     early_stopping_sessions: Count | None
     timeout_minutes: Positive | None
-    told_trials: Mapping[str, Count] | None
+    recorded_trials: Mapping[str, Count] | None
 
     def budget(self, learner: str) -> int:
-        """Trials asked for a learner that searches something."""
+        """Trials requested for a learner that searches something."""
         return self.n_trials[learner] if isinstance(self.n_trials, Mapping) else self.n_trials
 
     def trials(self, learner: str) -> int:
         """Trials to run for it: the budget, or those of the search that is repeated."""
-        return self.budget(learner) if self.told_trials is None else self.told_trials[learner]
+        return (
+            self.budget(learner) if self.recorded_trials is None else self.recorded_trials[learner]
+        )
 
     @property
     def timeout_seconds(self) -> float | None:
         """Time budget of the whole search; none where an earlier search is repeated."""
-        if self.timeout_minutes is None or self.told_trials is not None:
+        if self.timeout_minutes is None or self.recorded_trials is not None:
             return None
         return self.timeout_minutes * 60

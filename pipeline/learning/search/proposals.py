@@ -62,10 +62,10 @@ class Proposer:
             self.twin.enqueue_trial(params)
 
     def tell(
-        self, asked: Sequence[optuna.Trial], trials: Sequence[Trial], runner: TrialRunner
+        self, proposals: Sequence[optuna.Trial], trials: Sequence[Trial], runner: TrialRunner
     ) -> None:
         """Let the twin know how the proposals did."""
-        for proposal, trial in zip(asked, trials, strict=True):
+        for proposal, trial in zip(proposals, trials, strict=True):
             if trial.state == "complete":
                 self.twin.tell(proposal, trial.value)
                 continue

@@ -1,9 +1,9 @@
 """Hyper-parameter search on folds of whole sessions: the same study for any number of workers.
 
 Trials are proposed in fixed batches by a sampler rebuilt from (seed, learner, batch number),
-from what earlier batches told, evaluated in parallel and told in order. Pruning compares with
-earlier batches alone. A study that a killed process left behind is replayed: proposals are drawn
-again, and what it holds is not fitted again.
+from the results of earlier batches, evaluated in parallel and recorded in order. Pruning compares
+with earlier batches alone. A study that a killed process left behind is replayed: proposals are
+drawn again, and what it holds is not fitted again.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def search(
         for what the strategy earns after costs, the noisiest of them, for long folds and many
         trades only.
     batch_size
-        Trials proposed before any of them is told. Part of the result, unlike the workers.
+        Trials proposed before the result of any of them is known. Part of the result, unlike the
+        workers.
     clock
         Seconds, such as ``time.perf_counter``; decides nothing but ``timeout``.
     pool
@@ -99,13 +100,13 @@ def search(
     began = clock()
     with _quiet(), single_threaded():
         proposer = Proposer(learner, chosen.direction, seed, sampler)
-        wanted = n_trials if learner.space else 1
-        for batch, first in enumerate(range(0, wanted, batch_size)):
+        count = n_trials if learner.space else 1
+        for batch, first in enumerate(range(0, count, batch_size)):
             if timeout is not None and batch and clock() - began > timeout:
                 break
-            asked = proposer.ask(batch, min(batch_size, wanted - first))
+            proposals = proposer.ask(batch, min(batch_size, count - first))
             limits = runner.limits(pruner, trials)
-            for trial in _told(runner, pool, proposer, study, asked, limits):
+            for trial in _recorded(runner, pool, proposer, study, proposals, limits):
                 trials.append(trial)
                 if on_trial is not None:
                     on_trial(trial)
@@ -117,20 +118,20 @@ def search(
     return best
 
 
-def _told(
+def _recorded(
     runner: TrialRunner,
     pool: Pool,
     proposer: Proposer,
     study: optuna.Study,
-    asked: Sequence[optuna.Trial],
+    proposals: Sequence[optuna.Trial],
     limits: Sequence[float] | None,
 ) -> Iterator[Trial]:
     """The batch's trials in order, each fitted or replayed, and by then in the study."""
     kept = study.get_trials(deepcopy=False)
-    fresh = [(own.number, own.params) for own in asked if own.number >= len(kept)]
+    fresh = [(own.number, own.params) for own in proposals if own.number >= len(kept)]
     fitted = runner.trials(pool, fresh, limits)
     trials = []
-    for proposal in asked:
+    for proposal in proposals:
         if proposal.number >= len(kept):
             trial = next(fitted)
             study.add_trial(stored(trial, proposal.params, proposer.space))
@@ -139,7 +140,7 @@ def _told(
             trial = replayed(kept[proposal.number], runner.learner)
         trials.append(trial)
         yield trial
-    proposer.tell(asked, trials, runner)
+    proposer.tell(proposals, trials, runner)
 
 
 def _objective(name: str, study: optuna.Study) -> Objective:

@@ -83,7 +83,7 @@ def out_of_fold(trials: Sequence[Trial]) -> pd.DataFrame:
 def stored(
     trial: Trial, searched: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]
 ) -> FrozenTrial:
-    """The trial as one atomic entry of a study: there is never a trial half told."""
+    """The trial as one atomic entry of a study: there is never a trial half recorded."""
     return create_trial(
         state=STATES[trial.state],
         value=trial.value if trial.state == "complete" else None,

@@ -13,7 +13,7 @@ from pipeline.learning.search.trial_runner import PRUNERS
 PLAIN: dict[str, Any] = {
     "n_trials": 8, "batch_size": 4, "sampler": "tpe", "pruner": None, "objective": "mae",
     "max_rows": None, "early_stopping_sessions": None, "timeout_minutes": None,
-    "told_trials": None,
+    "recorded_trials": None,
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def test_a_budget_is_one_for_all_or_one_for_each():
 
 def test_a_repeated_search_runs_the_trials_it_ran_before_without_a_time_budget():
     assert plan(timeout_minutes=1.5).timeout_seconds == 90.0
-    repeated = plan(timeout_minutes=1.5, told_trials={"a": 3})
+    repeated = plan(timeout_minutes=1.5, recorded_trials={"a": 3})
     assert (repeated.timeout_seconds, repeated.trials("a"), repeated.budget("a")) == (None, 3, 8)
 
 

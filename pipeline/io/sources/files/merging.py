@@ -72,8 +72,8 @@ def of_names(
     if out.all():
         found = f"no row has a symbol: {', '.join(repr(name[:MAX_NAME]) for name in odd[:5])}"
         raise InvalidData("ingest", found, "symbols as AAPL, BRK-B, 7203.T, BTC/USDT")
-    told = f"{out.sum():,} rows of {len(odd)} names that are no symbols left out: {named}"
-    return part(bars, ~out), is_index[~out], [told]
+    remark = f"{out.sum():,} rows of {len(odd)} names that are no symbols left out: {named}"
+    return part(bars, ~out), is_index[~out], [remark]
 
 
 def part(bars: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:

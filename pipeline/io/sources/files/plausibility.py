@@ -176,8 +176,10 @@ def remarks(good: pd.DataFrame, *, is_index: bool) -> list[str]:
         for at in large[:10]
     ]
     count = f"{len(large)} overnight moves by more than three times, taken as real"
-    told = [f"{count}: {', '.join(shown)}"] if shown else []
+    remarks = [f"{count}: {', '.join(shown)}"] if shown else []
     if silent:
         named = ", ".join(silent[:10]) + (f" and {len(silent) - 10} more" if silent[10:] else "")
-        told.append(f"volume 0 on most bars of {named}; data.columns.volume names another column")
-    return told
+        remarks.append(
+            f"volume 0 on most bars of {named}; data.columns.volume names another column"
+        )
+    return remarks

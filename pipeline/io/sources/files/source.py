@@ -125,8 +125,8 @@ class Files:
         now = pd.Timestamp.now("UTC").tz_localize(None)
         bars["final"], remarks = final(bars, read, calendar, now)
         by_dot = share_class_by_dot(self._how)
-        limit, told = self._how.max_megabytes, self._paths.get("splits_path")
-        known_splits = given_splits(told, limit, share_class_by_dot=by_dot)
+        limit, splits = self._how.max_megabytes, self._paths.get("splits_path")
+        known_splits = given_splits(splits, limit, share_class_by_dot=by_dot)
         known_splits += self._accepted.events
         stocks = self._cleaned(part(bars, ~is_index), calendar, known_splits, is_index=False)
         indices = self._cleaned(part(bars, is_index), calendar, [], is_index=True)
@@ -267,7 +267,7 @@ class Files:
         )
 
     def _without_spikes(self, good: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:
-        """Good bars without those that the next session takes back; `reasons` is told of them."""
+        """Good bars without those that the next session takes back; they enter `reasons`."""
         why = spikes(good)
         why[self._accepted.covers(good)] = ""
         odd = why != ""

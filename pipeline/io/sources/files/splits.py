@@ -20,7 +20,8 @@ VISIBLE = np.log(1.2)
 """A split below six for five is lost among ordinary overnight moves."""
 
 CLEAR = 6.0
-"""A step so many times the usual overnight move is told from none: it errs once in 700 times."""
+"""A step so many times the usual overnight move is distinguished from none: it errs once in 700
+times."""
 
 NEAR = 0.06
 USUAL = np.log(3.0)

@@ -68,8 +68,8 @@ def _actions(found: Answers) -> pd.DataFrame:
     parts = [no_actions()]
     for symbol, given in found.histories.items():
         days = pd.DatetimeIndex(given.index).tz_localize(None).normalize().as_unit("us")
-        told = {"split": given["Stock Splits"], "dividend": given["Dividends"]}
-        values = {name: column.to_numpy("float64") for name, column in told.items()}
+        by_kind = {"split": given["Stock Splits"], "dividend": given["Dividends"]}
+        values = {name: column.to_numpy("float64") for name, column in by_kind.items()}
         part = pd.DataFrame({SESSION: days, SYMBOL: symbol, **values})
         part = part.replace({"split": {0.0: np.nan}, "dividend": {0.0: np.nan}})
         parts.append(part.dropna(subset=["split", "dividend"], how="all"))
