@@ -45,11 +45,7 @@ def detect(environment: Mapping[str, str], prefix: Path) -> Form:
         Its environment variables at the start, before MLflow takes the run's id out.
     prefix
         Its ``sys.prefix``.
-
-    Notes
-    -----
-    ``mlflow run`` names no environment manager to the process it starts, but the environments it
-    makes are known by their names and places.
+        Of the environments that ``mlflow run`` makes names and places are known.
     """
     if not environment.get(RUN_ID):
         return Form.CONSOLE if environment.get(CONSOLE_NAME) else Form.DIRECT
@@ -87,6 +83,11 @@ def use(form: Form, given: Sequence[str] = ()) -> None:
     global _current
     _current = form
     use_overrides(given)
+
+
+def form() -> Form:
+    """The form that commands are printed in."""
+    return _current
 
 
 def use_overrides(given: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +101,35 @@ def listed_names(symbols: Iterable[str], max_names: int = 20) -> tuple[int, str]
     ordered = sorted(symbols)
     more = ["..."] if len(ordered) > max_names else []
     return len(ordered), ", ".join([*ordered[:max_names], *more])
+
+
+CELLS = 1 << 22
+"""Sessions x symbols that a stage calculates at once: some 3 GB, whatever the width of a panel."""
+
+
+def blocks(sessions: pd.DatetimeIndex, symbols: int, look_back: int) -> Iterator[pd.DatetimeIndex]:
+    """Whole months, in order, of which each part with the sessions before it has `CELLS` cells.
+
+    A part has at least half as many sessions as it looks back, so that what is calculated twice
+    stays within bounds.
+
+    Parameters
+    ----------
+    symbols
+        Width of the panel.
+    look_back
+        Sessions before a part that are loaded with it.
+    """
+    room = CELLS // max(symbols, 1) - look_back
+    at_most = max(room, look_back // 2, 1)
+    start = 0
+    while start < len(sessions):
+        end = min(start + at_most, len(sessions))
+        month = sessions[end - 1].to_period("M")
+        while end < len(sessions) and sessions[end].to_period("M") == month:
+            end += 1
+        yield sessions[start:end]
+        start = end
 
 
 def sessions_before(sessions: pd.DatetimeIndex, first: pd.Timestamp, count: int) -> pd.Timestamp:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from pipeline.commands import translate
+from pipeline.config.jobs import as_sweep, is_sweep, jobs_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -72,16 +71,8 @@ class Shown:
     def jobs(self) -> list[list[str]]:
         """Overrides of each job: one, or as many as ``-m`` makes."""
         words = [word for word in translate(self.typed) if word not in ("--cfg", "job")]
-        if not {"-m", "--multirun"} & set(words):
-            return [words]
-        parsed = OverridesParser.create().parse_overrides([w for w in words if w[0] != "-"])
-        values = [
-            [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
-            if one.is_sweep_override()
-            else [one.input_line or ""]
-            for one in parsed
-        ]
-        return [list(job) for job in itertools.product(*values)]
+        words = as_sweep(words)
+        return [list(job) for job in jobs_of(words)] if is_sweep(words) else [words]
 
 
 def shown(page: Path) -> Iterator[Shown]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from pipeline import selection as chosen
 from pipeline.errors import NotReady
-from pipeline.selection import Selection, listed_names
+from pipeline.selection import Selection, blocks, listed_names
 
 DAYS = pd.DatetimeIndex(["2024-07-01", "2024-07-02", "2024-07-03", "2024-07-05"], name="session")
 LISTED = pd.DataFrame(
@@ -90,3 +91,20 @@ def test_names_are_sorted_and_cut_where_they_are_many() -> None:
     assert listed_names(["B", "A"], 2) == (2, "A, B")
     assert listed_names(["C", "B", "A"], 2) == (3, "A, B, ...")
     assert listed_names([]) == (0, "")
+
+
+def test_blocks_are_whole_months_as_long_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = pd.bdate_range("2023-01-02", "2024-12-31", name="session")
+    assert [len(part) for part in blocks(sessions, 500, 100)] == [len(sessions)]
+    monkeypatch.setattr(chosen, "CELLS", 10 * 150)
+    parts = list(blocks(sessions, 10, 100))
+    assert parts[0].append(parts[1:]).equals(sessions)
+    assert max(map(len, parts)) <= 50 + 22
+    ends = [part[-1].to_period("M") for part in parts[:-1]]
+    assert not {part[0].to_period("M") for part in parts[1:]} & set(ends)
+
+
+def test_a_block_is_at_least_half_as_long_as_it_looks_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chosen, "CELLS", 1)
+    sessions = pd.bdate_range("2023-01-02", "2024-12-31", name="session")
+    assert min(len(part) for part in list(blocks(sessions, 10, 100))[:-1]) >= 50

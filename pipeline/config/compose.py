@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from pipeline.aliases import renamed_overrides
-from pipeline.commands import override
+from pipeline.commands import Command, override, translate
 from pipeline.config.faults import invalid
 from pipeline.config.sections import Named
 from pipeline.config.settings import Settings
@@ -118,6 +119,27 @@ def diagnosed(overrides: Sequence[str], error: Exception) -> InvalidSettings:
     except (HydraException, OmegaConfBaseException) as together:
         faults.append(_fault_of("", together))
     return invalid(faults)
+
+
+def unclosed(stage: str, typed: Sequence[str]) -> InvalidSettings:
+    """A quote that is never closed in ``--overrides``; most are apostrophes."""
+    place = list(typed).index("--overrides") + 1
+    odd: list[str] = []
+    mended = translate([*typed[: place - 1], *typed[place + 1 :]])
+    for word in typed[place].split():
+        try:
+            mended += shlex.split(word)
+        except ValueError:
+            odd.append(word)
+            key, _, value = word.partition("=")
+            opens = value[:1] in ("", "'", '"')  # what it would hold, nobody knows
+            mended.append("" if opens else override(key, value))
+    return InvalidSettings(
+        "settings",
+        f"overrides={typed[place]} has a quote that is never closed, in {' and '.join(odd)}",
+        "quotes in pairs, and double quotes around a value with an apostrophe",
+        Command(stage, *mended) if all(mended) else "",
+    )
 
 
 def _fault_of(word: str, error: Exception) -> Fault:

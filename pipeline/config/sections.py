@@ -91,6 +91,8 @@ class DaskCompute(Section):
     address
         Of a scheduler that is there, such as ``tcp://10.0.0.1:8786``; None: a cluster is started
         here and ends with the command.
+    jobs
+        Of a sweep side by side, each in a process of its own on the command's machine.
     wait_seconds
         How long to wait for a scheduler or a worker that is not there.
     """
@@ -98,6 +100,7 @@ class DaskCompute(Section):
     name: Literal["dask"]
     workers: Count
     threads: Count
+    jobs: Count
     address: str | None
     wait_seconds: Positive
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,16 @@ log = logging.getLogger("pipeline")
 
 HEARTBEAT_SECONDS = 60.0
 """Between two lines that say what goes on, where there is no terminal."""
+
+TOLD = "DAYTRADE_TOLD"
+"""Variable that asks a process to tell the one that started it, line by line, what it is at."""
+
+TELL_SECONDS = 0.5
+STEPS, RUN = "steps", "run"
+"""What such a line tells of: the steps under way, or the run that the process has made."""
+
+_MARK = "\x1f"
+"""Start of such a line: a character that nobody prints."""
 
 PLAIN = "%(asctime)s %(levelname)s %(message)s"
 
@@ -76,6 +87,11 @@ class Task:
         self.done = 0
         self._show()
 
+    def say(self, name: str) -> None:
+        """Go by another name from now on."""
+        self.name = name
+        self._show()
+
     @property
     def words(self) -> str:
         """Name and parts.
@@ -123,7 +139,8 @@ def watched() -> Iterator[None]:
                 _progress = None
         return
     ended = threading.Event()
-    beat = threading.Thread(target=_beat, args=(ended, HEARTBEAT_SECONDS), daemon=True)
+    way, seconds = (_tell_steps, TELL_SECONDS) if is_told() else (_beat, HEARTBEAT_SECONDS)
+    beat = threading.Thread(target=way, args=(ended, seconds), daemon=True)
     beat.start()
     try:
         yield
@@ -137,4 +154,35 @@ def _beat(ended: threading.Event, seconds: float) -> None:
         now = list(_open)
         if now and now[0] in before:
             log.info("still at: %s", ", ".join(step.words for step in now))
+        before = now
+
+
+def is_told() -> bool:
+    """Whether a process that started this one shows what it is at."""
+    return bool(os.environ.get(TOLD))
+
+
+def tell(kind: str, text: str) -> None:
+    """Tell the process that shows this one's steps; nothing where there is none."""
+    if is_told():
+        sys.stdout.write(f"{_MARK}{kind} {text}\n")
+        sys.stdout.flush()
+
+
+def told(line: str) -> tuple[str, str] | None:
+    """Kind and text of a line that `tell` wrote; None for one that is printed.
+
+    >>> told("\\x1fsteps retrain, trials 3 of 16\\n"), told("done\\n")
+    (('steps', 'retrain, trials 3 of 16'), None)
+    """
+    kind, _, text = line.removeprefix(_MARK).strip().partition(" ")
+    return (kind, text) if line.startswith(_MARK) else None
+
+
+def _tell_steps(ended: threading.Event, seconds: float) -> None:
+    before = ""
+    while not ended.wait(seconds):
+        now = ", ".join(step.words for step in list(_open))
+        if now != before:
+            tell(STEPS, now)
         before = now

@@ -10,7 +10,6 @@ import gc
 import io
 import logging
 import os
-import shlex
 import signal
 import sys
 import traceback
@@ -29,17 +28,31 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline import commands
 from pipeline.aliases import renamed_overrides
-from pipeline.commands import Command, override, translate
-from pipeline.config.compose import CONFIG_DIR, check, compose, diagnosed, hydra_words
+from pipeline.commands import Command, translate
+from pipeline.config import build
+from pipeline.config.compose import (
+    CONFIG_DIR,
+    check,
+    compose,
+    diagnosed,
+    hydra_words,
+    unclosed,
+)
+from pipeline.config.jobs import as_sweep, is_sweep, jobs_of
+from pipeline.config.sections import Tracking
 from pipeline.config.settings import Settings
 from pipeline.contract import Stages
 from pipeline.errors import InvalidSettings, PipelineError, Refused
 from pipeline.io import process, terminal
+from pipeline.io.cluster import jobs
 from pipeline.paths import ARTIFACTS
 from pipeline.schemas import PROJECT_NAME
 from pipeline.secrets import holds_password, holds_secret, masked
 
 DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
+
+SPREAD = ("retrain", "backtest", "reproduce")
+"""Stages whose fits go to a cluster: of their sweeps over one, jobs run side by side."""
 
 Stage = Callable[[Settings], None]
 log = logging.getLogger("pipeline")
@@ -50,7 +63,7 @@ def command(stage: str, run: Stage, *, tracked: bool = True) -> None:
     terminal.log_lines()
     typed = sys.argv[1:]
     _prepare_process()
-    commands.use(commands.detect(os.environ, Path(sys.prefix)))
+    commands.use(jobs.form() or commands.detect(os.environ, Path(sys.prefix)))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
@@ -115,18 +128,34 @@ def _called(stage: str, run: Stage, typed: Sequence[str], tracked: bool) -> None
     if any(map(holds_password, typed)):
         _take_password_back(stage, typed, tracked)
     try:
-        arguments = renamed_overrides(translate(typed))
+        arguments = as_sweep(renamed_overrides(translate(typed)))
     except ValueError:
-        _refuse(stage, _unclosed(stage, typed), tracked)
+        _refuse(stage, unclosed(stage, typed), tracked)
     commands.use_overrides(arguments)
     sys.argv[1:] = hydra_words(arguments)
     try:
-        _composed(arguments, lambda config: _execute(stage, run, check(config), tracked))
+        if not (stage in SPREAD and is_sweep(arguments) and _spread(stage, arguments)):
+            _composed(arguments, lambda config: _execute(stage, run, check(config), tracked))
     except (HydraException, OmegaConfBaseException) as error:
         overrides = [word for word in arguments if not word.startswith("-")]
         _refuse(stage, diagnosed(overrides, error), tracked)
     except InvalidSettings as error:
         _refuse(stage, error, tracked)
+
+
+def _spread(stage: str, arguments: Sequence[str]) -> bool:
+    """Run the jobs of a sweep side by side where they have a cluster; whether they have."""
+    several = jobs_of(arguments)
+    first, *_ = [check(compose(words)) for words in several]  # what is refused is so before any
+    if first.compute.name != "dask":
+        return False
+    from pipeline.serving import sweeps
+
+    _prepare_tracking(first.tracking)
+    at_a_time, again = first.compute.jobs, Command(stage, *arguments)
+    with build.pool(first.compute, stage) as cluster:
+        sweeps.run(stage, several, cluster, at_a_time=at_a_time, again=again)
+    return True
 
 
 def _take_password_back(stage: str, typed: Sequence[str], tracked: bool) -> None:
@@ -154,7 +183,7 @@ def _composed(arguments: Sequence[str], job: Callable[[DictConfig], None]) -> No
     if not any(word.startswith(("-", "hydra.")) for word in arguments):
         job(compose(arguments))
         return
-    if {"-m", "--multirun"} & set(arguments):
+    if is_sweep(arguments):
         # Hydra notes every sweep in a file; at the place of the others' output, not in the folder
         # the command was typed in.
         sys.argv.append(f"hydra.sweep.dir={ARTIFACTS / 'sweeps'}")
@@ -176,27 +205,6 @@ def _composed(arguments: Sequence[str], job: Callable[[DictConfig], None]) -> No
         raise error
 
 
-def _unclosed(stage: str, typed: Sequence[str]) -> InvalidSettings:
-    """A quote that is never closed in ``--overrides``; most are apostrophes."""
-    place = list(typed).index("--overrides") + 1
-    odd: list[str] = []
-    mended = translate([*typed[: place - 1], *typed[place + 1 :]])
-    for word in typed[place].split():
-        try:
-            mended += shlex.split(word)
-        except ValueError:
-            odd.append(word)
-            key, _, value = word.partition("=")
-            opens = value[:1] in ("", "'", '"')  # what it would hold, nobody knows
-            mended.append("" if opens else override(key, value))
-    return InvalidSettings(
-        "settings",
-        f"overrides={typed[place]} has a quote that is never closed, in {' and '.join(odd)}",
-        "quotes in pairs, and double quotes around a value with an apostrophe",
-        Command(stage, *mended) if all(mended) else "",
-    )
-
-
 def _refuse(stage: str, error: InvalidSettings, tracked: bool) -> NoReturn:
     """Raise; the run that `mlflow run` opened before says what was refused, and is no stage's."""
     if tracked and os.environ.get(commands.RUN_ID):
@@ -212,21 +220,16 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
     if not tracked:
         run(settings)
         return
-    from pipeline.io.tracking import experiment, registered, runs
+    from pipeline.io.tracking import registered, runs
 
-    experiment.prepare(
-        experiment.tracking_uri(settings.tracking.uri, server=settings.tracking.server),
-        settings.tracking.experiment_name,
-    )
-
+    _prepare_tracking(settings.tracking)
     sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-    chosen = settings.registry
+    chosen, alone = settings.registry, not (sweep or jobs.sweep_run())
     registered.select(
-        chosen.model, settings.data.name, moves_challenger=chosen.challenger and not sweep
+        chosen.model, settings.data.name, moves_challenger=chosen.challenger and alone
     )
     if sweep:
         commands.use_overrides(HydraConfig.get().overrides.task)
-    if sweep:
         print(f"\njob {HydraConfig.get().job.num}: {' '.join(commands.given())}", flush=True)
     if sweep and runs.PROJECT_RUN:
         with runs.stage_run(Stages.SWEEP):
@@ -235,8 +238,16 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
     else:
         # `status` says itself what it closes.
         run_id = step(stage, run, settings, closes_dead_runs=stage != "status")
+    terminal.tell(terminal.RUN, run_id)
     if sweep:
         _jobs.append((commands.given(), run_id))
+
+
+def _prepare_tracking(chosen: Tracking) -> None:
+    from pipeline.io.tracking import experiment
+
+    uri = experiment.tracking_uri(chosen.uri, server=chosen.server)
+    experiment.prepare(uri, chosen.experiment_name)
 
 
 _jobs: list[tuple[tuple[str, ...], str]] = []

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 
 import mlflow
 import pandas as pd
 
 from pipeline.config import build
+from pipeline.config.feature_blocks import Block, BlockSnapshots, block_snapshots
+from pipeline.config.sections import Compute
 from pipeline.config.settings import Settings
 from pipeline.contract import Metrics
 from pipeline.io.sources.universe import members
 from pipeline.io.store.coverage import missing_sessions, oldest_revision, rebuild_reasons
-from pipeline.market.features import (
-    FeatureInputs,
-    Snapshots,
-    catalogue,
-    market_closes,
-    snapshots,
-)
-from pipeline.market.membership import of_members
-from pipeline.selection import sessions_before
+from pipeline.market.features import FeatureInputs, catalogue, market_closes
+from pipeline.selection import blocks, sessions_before
 from pipeline.stages._cli import command
 from pipeline.values import metric_name
 from pipeline.workspace import Workspace
@@ -45,31 +43,28 @@ def run(settings: Settings) -> None:
             log.info("features: up to date, %s", workspace.features.name)
             mlflow.log_metric(Metrics.FEATURE_ROWS, 0)
             return
-        built = _built(workspace, chosen, following=calendar[-1])
         symbols = workspace.selection.among(store.symbols("stock"), "features")
-        rows = built.rows if symbols is None else built.rows.loc[(slice(None), symbols), :]
-        months = stored.write(
-            rows,
-            sessions=chosen,
-            revision=revision,
-            store_id=store.store_id,
-            whole=symbols is None,
-        )
+        count, months, left_out = 0, 0, Counter[str]()
+        for built in _built(workspace, _blocks(workspace, chosen, calendar[-1]), settings.compute):
+            rows = built.made.rows
+            rows = rows if symbols is None else rows.loc[(slice(None), symbols), :]
+            months += stored.write(
+                rows, sessions=built.sessions, revision=revision, store_id=store.store_id,
+                whole=symbols is None,
+            )  # fmt: skip
+            count += len(rows)
+            left_out.update(built.made.left_out)
         before = oldest_revision(store, covered.reindex(chosen).dropna())
         stocks = store.symbols("stock").index
         why = [] if before is None else rebuild_reasons(store, before, stocks)
     log.info(
         "features: %d snapshots of %d sessions from %s to %s; left out: %s",
-        len(rows), len(chosen), f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}", built.left_out,
+        count, len(chosen), f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}", dict(left_out),
     )  # fmt: skip
     for reason in why:
         log.info("features: rebuilt %d months from %s on: %s", months, f"{chosen[0]:%Y-%m}", reason)
-    left_out = {
-        metric_name(Metrics.FEATURES_LEFT_OUT, reason): n for reason, n in built.left_out.items()
-    }
-    mlflow.log_metrics(
-        {Metrics.FEATURE_ROWS: len(rows), Metrics.FEATURE_MONTHS: months, **left_out}
-    )
+    by_reason = {metric_name(Metrics.FEATURES_LEFT_OUT, why): n for why, n in left_out.items()}
+    mlflow.log_metrics({Metrics.FEATURE_ROWS: count, Metrics.FEATURE_MONTHS: months, **by_reason})
 
 
 def _to_build(
@@ -84,35 +79,40 @@ def _to_build(
     ).intersection(chosen)
 
 
-def _built(workspace: Workspace, chosen: pd.DatetimeIndex, following: pd.Timestamp) -> Snapshots:
+def _built(
+    workspace: Workspace, parts: Iterator[Block], compute: Compute
+) -> Iterator[BlockSnapshots]:
+    """The snapshots of each part, in order: one after the other here, side by side on a cluster."""
+    shared = (workspace.features.name, dict(workspace.features.rows))
+    if compute.name == "local":
+        yield from map(partial(block_snapshots, *shared), parts)
+        return
+    with build.pool(compute, "features") as pool:
+        yield from pool.map(block_snapshots, parts, *shared)
+
+
+def _blocks(
+    workspace: Workspace, chosen: pd.DatetimeIndex, following: pd.Timestamp
+) -> Iterator[Block]:
+    """Parts of the sessions, each with what it is made of; read when it is asked for."""
     store, features = workspace.store, workspace.features
-    sessions = store.sessions()
-    start = sessions_before(sessions, chosen[0], features.warm_up + 1)
-    end = min(chosen[-1], sessions[-1])
-    indicators_from = sessions_before(sessions, chosen[0], features.indicator_lookback + 1)
-    inputs = FeatureInputs(
-        bars=store.bar_panel(start=start, end=end),
-        indicators=store.indicator_panel(start=indicators_from, end=end),
-        market=market_closes(
-            store.bar_panel(start=start, end=end, kind="index"), workspace.index.symbol
-        ),
-        regimes=workspace.regimes(),
-        symbols=store.symbols("stock"),
-        short_sessions=workspace.short_sessions(chosen),
-    )
-
-    def make(inputs: FeatureInputs, sessions: pd.DatetimeIndex) -> Snapshots:
-        return snapshots(
-            features.features,
-            inputs,
-            sessions,
-            next_session=following if sessions[-1] == following else None,
-            **dict(features.rows),
+    sessions, symbols = store.sessions(), store.symbols("stock")
+    for part in blocks(chosen, len(symbols), features.warm_up + 1):
+        start = sessions_before(sessions, part[0], features.warm_up + 1)
+        end = min(part[-1], sessions[-1])
+        indicators_from = sessions_before(sessions, part[0], features.indicator_lookback + 1)
+        inputs = FeatureInputs(
+            bars=store.bar_panel(start=start, end=end),
+            indicators=store.indicator_panel(start=indicators_from, end=end),
+            market=market_closes(
+                store.bar_panel(start=start, end=end, kind="index"), workspace.index.symbol
+            ),
+            regimes=workspace.regimes(),
+            symbols=symbols,
+            short_sessions=workspace.short_sessions(part),
         )
-
-    if workspace.dated is None:
-        return make(inputs, chosen)
-    return of_members(make, inputs, members(workspace.dated, chosen))
+        dated = workspace.dated
+        yield Block(inputs, part, following, None if dated is None else members(dated, part))
 
 
 if __name__ == "__main__":

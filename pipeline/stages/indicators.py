@@ -13,7 +13,7 @@ from pipeline.io.store.store import Store
 from pipeline.market.indicators import WARM_UP, indicators
 from pipeline.recipe.feature_set import indicators_made_by
 from pipeline.schemas import BarPanel
-from pipeline.selection import sessions_before
+from pipeline.selection import blocks, sessions_before
 from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
 
@@ -30,15 +30,18 @@ def run(settings: Settings) -> None:
             log.info("indicators: up to date")
             mlflow.log_metric(Metrics.INDICATOR_ROWS, 0)
             return
-        panel, cells = _calculated(workspace, sessions, chosen)
-        written = workspace.store.write_indicators(panel, cells)
+        width = len(workspace.store.symbols("stock"))
+        rows = 0
+        for part in blocks(chosen, width, WARM_UP):  # each goes on from what is stored by then
+            panel, cells = _calculated(workspace, sessions, part)
+            rows += workspace.store.write_indicators(panel, cells).rows
         if not workspace.selection.is_partial:
             workspace.store.mark_built("indicators", revision, indicators_made_by())
     log.info(
         "indicators: %d rows written from %s to %s",
-        written.rows, f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
+        rows, f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
     )  # fmt: skip
-    mlflow.log_metric(Metrics.INDICATOR_ROWS, written.rows)
+    mlflow.log_metric(Metrics.INDICATOR_ROWS, rows)
 
 
 def _to_calculate(

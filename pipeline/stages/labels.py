@@ -11,6 +11,7 @@ from pipeline.config.settings import Settings
 from pipeline.contract import Metrics
 from pipeline.market.labels import labels
 from pipeline.recipe.feature_set import labels_made_by
+from pipeline.selection import blocks
 from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
 
@@ -29,16 +30,18 @@ def run(settings: Settings) -> None:
             mlflow.log_metric(Metrics.LABEL_ROWS, 0)
             return
         symbols = workspace.selection.among(store.symbols("stock"), "labels")
-        bars = store.bar_panel(chosen[0], chosen[-1], symbols)
-        outcomes = labels(bars, store.final_mask(chosen[0], chosen[-1], symbols))
-        written = store.write_labels(outcomes)
+        rows = 0
+        for part in blocks(chosen, len(store.symbols("stock")), 0):
+            bars = store.bar_panel(part[0], part[-1], symbols)
+            outcomes = labels(bars, store.final_mask(part[0], part[-1], symbols))
+            rows += store.write_labels(outcomes).rows
         if not workspace.selection.is_partial:
             store.mark_built("labels", revision, labels_made_by())
     log.info(
         "labels: %d rows written from %s to %s",
-        written.rows, f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
+        rows, f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
     )  # fmt: skip
-    mlflow.log_metric(Metrics.LABEL_ROWS, written.rows)
+    mlflow.log_metric(Metrics.LABEL_ROWS, rows)
 
 
 def _to_label(workspace: Workspace, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:

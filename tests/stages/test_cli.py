@@ -7,10 +7,10 @@ from hydra.errors import HydraException
 from mlflow import MlflowClient
 
 from pipeline.commands import Command, translate
-from pipeline.config.compose import check, compose, diagnosed
+from pipeline.config.compose import check, compose, diagnosed, unclosed
 from pipeline.errors import Fault, InvalidSettings
 from pipeline.io import process
-from pipeline.stages._cli import _execute, _unclosed
+from pipeline.stages._cli import _execute
 
 
 def refused(*overrides: str) -> InvalidSettings:
@@ -43,13 +43,13 @@ def test_flags_with_their_values_come_first_from_inside_of_overrides_too() -> No
 
 
 def test_a_quote_never_closed_is_mended_where_it_is_an_apostrophe() -> None:
-    error = _unclosed("labels", ["--date", "2024-07-01", "--overrides", "a='b' c=it's"])
+    error = unclosed("labels", ["--date", "2024-07-01", "--overrides", "a='b' c=it's"])
     assert error.next == Command("labels", "date=2024-07-01", "a=b", 'c="it\'s"')
     assert "in c=it's" in error.found
 
 
 def test_what_cannot_be_mended_names_no_command() -> None:
-    assert _unclosed("labels", ["--overrides", "promote.reason='so it is"]).next_command == ""
+    assert unclosed("labels", ["--overrides", "promote.reason='so it is"]).next_command == ""
 
 
 def test_a_refused_value_is_a_fault_with_its_key() -> None:

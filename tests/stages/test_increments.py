@@ -9,9 +9,11 @@ import exchange_calendars
 import numpy as np
 import pandas as pd
 import pytest
+from distributed import LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline import selection
 from pipeline.config import build
 from pipeline.config.compose import check, compose
 from pipeline.config.settings import Settings
@@ -39,13 +41,13 @@ STAGES = {
 }
 
 
-def history(seed: int) -> pd.DataFrame:
+def history(seed: int, length: int = SESSIONS, names: Sequence[str] = SYMBOLS) -> pd.DataFrame:
     """Random bars with holes, long."""
     rng = np.random.default_rng(seed)
-    calendar = exchange_calendars.get_calendar("XNYS", start="2015-01-02", end="2015-12-31")
-    sessions = calendar.sessions[:SESSIONS].as_unit("us")
-    index = pd.MultiIndex.from_product([sessions, SYMBOLS], names=ROW)
-    moves = rng.normal(0, 0.01, (SESSIONS, len(SYMBOLS)))
+    calendar = exchange_calendars.get_calendar("XNYS", start="2015-01-02", end="2019-12-31")
+    sessions = calendar.sessions[:length].as_unit("us")
+    index = pd.MultiIndex.from_product([sessions, names], names=ROW)
+    moves = rng.normal(0, 0.01, (length, len(names)))
     close = 50 * np.exp(moves.cumsum(axis=0)).ravel()
     opened = close * np.exp(rng.normal(0, 0.005, close.size))
     bars = pd.DataFrame(
@@ -129,6 +131,28 @@ def test_a_second_run_computes_nothing(tmp_path: Path) -> None:
         assert newest.data.metrics[f"{name}/rows"] == 0
     for name, frame in results(tmp_path).items():
         pd.testing.assert_frame_equal(before[name], frame, check_exact=True)
+
+
+def test_blocks_of_sessions_here_and_on_a_cluster_leave_the_bits_of_a_whole_panel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = history(2, 800, SYMBOLS[:3])
+    brought_up_to_date(tmp_path / "whole", [bars])
+    monkeypatch.setattr(selection, "CELLS", 1)
+    brought_up_to_date(tmp_path / "blocks", [bars])
+
+    whole, in_blocks = results(tmp_path / "whole"), results(tmp_path / "blocks")
+    for name, frame in whole.items():
+        pd.testing.assert_frame_equal(in_blocks[name], frame, check_exact=True, obj=name)
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        there = ("compute=dask", f"compute.address={cluster.scheduler_address}")
+        again = configured(tmp_path / "blocks", "features.overwrite=true", *there)
+        step("features", features.run, again)
+    snapshots = results(tmp_path / "blocks")["snapshots"]
+    pd.testing.assert_frame_equal(snapshots, whole["snapshots"], check_exact=True)
 
 
 def other_indicators(bars: BarPanel, obv_start: pd.Series | None = None) -> dict[str, pd.DataFrame]:

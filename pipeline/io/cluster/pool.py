@@ -8,6 +8,7 @@ again to the one that takes its place: started here anew, or waited for at its a
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import threading
 import time
@@ -21,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 from pipeline.commands import Command
 from pipeline.errors import NotReady, PipelineError, Refused
+from pipeline.io.cluster.jobs import ADDRESS
 from pipeline.io.cluster.likeness import differences, fingerprint
 from pipeline.io.cluster.work import Work
 from pipeline.io.outside import Broken
@@ -56,7 +58,8 @@ def opened(
     workers, threads
         Of a cluster started here: tasks at a time in all, and in one process.
     address
-        Of a scheduler that is there; None: a cluster of processes is started here.
+        Of a scheduler that is there; None: the one of the sweep that this process is a job of, else
+        a cluster of processes is started here.
     wait_seconds
         For a scheduler or a worker that is not there.
 
@@ -67,6 +70,7 @@ def opened(
     Refused
         A worker has other code or versions.
     """
+    address = address or os.environ.get(ADDRESS)
     cluster = Cluster(who, workers, threads, address, wait_seconds)
     try:
         cluster.connect()
@@ -126,6 +130,11 @@ class Cluster:
             raise self._nobody(str(error)) from None
         self._refuse_strangers()
         log.info("compute: %d workers at %s", len(self._nodes()), self._client.scheduler.address)
+
+    @property
+    def scheduler(self) -> str:
+        """Address at which other processes reach the cluster."""
+        return str(self._client.scheduler.address)
 
     def close(self) -> None:
         """Leave the cluster; end it if it was started here."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select
 
 from pipeline.errors import Damaged, NotReady
+from pipeline.io.cluster.jobs import lock_timeout
 from pipeline.io.store import tables
 from pipeline.io.store.database import INGEST, open_schema
 from pipeline.io.store.evenings import Evenings
@@ -97,7 +98,7 @@ class Store(Facts, Results, Revisions, Looks, Evenings):
         StoreLocked
             Another process is writing; its stage and process id are named.
         """
-        return self.database.lock("lock", stage, self._lock_timeout)
+        return self.database.lock("lock", stage, lock_timeout(self._lock_timeout))
 
     def faults(self, *, deep: bool = False) -> list[Damaged]:
         """What is not as it was written, each with the command that heals it; empty: nothing.

@@ -24,6 +24,7 @@ from pipeline.cells import csv_text
 from pipeline.commands import RUN_ID
 from pipeline.contract import Artifacts, Metrics, Tags, Verdicts
 from pipeline.io import process, terminal
+from pipeline.io.cluster import jobs
 from pipeline.io.tracking import later, run_files
 from pipeline.io.tracking.experiment import DEFAULT_EXPERIMENT, EXPERIMENT_ID
 from pipeline.io.tracking.run_files import log_frame as log_frame
@@ -39,12 +40,13 @@ ROUTINES = ("ingest", "indicators", "regimes", "features", "labels", "status")
 
 @contextlib.contextmanager
 def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlflow.ActiveRun]:
-    """One MLflow run of a stage: adopted from `mlflow run`, nested where one is open.
+    """One MLflow run of a stage: adopted from `mlflow run`, nested where one is open or in a sweep.
 
     The run ends FINISHED, KILLED where a person interrupts it, or FAILED with the tag ``verdict``
     taken from the error.
     """
     nested = mlflow.active_run() is not None
+    sweep = None if nested else jobs.sweep_run()
     with (
         mlflow.start_run(
             run_name=None if PROJECT_RUN and not nested else stage,
@@ -60,6 +62,7 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
                 Tags.OVERRIDES: shlex.join(commands.given())[:5000],
                 **({Tags.ROUTINE: "true"} if stage in ROUTINES else {}),
                 **process.tags(),
+                **({MLFLOW_PARENT_RUN_ID: sweep} if sweep else {}),
                 **(tags or {}),
             }
         )
