@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -18,13 +17,11 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
-
 from pipeline.commands import Command
 from pipeline.errors import NotReady, PipelineError, Refused
 from pipeline.io.cluster.jobs import ADDRESS
 from pipeline.io.cluster.likeness import differences, fingerprint
-from pipeline.io.cluster.work import Work
+from pipeline.io.cluster.work import Work, alone
 from pipeline.io.outside import Broken
 from pipeline.learning.pool import Item, Keep, Result
 from pipeline.learning.threads import single_threaded
@@ -183,7 +180,7 @@ class Cluster:
 
         for number, item in work.unsent():
             work.futures[number] = self._client.submit(
-                _alone, task, item, *handles, pure=False, key=f"{task.__name__}-{uuid.uuid4()}"
+                alone, task, item, *handles, pure=False, key=f"{task.__name__}-{uuid.uuid4()}"
             )
         try:
             with self._client.as_current(), suppress(TimeoutError):
@@ -290,14 +287,3 @@ class _Lost(Exception):
 
 def _first_line(text: str) -> str:
     return next(iter(text.strip().splitlines()), "").rstrip(":. ")
-
-
-_limited = threading.local()
-
-
-def _alone(task: Callable[..., Result], item: Any, *shared: Any) -> Result:
-    """The task with one thread, as everywhere: another number gives other last bits."""
-    if not getattr(_limited, "done", False):
-        ThreadpoolController().limit(limits=1)  # for good: this thread does nothing else
-        _limited.done = True
-    return task(*shared, item)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipeline.learning.pool import Keep
+from threadpoolctl import ThreadpoolController
+
+from pipeline.learning.pool import Keep, Result
 
 
 class Work:
@@ -42,3 +45,14 @@ class Work:
         while self._next in self.results:
             yield self.results.pop(self._next)
             self._next += 1
+
+
+_limited = threading.local()
+
+
+def alone(task: Callable[..., Result], item: Any, *shared: Any) -> Result:
+    """The task with one thread, as everywhere: another number gives other last bits."""
+    if not getattr(_limited, "done", False):
+        ThreadpoolController().limit(limits=1)  # for good: this thread does nothing else
+        _limited.done = True
+    return task(*shared, item)
