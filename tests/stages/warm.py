@@ -1,6 +1,6 @@
 """Commands as processes of their own that need not import what every one of them imports.
 
-A fork server imports the libraries (nothing of `pipeline`) once a worker; each command is forked
+A fork server imports the libraries once a worker (`warm_libraries`); each command is forked
 from it: 0.1 s of CPU instead of 3. Where the start of a process is the subject, use a real one.
 """
 
@@ -16,14 +16,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-LIBRARIES = (
-    "arch.bootstrap", "exchange_calendars", "hydra", "lightgbm", "matplotlib.pyplot", "mlflow",
-    "mlflow.projects", "mlflow.sklearn", "optuna", "pyarrow.parquet", "pydantic", "rich.progress",
-    "scipy.stats", "sklearn.pipeline", "skops.io", "sqlalchemy", "talib",
-)  # fmt: skip
-
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(list(LIBRARIES))
+processes.set_forkserver_preload(["tests.stages.warm_libraries"])
 
 
 def module(

@@ -67,7 +67,7 @@ def template(name: str) -> Template:
 def drawn(name: str, draw: Any, sheet: Any) -> tuple[str, bytes]:
     """What ``draw(sheet)`` gives, as SVG to set into the page, and as PNG."""
     with matplotlib.rc_context({**style.RC, "svg.hashsalt": name}):
-        figure = draw(sheet)
+        figure = _laid_out(draw(sheet))
         png = io.BytesIO()
         svg = _as_svg(figure)
         figure.savefig(png, format="png", dpi=PNG_DPI)
@@ -77,7 +77,14 @@ def drawn(name: str, draw: Any, sheet: Any) -> tuple[str, bytes]:
 def drawn_svg(name: str, draw: Any, sheet: Any) -> str:
     """What ``draw(sheet)`` gives, as SVG to set into a page."""
     with matplotlib.rc_context({**style.RC, "svg.hashsalt": name}):
-        return _inline(_as_svg(draw(sheet)), name)
+        return _inline(_as_svg(_laid_out(draw(sheet))), name)
+
+
+def _laid_out(figure: Any) -> Any:
+    """The figure with its axes where they stay: each file would compute the layout once more."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
 
 
 def _as_svg(figure: Any) -> str:
