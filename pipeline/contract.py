@@ -22,8 +22,7 @@ class Tags:
 
     STAGE: Final = "stage"
     VERDICT: Final = "verdict"
-    NOTE: Final = "mlflow.note.content"
-    """What a run's page shows on top."""
+    NOTE: Final = "mlflow.note.content"  # what a run's page shows on top
     DATA_SOURCE: Final = "data_source"
     DATA_DIGEST: Final = "data_digest"
     MARKET_INDEX: Final = "market_index"
@@ -200,6 +199,7 @@ class Metrics:
     AUDIT_VALUES_CHECKED: Final = "audit/values_checked"
     VERSION_AGE: Final = "version/age_sessions"
     VERSION_AGREEMENT: Final = "version/data_agreement"
+    VERSION_LEARNED: Final = "version/learned_unchanged"
     VERSION_HOLDOUT_PVALUE: Final = "version/holdout_pvalue"
     DATA_ROWS: Final = "data/rows"
     DATA_SESSIONS: Final = "data/sessions"

@@ -70,6 +70,9 @@ class DataIdentity(Value):
         Of these sessions.
     learned
         Witnesses of what the final model was fitted on.
+    learned_digest, learned_sessions
+        Over all rows of that, features included, bit for bit, and its first and last session; None
+        where an older release recorded none.
     """
 
     source: str
@@ -80,6 +83,8 @@ class DataIdentity(Value):
     digest: str
     witnesses: Annotated[tuple[Witness, ...], Field(min_length=1)]
     learned: tuple[Witness, ...]
+    learned_digest: str | None = None
+    learned_sessions: tuple[str, str] | None = None
 
 
 def witness_rows(rows: pd.Index, count: int = WITNESSES) -> pd.Index:

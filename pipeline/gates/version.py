@@ -11,7 +11,11 @@ from scipy.stats import t as student
 from pipeline.learning.metrics import rank_ic
 from pipeline.stats.inference import MIN_BLOCK_SESSIONS
 
-AS_TRAINED: Mapping[str, float] = {"version/age_sessions": 0.0, "version/data_agreement": 1.0}
+AS_TRAINED: Mapping[str, float] = {
+    "version/age_sessions": 0.0,
+    "version/data_agreement": 1.0,
+    "version/learned_unchanged": 1.0,
+}
 """Of a version at the end of its own retrain."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import pandas as pd
@@ -57,6 +58,11 @@ class RetrainData:
     def newest(self) -> Dataset:
         """Rows of the final refit."""
         return self.dataset.at(self.windows.newest)
+
+    @cached_property
+    def learned_digest(self) -> str:
+        """Of `newest`, 32 hex digits."""
+        return digest(self.newest)
 
     @property
     def sentence(self) -> str:

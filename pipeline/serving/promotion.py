@@ -23,12 +23,13 @@ from pipeline.gates.version import holdout_pvalue
 from pipeline.io.tracking import looks, registry, runs
 from pipeline.io.tracking.books import logged_net_returns
 from pipeline.io.tracking.evidence import newest_evidence
-from pipeline.io.tracking.identity import confirmed, logged_identity
+from pipeline.io.tracking.identity import logged_identity
 from pipeline.io.tracking.recipes import recorded_rules
 from pipeline.recipe.books import books
 from pipeline.recipe.decision import forecast_columns, with_indication
 from pipeline.schemas import TARGET
 from pipeline.serving import versions
+from pipeline.serving.learned import learned_metrics
 from pipeline.stats.inference import MIN_BLOCK_SESSIONS
 from pipeline.trading.rules import Rules
 from pipeline.workspace import Workspace
@@ -72,7 +73,7 @@ def version_metrics(workspace: Workspace, version: ModelVersion, evidence: Run) 
     metrics = {Metrics.VERSION_AGE: float(age_sessions(ready, versions.trained_until(version)))}
     identity = logged_identity(str(version.run_id))
     if identity is not None:
-        metrics[Metrics.VERSION_AGREEMENT] = confirmed(workspace, identity.learned)
+        metrics |= learned_metrics(workspace, version, identity)
     if evidence.info.run_id != version.run_id:
         metrics[Metrics.VERSION_HOLDOUT_PVALUE] = holdout_pvalue(
             versions.stored(version),

@@ -16,7 +16,7 @@ from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Metrics, Tables, Tags
 from pipeline.errors import Refused
-from pipeline.gates.proven import differing_rules
+from pipeline.gates.proven import Traded, differing_rules
 from pipeline.io import calendar, clock
 from pipeline.io.files import write_atomically
 from pipeline.io.quotes import quotes
@@ -53,7 +53,8 @@ def run(settings: Settings) -> None:
     if stopped and not chosen.quotes:
         raise verdicts.not_traded(champion, stopped, "morning")
     rules, bankroll = build.rules(settings), settings.signals.bankroll
-    unproven = differing_rules(rules, recorded_content(champion).get("rules"))
+    traded_by = Traded(rules, bankroll, settings.regimes.limits.hash)
+    unproven = differing_rules(traded_by, recorded_content(champion))
     if unproven and settings.signals.unproven_rules == "refuse":
         raise Refused(
             "morning", f"version {champion.version} was evidenced by other rules: "

@@ -18,7 +18,7 @@ from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Metrics, Tables, Tags
 from pipeline.errors import NotReady, Refused
-from pipeline.gates.proven import differing_rules
+from pipeline.gates.proven import Traded, differing_rules
 from pipeline.io import clock
 from pipeline.io.tracking import champion as champion_moves
 from pipeline.io.tracking import registered, registry, runs
@@ -53,7 +53,8 @@ def run(settings: Settings) -> None:
     if registry.holder(Aliases.CHAMPION) is None:
         _keep_shadows(partial(Workspace.open, settings), rules, chosen.bankroll, settings.monitor)
     champion = registry.find(Aliases.CHAMPION, who="signals")
-    unproven = differing_rules(rules, recorded_content(champion).get("rules"))
+    traded_by = Traded(rules, chosen.bankroll, settings.regimes.limits.hash)
+    unproven = differing_rules(traded_by, recorded_content(champion))
     with Workspace.open(settings) as workspace:
         wanted = freshness.signal_session(workspace)
         withdraw_order_files(workspace, wanted.session, clock.now())

@@ -49,4 +49,8 @@ def test_rows_without_a_label_are_left_out():
 
 
 def test_a_version_at_the_end_of_its_retrain_is_new_and_of_its_own_data():
-    assert AS_TRAINED == {"version/age_sessions": 0.0, "version/data_agreement": 1.0}
+    assert AS_TRAINED == {
+        "version/age_sessions": 0.0,
+        "version/data_agreement": 1.0,
+        "version/learned_unchanged": 1.0,
+    }

@@ -23,7 +23,7 @@ from pipeline.config import build
 from pipeline.config.compose import check, compose
 from pipeline.gates.evidence import luck
 from pipeline.gates.gates import Answer, Gates
-from pipeline.gates.skill import activity, beyond_members, members_return, timing_ic
+from pipeline.gates.skill import activity, beyond_members, deflated, members_return, timing_ic
 from pipeline.gates.verdict import evaluate, verdict
 from pipeline.gates.version import AS_TRAINED
 from pipeline.learning.metrics import r2, rank_ic, spa_relative_pvalue
@@ -218,44 +218,78 @@ def measured(
     predicted, mean
         Of the last sessions of the prices.
     gates
-        Those that need not be asked further once one of them has failed; None: all is measured.
+        Those that need not be asked further once one of them has failed, nor beyond what they ask;
+        None: all is measured.
     """
+    metrics = skill(seen, predicted, mean)
+    if gates is not None and _failed(metrics, gates):
+        return metrics
+    return metrics | traded(seen, predicted, rules, looks, metrics, gates)
+
+
+def _tall(values: Values) -> pd.Series:
+    return pd.Series(_wide(values).stack())
+
+
+def _wide(values: Values) -> pd.DataFrame:
+    sessions = pd.bdate_range("2010-01-04", periods=len(values), name=ROW[0]).as_unit("us")
+    names = pd.Index([f"S{n:04d}" for n in range(values.shape[1])], name=ROW[1])
+    return pd.DataFrame(values, sessions, names)
+
+
+def skill(seen: Prices, predicted: Values, mean: Values) -> dict[str, float]:
+    """What the gates look at of the forecasts, without the trading and its bootstraps."""
     count = len(predicted)
-    sessions = pd.bdate_range("2010-01-04", periods=count, name=ROW[0]).as_unit("us")
-    names = pd.Index([f"S{n:04d}" for n in range(predicted.shape[1])], name=ROW[1])
-
-    def wide(values: Values) -> pd.DataFrame:
-        return pd.DataFrame(values, sessions, names)
-
-    def tall(values: Values) -> pd.Series:
-        return pd.Series(wide(values).stack())
-
-    def failed() -> bool:
-        return gates is not None and bool(_failed(metrics, gates))
-
-    opened, closed = seen.open[-count:], seen.close[-count:]
-    returns, forecast = tall(closed / opened - 1.0), tall(predicted)
+    returns, forecast = _tall((seen.close / seen.open - 1.0)[-count:]), _tall(predicted)
     ic, timing = rank_ic(returns, forecast), timing_ic(returns, forecast).dropna()
-    metrics: dict[str, float] = {
+    return {
         **ASSUMED,
         "backtest/sessions": float(count),
         "test/rank_ic": float(ic.mean()),
         "test/rank_ic_t": newey_west_t(ic),
         "test/timing_ic_t": newey_west_t(timing),
         "test/r2": r2(returns, forecast),
-        "test/r2_vs_train_mean": r2(returns, forecast, tall(mean)),
+        "test/r2_vs_train_mean": r2(returns, forecast, _tall(mean)),
     }
+
+
+def traded(
+    seen: Prices,
+    predicted: Values,
+    rules: Rules,
+    looks: float,
+    skilled: Mapping[str, float],
+    gates: Gates | None = None,
+) -> dict[str, float]:
+    """What the gates look at of the trading.
+
+    Parameters
+    ----------
+    skilled
+        Of `skill`, which the gates are asked about as well.
+    gates
+        As of `measured`.
+    """
+    count = len(predicted)
+    opened, closed = seen.open[-count:], seen.close[-count:]
+    returns, forecast = _tall(closed / opened - 1.0), _tall(predicted)
+
+    def failed() -> bool:
+        return gates is not None and bool(_failed({**skilled, **metrics}, gates))
+
+    before = _wide(seen.close[-count - 1 : -1]).set_axis(_wide(closed).index)
+    result = books(rules, BANKROLL, forecast, _market(_wide(opened), _wide(closed), before))
+    net, members = result.net_returns, members_return(forecast, returns)
+    metrics = {"backtest/trades": float(len(result.ledger)), **activity(result)}
+    metrics |= deflated(net, members, looks)
     if failed():
         return metrics
-    before = wide(seen.close[-count - 1 : -1])
-    result = books(rules, BANKROLL, forecast, _market(wide(opened), wide(closed), before))
-    metrics |= {"backtest/trades": float(len(result.ledger)), **activity(result)}
-    metrics |= beyond_members(result.net_returns, members_return(forecast, returns), looks, 1)
+    metrics |= beyond_members(net, members, looks, 1)
     if failed():
         return metrics
     metrics["test/spa_relative_pvalue"] = spa_relative_pvalue(returns, forecast, seed=1)
-    if not failed():
-        metrics |= luck(result.net_returns, looks, 1)
+    if gates is None:
+        metrics |= luck(net, looks, 1)
     return metrics
 
 

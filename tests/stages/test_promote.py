@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -20,8 +21,11 @@ from pipeline.errors import NotReady, Refused
 from pipeline.io.store.backup import back_up, restore
 from pipeline.io.tracking import champion, experiment, registered, registry, runs
 from pipeline.io.tracking.books import logged_net_returns
+from pipeline.io.tracking.identity import logged_identity
 from pipeline.io.tracking.looks import logged_looks
+from pipeline.learning.dataset import Dataset
 from pipeline.recipe.decision import forecast_columns
+from pipeline.serving.learned import learned_metrics
 from pipeline.serving.promotion import evidence_metrics, with_live_sessions
 from pipeline.serving.versions import sessions_of, trained_until
 from pipeline.serving.versions import stored as stored_predictions
@@ -348,3 +352,34 @@ def contents(folder: Path) -> dict[str, bytes]:
     """All files, but for what SQLite shares between processes that have a database open."""
     files = (file for file in folder.rglob("*") if file.is_file() and file.suffix != ".db-shm")
     return {str(file): file.read_bytes() for file in files}
+
+
+def test_what_a_version_learned_from_is_held_against_its_digest(
+    rivals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was; another label of one row; and a version that names the rows of another."""
+    settings = configured(rivals, *TRADING)
+    version = registry.find("1", who="test")
+    identity = logged_identity(str(version.run_id))
+    assert identity is not None
+    with Workspace.open(settings) as workspace:
+        same = learned_metrics(workspace, version, identity)
+        assert same == {"version/data_agreement": 1.0, "version/learned_unchanged": 1.0}
+
+        whole = Workspace.dataset
+
+        def mended(space: Workspace, *asked: Any) -> Dataset:
+            dataset = whole(space, *asked)
+            dataset.features.iloc[0, 0] += 1.0
+            return dataset
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Workspace, "dataset", mended)
+            changed = learned_metrics(workspace, version, identity)
+        assert changed == same | {"version/learned_unchanged": 0.0}
+
+        other = identity.model_copy(update={"learned_digest": "that of other rows"})
+        assert learned_metrics(workspace, version, other) == {
+            "version/data_agreement": 0.0,
+            "version/learned_unchanged": 0.0,
+        }

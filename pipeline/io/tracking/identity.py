@@ -33,7 +33,7 @@ def data_identity(workspace: Workspace, data: RetrainData, market: Market) -> Da
     market
         Of the judged sessions.
     """
-    store, returns = workspace.store, data.judged.returns
+    store, returns, fitted = workspace.store, data.judged.returns, data.windows.newest
     first_sessions = store.first_sessions()
     members = first_sessions if workspace.members is None else workspace.members
     bars = {name: getattr(market, name).stack().rename_axis(ROW) for name in BAR_FIELDS}
@@ -51,6 +51,8 @@ def data_identity(workspace: Workspace, data: RetrainData, market: Market) -> Da
         digest=bars_digest(rows.assign(**{TARGET: returns})),
         witnesses=chosen(returns.index),
         learned=chosen(data.newest.returns.index),
+        learned_digest=data.learned_digest,
+        learned_sessions=(f"{fitted[0]:%Y-%m-%d}", f"{fitted[-1]:%Y-%m-%d}"),
     )
 
 

@@ -202,7 +202,7 @@ def _version_tags(
         Tags.FEATURE_SET: workspace.features.name,
         Tags.MARKET_INDEX: workspace.index.symbol,
         Tags.TRAINED_UNTIL: f"{data.windows.newest[-1]:%Y-%m-%d}",
-        Tags.LEARNED_DIGEST: digest(data.newest),
+        Tags.LEARNED_DIGEST: data.learned_digest,
         Tags.VERDICT: result.verdict,
         **gate_tags(result.answers),
     }
