@@ -1,4 +1,4 @@
-"""Which sessions and symbols a stage is asked for."""
+"""Which sessions and symbols a stage is run for."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Selection:
 
     @property
     def is_partial(self) -> bool:
-        """Whether a part was asked for, instead of all that is missing."""
+        """Whether a part was requested, instead of all that is missing."""
         parts = (self.first, self.last, self.exchange, self.symbols)
         return any(part is not None for part in parts)
 
     @property
     def by_symbol(self) -> bool:
-        """Whether some symbols were asked for, by name or by exchange."""
+        """Whether some symbols were requested, by name or by exchange."""
         return self.symbols is not None or self.exchange is not None
 
     def within(self, sessions: pd.DatetimeIndex, who: str) -> pd.DatetimeIndex:
@@ -68,7 +68,7 @@ class Selection:
         return chosen
 
     def among(self, listed: pd.DataFrame, who: str) -> list[str] | None:
-        """The symbols asked for among those listed; None: all of them.
+        """The requested symbols among those listed; None: all of them.
 
         Parameters
         ----------

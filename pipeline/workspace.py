@@ -63,7 +63,7 @@ class Workspace:
     features
         The chosen set, its rows and hashes.
     selection
-        Sessions and symbols that the command was asked for.
+        Sessions and symbols that the command was given.
     """
 
     store: Store
@@ -127,14 +127,14 @@ class Workspace:
 
     @cached_property
     def source(self) -> Provider:
-        """Where bars come from; opened when it is first asked for.
+        """Where bars come from; opened when it is first needed.
 
         Raises
         ------
         InvalidSettings
             Files without a path.
         NotReady
-            A source that has to be asked by name, without names.
+            A source that is queried by name, without names.
         """
         return self.open_source()
 

@@ -17,7 +17,7 @@ from pipeline.audit.checks import NO_ROW, Check, CheckResult, compare, leaks_at
 EXACT = 0.02
 """Part of the indications that may be the print by chance: of 25 bp, one in 250 is, to 0.1 bp."""
 
-LEAST_PART = 0.8
+MIN_PART = 0.8
 """Of the configured error: indications that miss the print by less know it."""
 
 BPS = 1e4
@@ -54,13 +54,13 @@ def indication_checks(
 
 
 def _error(missed: pd.Series, error_bps: float) -> CheckResult:
-    """Whether the indications miss the print by what they are said to miss it by."""
+    """Whether the indications miss the print by their configured error."""
     if missed.empty:
         return CheckResult(0, sufficient=False)
     size = BPS * float(np.sqrt((missed**2).mean()))
     exact = float((missed.abs() * BPS < 0.1).mean())
     found = f"indications miss the print by {size:.1f} bp, {error_bps:g} bp are configured"
-    if error_bps > 0.0 and size >= LEAST_PART * error_bps and exact <= EXACT:
+    if error_bps > 0.0 and size >= MIN_PART * error_bps and exact <= EXACT:
         return CheckResult(len(missed), summary=found, metrics={"size_bps": size})
     leak = leaks_at("printed open", NO_ROW, [f"{size:.2f} bp"], [f"{error_bps:g} bp"])
     return CheckResult(

@@ -31,7 +31,7 @@ from pipeline.market.labels import labels
 from pipeline.market.regimes import lookback
 from pipeline.schemas import ROW, SYMBOL, UNIVERSE_INDEX, BarPanel
 
-MOST_PLACES = 0.9
+MIN_AGREEMENT = 0.9
 """Part of a column's places that agree where it follows from a symbol alone: one that is wrong in
 more of them is found on any session."""
 
@@ -121,7 +121,7 @@ def every_date(
         rows = stored.index.intersection(cut.index)
         old, new = stored.loc[rows, own], cut.loc[rows, own]
         agree = ((old == new) | (old.isna() & new.isna())).mean()
-        columns = list(agree.index[agree > MOST_PLACES])
+        columns = list(agree.index[agree > MIN_AGREEMENT])
         parts.append(compare(stored[columns], cut[columns]))
     return combine(parts)
 

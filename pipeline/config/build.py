@@ -102,7 +102,7 @@ def source(settings: Named) -> Provider:
 
 
 def selection(settings: Settings) -> Selection:
-    """Sessions and symbols that a command is asked for."""
+    """Sessions and symbols that a command is for."""
     first, last = settings.day or settings.start_date, settings.day or settings.end_date
     return Selection(
         first=None if first is None else pd.Timestamp(first),
@@ -115,7 +115,7 @@ def selection(settings: Settings) -> Selection:
 def universe(settings: Named) -> Universe | None:
     """The universe of the chosen file; None for every symbol of the store.
 
-    Yahoo has to be asked by name: without a file the symbols given by name are its universe.
+    Yahoo is queried by name: without a file the symbols given by name are its universe.
     """
     path, spell = settings.universe.path, spelling(settings.data)
     if path is not None:
@@ -130,7 +130,7 @@ def members(settings: Named) -> tuple[str, ...] | None:
 
 
 def named_symbols(settings: Named) -> tuple[str, ...] | None:
-    """Symbols that are asked for out of others; None where none is."""
+    """Symbols requested among others; None where none is."""
     if not settings.symbols or settings.names_universe:
         return None
     return tuple(map(spelling(settings.data), settings.symbols))

@@ -145,19 +145,19 @@ def unclosed(stage: str, typed: Sequence[str]) -> InvalidSettings:
 def _fault_of(word: str, error: Exception) -> Fault:
     """Hydra's words for it; of an unknown option the ones there are, and the nearest of them."""
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
-        asked = error.missing_cfg_file
-        near = difflib.get_close_matches(asked.rpartition("/")[2], error.options, 1, cutoff=0.0)
+        given = error.missing_cfg_file
+        near = difflib.get_close_matches(given.rpartition("/")[2], error.options, 1, cutoff=0.0)
         options = ", ".join(sorted(error.options))
-        return Fault(word, f"could not find {asked!r}", f"one of {options}; nearest: {near[0]}")
+        return Fault(word, f"could not find {given!r}", f"one of {options}; nearest: {near[0]}")
     key, sign, value = word.partition("=")
     if str(error).startswith(UNKNOWN_KEY):
         near = difflib.get_close_matches(key, _keys(_plain(compose([]))), 1, cutoff=0.0)
         return Fault(word, f"there is no setting {key!r}", f"nearest: {near[0]}")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = " ".join(line for line in lines[:4] if not line.startswith("full_key"))
+    why = " ".join(line for line in lines[:4] if not line.startswith("full_key"))
     if sign and {"'", '"'} & set(value):
-        return Fault(word, said, f"quotes in pairs, such as {override(key, value)}")
-    return Fault(word, said)
+        return Fault(word, why, f"quotes in pairs, such as {override(key, value)}")
+    return Fault(word, why)
 
 
 def _keys(content: Mapping[str, Any], above: str = "") -> list[str]:
@@ -170,7 +170,7 @@ def _keys(content: Mapping[str, Any], above: str = "") -> list[str]:
 
 
 def _symbol_faults(content: Mapping[str, Any]) -> list[Fault]:
-    """Unknown symbols, reported beside all other faults as far as those let the source be asked."""
+    """Unknown symbols, reported beside all other faults as far as those let the source be read."""
     if not content.get("symbols") and not (content.get("universe") or {}).get("path"):
         return []
     from pipeline.config.symbols import unknown_symbols

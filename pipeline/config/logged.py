@@ -59,7 +59,7 @@ def for_reproduction(
 
 
 def for_refits(settings: Settings, logged: Mapping[str, Any]) -> Settings:
-    """A version's own settings, over the sessions and by the refit dates asked for here."""
+    """A version's own settings, over the sessions and by the refit dates requested here."""
     content, here = logged_config(settings, logged), settings.content
     window = content["retrain"]
     if window["start"] and window["end"] and content["evaluation"]["name"] == "holdout":

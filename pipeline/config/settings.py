@@ -49,7 +49,7 @@ NOT_COMPARED = {
     ),
     "retrain": ("refresh",),
 }  # fmt: skip
-"""Keys that are no parameters of a retrain: other stages', or said by another key as well."""
+"""Keys that are no parameters of a retrain: other stages', or given by another key as well."""
 
 
 class Settings(sections.Named):
@@ -105,12 +105,12 @@ class Settings(sections.Named):
 
     @model_validator(mode="after")
     def _budgets_name_the_learners(self) -> Settings:
-        wanted = set(self.model.learners)
+        expected = set(self.model.learners)
         for name in ("n_trials", "recorded_trials"):
             given = getattr(self.hpo, name)
-            if isinstance(given, Mapping) and set(given) != wanted:
+            if isinstance(given, Mapping) and set(given) != expected:
                 found = f"hpo.{name} names {', '.join(sorted(given))}"
-                raise ValueError(f"{found}; the model's learners are {', '.join(sorted(wanted))}")
+                raise ValueError(f"{found}; the model's learners are {', '.join(sorted(expected))}")
         return self
 
     @classmethod

@@ -147,7 +147,7 @@ def worse_than_ridge(
 def _tables(
     outcome: OutOfSample, returns: pd.Series, scored: pd.Series, regimes: pd.Series
 ) -> dict[str, pd.DataFrame]:
-    """Skill by year and by regime, and by length of the window where that was asked for."""
+    """Skill by year and by regime, and by length of the window where that was requested."""
     days = pd.DatetimeIndex(regimes.index)
     years = pd.Series(days.year.astype(str), days)
     tables = {

@@ -216,7 +216,7 @@ def _covering(name: str, first_year: int, last_year: int) -> Any:
     begins, ends = bounds(name)
     first = max(pd.Timestamp(min(first_year, FIRST_YEAR), 1, 1), begins)
     last = min(pd.Timestamp(last_year // 10 * 10 + 9, 12, 31), ends)
-    if first >= last:  # years outside of those known: none of the days asked for is a session
+    if first >= last:  # years outside of those known: none of the requested days is a session
         first, last = (begins, begins + YEAR) if last <= begins else (ends - YEAR, ends)
     return _calendar(name, first, last)
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline.errors import Damaged
 from pipeline.io import journal
-from pipeline.io.files import set_aside
+from pipeline.io.files import quarantine_file
 from pipeline.io.parquet import read_parquet, write_parquet
 from pipeline.learning.windows import Step
 
@@ -49,7 +49,7 @@ class EvaluationJournal:
     def kept(self, step: Step) -> pd.DataFrame | None:
         """What a step predicted, if it was stored before.
 
-        A damaged file is set aside, said, and counts for none.
+        A damaged file is quarantined with a warning, and counts for none.
         """
         path = self._path(step)
         if not path.exists():
@@ -57,7 +57,7 @@ class EvaluationJournal:
         try:
             return read_parquet(path, needed=NEEDED)
         except Damaged as error:
-            log.warning("retrain: %s; kept as %s", error.found, set_aside(path).name)
+            log.warning("retrain: %s; kept as %s", error.found, quarantine_file(path).name)
             return None
 
     def step(self, step: Step, predict: Callable[[], pd.DataFrame]) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     flush(path.parent)
 
 
-def set_aside(path: Path) -> Path:
+def quarantine_file(path: Path) -> Path:
     """Rename a damaged file, so that nothing reads it and somebody may still look at it.
 
     Returns
@@ -68,21 +68,23 @@ def set_aside(path: Path) -> Path:
         Its new name, free before: ``<name>.damaged``, ``<name>.damaged2`` and so on.
     """
     number = 1
-    while (aside := path.with_name(f"{path.name}{DAMAGED}{number if number > 1 else ''}")).exists():
+    while (
+        renamed := path.with_name(f"{path.name}{DAMAGED}{number if number > 1 else ''}")
+    ).exists():
         number += 1
-    path.rename(aside)
+    path.rename(renamed)
     flush(path.parent)
-    return aside
+    return renamed
 
 
-def set_database_aside(path: Path) -> Path:
-    """`set_aside` for a file of SQLite with what lies beside it."""
-    aside = set_aside(path)
+def quarantine_database(path: Path) -> Path:
+    """`quarantine_file` for a file of SQLite with what lies beside it."""
+    renamed = quarantine_file(path)
     for ending in SIDE_FILES:
         beside = path.with_name(f"{path.name}{ending}")
         if beside.exists():
-            beside.replace(aside.with_name(f"{aside.name}{ending}"))
-    return aside
+            beside.replace(renamed.with_name(f"{renamed.name}{ending}"))
+    return renamed
 
 
 def flush(path: Path) -> None:

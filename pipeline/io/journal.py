@@ -17,7 +17,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from pipeline.io.files import set_aside, write_atomically
+from pipeline.io.files import quarantine_file, write_atomically
 from pipeline.io.lock import writer_lock
 
 log = logging.getLogger("pipeline.retrain")
@@ -74,7 +74,7 @@ def opened(folder: Path, run_id: str) -> Iterator[Journal]:
 
 
 def _repair(file: Path) -> None:
-    """Undo what a kill can leave, and set aside what changed on disk.
+    """Undo what a kill can leave, and quarantine what changed on disk.
 
     A kill leaves half a line at the end, and Optuna's lock without its holder: Optuna would append
     to the half line, and wait 30 s for the lock. A line that is not as it was written ends what can
@@ -85,10 +85,10 @@ def _repair(file: Path) -> None:
     *lines, rest = content.split(b"\n")
     intact = list(takewhile(_is_intact, lines))
     if len(intact) < len(lines):
-        aside = set_aside(file)
+        quarantined = quarantine_file(file)
         log.warning(
             "retrain: %s is damaged: goes on from %d of %d lines before the damage; kept as %s",
-            file, len(intact), len(lines), aside.name,
+            file, len(intact), len(lines), quarantined.name,
         )  # fmt: skip
         write_atomically(file, lambda new: new.write_bytes(b"".join(x + b"\n" for x in intact)))
     elif rest:

@@ -19,7 +19,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 TOO_MANY = (errno.EMFILE, errno.ENFILE)
 
-NEEDED_OF_DAMAGED = "a backup of it put back, which sets it aside"
+NEEDED_OF_DAMAGED = "a backup of it put back, which quarantines it"
 
 IN_SQLITE = (
     ("disk is full", "the disk is full", "free space on it; nothing of this step was written"),

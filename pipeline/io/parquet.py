@@ -72,7 +72,7 @@ def read_parquet(path: Path, *, needed: str, heal: Command | str = "") -> pd.Dat
     Parameters
     ----------
     needed, heal
-        What an error says is needed instead, and the command that makes the file anew.
+        What an error says is needed instead, and the command that makes the file again.
 
     Raises
     ------

@@ -108,7 +108,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def end(processes: Collection[psutil.Process], seconds: float = 10.0) -> None:
-    """End processes, on every system: asked to first, killed where they do not in time.
+    """End processes, on every system: requested to first, killed where they do not in time.
 
     Parameters
     ----------

@@ -23,9 +23,9 @@ COLUMNS = ("symbol", "price", "time")
 NEEDED = "a CSV with the columns symbol, price, time, one row a quote"
 STANDARD_INPUT, YFINANCE = "-", "yfinance"
 BATCH = 100
-"""Symbols asked for in one call of yfinance."""
+"""Symbols requested in one call of yfinance."""
 
-Ask = Callable[[Sequence[str]], pd.DataFrame]
+Fetch = Callable[[Sequence[str]], pd.DataFrame]
 """Minute bars of some symbols in yfinance's wide shape: columns (field, symbol)."""
 
 
@@ -39,7 +39,7 @@ def quotes(
     source
         Path of a CSV, ``-`` or ``yfinance``.
     symbols
-        Those that Yahoo is asked for.
+        Those that Yahoo is queried for.
     timezone
         Of times without one, such as ``America/New_York``.
     max_megabytes
@@ -119,8 +119,8 @@ def _moment(text: str, timezone: str) -> pd.Timestamp | None:
     return (moment.tz_localize(timezone) if moment.tzinfo is None else moment).tz_convert("UTC")
 
 
-def yahoo_quotes(symbols: Sequence[str], ask: Ask) -> pd.DataFrame:
-    """The newest price of each symbol that Yahoo answers for, asked for in batches.
+def yahoo_quotes(symbols: Sequence[str], fetch: Fetch) -> pd.DataFrame:
+    """The newest price of each symbol that Yahoo answers for, requested in batches.
 
     A batch that fails is named and left out: its symbols then have no quote.
     """
@@ -128,7 +128,7 @@ def yahoo_quotes(symbols: Sequence[str], ask: Ask) -> pd.DataFrame:
     for first in range(0, len(symbols), BATCH):
         batch = list(symbols[first : first + BATCH])
         try:
-            answered = newest(ask(batch), batch)
+            answered = newest(fetch(batch), batch)
         except Exception as error:  # yfinance raises what its libraries raise
             names = f"{batch[0]} to {batch[-1]}"
             log.warning("morning: no answer for %d symbols, %s: %s", len(batch), names, error)

@@ -1,6 +1,6 @@
 """A base learner: which estimator it is, where its search begins and what it searches.
 
-Nothing here imports scikit-learn or LightGBM before an estimator is asked for.
+Nothing here imports scikit-learn or LightGBM before an estimator is built.
 """
 
 from __future__ import annotations

@@ -152,8 +152,8 @@ def cv_metrics(
         own = fold_of_row == number
         order = float(rank_ic(returns[own], ranked[own]).mean())
         folds.append({**fold_metrics(returns[own], predictions[own]), "rank_ic": order})
-    wanted = ("r2", "r2_relative", "mae", "rank_ic")
-    return {f"cv/{k}": v for k, v in mean_and_std(folds).items() if k.rsplit("_", 1)[0] in wanted}
+    averaged = ("r2", "r2_relative", "mae", "rank_ic")
+    return {f"cv/{k}": v for k, v in mean_and_std(folds).items() if k.rsplit("_", 1)[0] in averaged}
 
 
 def out_of_sample_metrics(

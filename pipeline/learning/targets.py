@@ -42,7 +42,7 @@ class Target(Value):
     ranked: bool
 
     def scored(self, returns: pd.Series) -> pd.Series:
-        """What the model is asked to forecast, unclipped, as a return."""
+        """What the model is to forecast, unclipped, as a return."""
         return returns if self.relative == "none" else market_relative(returns)
 
     def treated(self, dataset: Dataset) -> pd.Series:

@@ -82,8 +82,8 @@ def stacked(returns: pd.Series, members: pd.DataFrame, min_sum: float = 0.0) -> 
     noise = (float(returns.var()) or 1.0) * design_effect(mean * errors)
     belief = noise / SPREAD**2
     root = np.linalg.cholesky(seen.T @ seen + belief * np.eye(len(shares))).T
-    wanted = np.linalg.solve(root.T, seen.T @ returns.to_numpy() + belief * shares)
-    weights, _ = nnls(root, wanted)
+    targets = np.linalg.solve(root.T, seen.T @ returns.to_numpy() + belief * shares)
+    weights, _ = nnls(root, targets)
     weights += max(min_sum - weights.sum(), 0.0) / len(weights)
     return dict(zip(map(str, members), map(float, weights), strict=True))
 

@@ -14,7 +14,7 @@ from pipeline.errors import TooFewSessions
 class Step:
     """One model of an evaluation: learn from ``development``, predict ``predicted``.
 
-    ``search`` tells whether the hyper-parameters are searched anew, or those of the step before
+    ``search`` tells whether the hyper-parameters are searched again, or those of the step before
     are fitted again. A holdout evaluation is one step, a walk-forward many.
     """
 

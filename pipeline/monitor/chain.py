@@ -28,7 +28,7 @@ SEAL_DIGITS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Evening:
-    """What is said of one model's forecasts for one session.
+    """What is sealed of one model's forecasts for one session.
 
     Attributes
     ----------
@@ -118,9 +118,9 @@ def sealed(number: int, evening: Evening, forecasts: pd.Series, previous: str) -
 
 def entry_hash(entry: Sealed) -> str:
     """SHA-256 over all that an entry says and the hash before it."""
-    said = {**asdict(entry.evening), "bankroll": float(entry.evening.bankroll).hex()}
+    content = {**asdict(entry.evening), "bankroll": float(entry.evening.bankroll).hex()}
     words = [entry.number, entry.symbols, entry.content, entry.previous]
-    return hashlib.sha256(json.dumps([words, said], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([words, content], sort_keys=True).encode()).hexdigest()
 
 
 def content_digest(forecasts: pd.Series) -> str:

@@ -43,12 +43,12 @@ class Comparison(NamedTuple):
         """One or two sentences."""
         if not self.sessions:
             return self.missing
-        said = (
+        figures = (
             f"{self.sessions} sessions are out of sample for both and kept: rank IC "
             f"{self.rank_ic:+.4f}, net {1e4 * self.net_return:+.1f} bp a session against the "
             f"champion; e-value {self.e_better:.1f} for better, {self.e_worse:.1f} for worse."
         )
-        return f"{said} {self.missing}".strip()
+        return f"{figures} {self.missing}".strip()
 
 
 def compared(challenger: pd.DataFrame, champion: pd.DataFrame, seed: int) -> Comparison:

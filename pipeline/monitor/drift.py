@@ -21,7 +21,7 @@ from pipeline.stats.returns import Values
 Places = npt.NDArray[np.int64]
 
 BINS = 10
-LEAST_SHARE = 1e-4
+MIN_SHARE = 1e-4
 """Of an empty bin: the logarithm needs one."""
 
 
@@ -33,7 +33,7 @@ def psi(expected: Values, seen: Values) -> float:
     >>> round(psi(np.array([0.5, 0.5]), np.array([0.6, 0.4])), 4)
     0.0405
     """
-    p, q = np.maximum(expected, LEAST_SHARE), np.maximum(seen, LEAST_SHARE)
+    p, q = np.maximum(expected, MIN_SHARE), np.maximum(seen, MIN_SHARE)
     return float(((q - p) * np.log(q / p)).sum())
 
 

@@ -51,7 +51,7 @@ speaks against it, which was chosen for speaking so."""
 
 @dataclass(frozen=True)
 class Promise:
-    """What out-of-sample evidence said of a series before the model went live.
+    """What out-of-sample evidence showed of a series before the model went live.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Promise:
         return self.sessions >= 2 and self.deviation > 0.0
 
     def level(self, slack: float, min_sessions: int) -> float:
-        """The least mean that it promises: some standard errors below, and never below nothing.
+        """The lowest mean that it promises: some standard errors below, and never below nothing.
 
         Of too few sessions no promise is made: then 0.
         """
@@ -111,7 +111,7 @@ class Detection(NamedTuple):
 
     Attributes
     ----------
-    against_promise
+    wealth_against_promise
         Wealth of the bettors, see ``detector``.
     since
         Number of the session from which the strongest of them bets.
@@ -119,7 +119,7 @@ class Detection(NamedTuple):
         Wealth of a bettor on a mean above 0, from that session on, or from `LIFE_SESSIONS` before.
     """
 
-    against_promise: Values
+    wealth_against_promise: Values
     since: Values
     better_than_nothing: Values
 

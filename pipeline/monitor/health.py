@@ -59,7 +59,7 @@ class Thresholds(Value):
     baseline
         Whether a ridge fitted on the champion's window is forecast with as well.
     expired
-        ``say``: an expired champion trades and is said to be expired; ``refuse``: it does not.
+        ``say``: an expired champion trades and is reported as expired; ``refuse``: it does not.
     """
 
     false_stops_a_year: Fraction
@@ -109,7 +109,7 @@ def is_stopped(detection: Detection, wealth: float, false_life: float) -> Values
 
     A boolean array of the detection's shape.
     """
-    is_broken = detection.against_promise >= wealth
+    is_broken = detection.wealth_against_promise >= wealth
     return np.asarray(is_broken & (detection.better_than_nothing < 1.0 / false_life))
 
 
@@ -117,10 +117,10 @@ def detection(
     values: Values, promise: Promise, thresholds: Thresholds, sessions: Dates = evidence.UNKNOWN
 ) -> Detection:
     """Evidence by session against what was promised of a series; known after each session."""
-    slack, least = thresholds.promise_slack_errors, thresholds.promise_min_sessions
-    level = promise.level(slack, least)
+    slack, min_sessions = thresholds.promise_slack_errors, thresholds.promise_min_sessions
+    level = promise.level(slack, min_sessions)
     scores = (level - values) / promise.deviation
-    raised = (promise.levels(values, slack, least) - level) / promise.deviation
+    raised = (promise.levels(values, slack, min_sessions) - level) / promise.deviation
     above = -evidence.below(values, 0.0, promise.deviation)
     return evidence.detector(scores, above, raised, sessions)
 
@@ -160,7 +160,7 @@ def curves(
             continue
         values = own[name].to_numpy(np.float64)
         seen = detection(values, promise, thresholds, own.index)
-        drawn[f"e_promise_{name}"] = seen.against_promise
+        drawn[f"e_promise_{name}"] = seen.wealth_against_promise
         above = -evidence.below(values, 0.0, promise.deviation)
         drawn[f"e_nothing_{name}"] = evidence.wealth(above)
     return drawn
@@ -221,41 +221,41 @@ def _of_skill(
     if promise is None or not promise.is_known:
         return [(WATCH, f"nothing is known of the {words} it promised")]
     short = promise.sessions < limits.promise_min_sessions
-    said = (
+    findings = (
         [(WATCH, f"its {words} rests on {promise.sessions} sessions, a promise needs "
                  f"{limits.promise_min_sessions}")]
         if short and name == "rank_ic"
         else []
     )  # fmt: skip
     if outcomes.empty:
-        return said
+        return findings
     values = outcomes[name].to_numpy(np.float64)
     seen = detection(values, promise, limits, outcomes["session"])
-    against, life = seen.against_promise, seen.better_than_nothing
+    against_promise, life = seen.wealth_against_promise, seen.better_than_nothing
     nothing = evidence.wealth(-evidence.below(values, 0.0, promise.deviation))
     figures |= {
-        f"e_promise/{name}": float(against[-1]),
+        f"e_promise/{name}": float(against_promise[-1]),
         f"e_nothing/{name}": float(nothing[-1]),
         f"mean/{name}": float(np.nanmean(values)) if len(values) else np.nan,
     }  # fmt: skip
-    slack, least = limits.promise_slack_errors, limits.promise_min_sessions
+    slack, min_sessions = limits.promise_slack_errors, limits.promise_min_sessions
     stops = is_stopped(seen, limits.stop_wealth(name), limits.false_life)
     place = int(np.argmax(stops)) if stops.any() else len(values) - 1
     since = int(seen.since[place])
-    level = float(promise.levels(values, slack, least)[since])
+    level = float(promise.levels(values, slack, min_sessions)[since])
     mean = float(np.nanmean(values[since : place + 1]))
     day, until = (outcomes["session"].iloc[at] for at in (since, place))
     span = f"{place - since + 1} sessions, {day:%Y-%m-%d} to {until:%Y-%m-%d}"
     evidence_words = (
         f"{words} {mean:.4f} over {span}, "
-        f"at least {level:.4f} was promised: e-value {against[place]:.1f}"
+        f"at least {level:.4f} was promised: e-value {against_promise[place]:.1f}"
     )
     if stops.any():
         return [(STOP, f"{evidence_words}, {limits.stop_wealth(name):.1f} stops; and no more than "
-                       f"nothing since ({life[place]:.2f})"), *said]  # fmt: skip
-    if mean < level and against[-1] >= 1.0 / limits.false_watches_a_year:
-        return [(WATCH, evidence_words), *said]
-    return said
+                       f"nothing since ({life[place]:.2f})"), *findings]  # fmt: skip
+    if mean < level and against_promise[-1] >= 1.0 / limits.false_watches_a_year:
+        return [(WATCH, evidence_words), *findings]
+    return findings
 
 
 def _of_calibration(
@@ -270,7 +270,7 @@ def _of_calibration(
     scores = evidence.below(values, promise.mean, promise.deviation)
     sides = {"smaller": scores, "larger": -scores}
     bets = {k: evidence.detector(s, s, None, outcomes["session"]) for k, s in sides.items()}
-    wealth = {side: float(bet.against_promise[-1]) for side, bet in bets.items()}
+    wealth = {side: float(bet.wealth_against_promise[-1]) for side, bet in bets.items()}
     side = max(wealth, key=lambda name: wealth[name])
     figures["e_calibration"] = wealth[side]
     if wealth[side] < 2.0 / limits.false_watches_a_year:
@@ -285,16 +285,16 @@ def _of_drift(
     limits: Thresholds,
     figures: dict[str, float],
 ) -> list[tuple[str, str]]:
-    said = []
+    findings = []
     if features is not None and len(features):
         share = float(features["drifted"].mean())
         figures |= {"drift/features": share, "drift/psi_max": float(features["psi"].max())}
         if share >= limits.drift_features:
-            said.append((WATCH, f"{share:.0%} of its features lie elsewhere than when it learned "
-                                f"(PSI): {drifted_features(features)}"))  # fmt: skip
+            findings.append((WATCH, f"{share:.0%} of its features lie elsewhere than when "
+                                f"it learned (PSI): {drifted_features(features)}"))  # fmt: skip
     if forecasts is not None and len(forecasts):
         figures["drift/forecast_psi"] = float(forecasts["psi"].iloc[0])
         if forecasts["drifted"].any():
-            said.append((WATCH, "its forecasts are spread otherwise than in its evidence: "
+            findings.append((WATCH, "its forecasts are spread otherwise than in its evidence: "
                                 f"PSI {forecasts['psi'].iloc[0]:.2f}"))  # fmt: skip
-    return said
+    return findings

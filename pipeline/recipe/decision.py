@@ -34,7 +34,7 @@ ERRORS_BPS = (0.0, 10.0, 25.0, 50.0, 100.0)
 FOLLOWED = 40
 """Forecasts of a side and session that are followed to worse opens: the rest is never traded."""
 
-MOST_JUMP = 0.5
+MAX_JUMP = 0.5
 """A gap beyond this is a split, a dividend or another company: not a price to trade on."""
 
 PRICE = "indicated_price"
@@ -136,7 +136,7 @@ class Indicated:
     def of(cls, evening: Evening, price: pd.DataFrame) -> Indicated:
         """Indications; those of a jump no session has are none."""
         jump = np.abs(np.log(price / evening.previous_close))
-        return cls(evening, price.where(jump <= MOST_JUMP))
+        return cls(evening, price.where(jump <= MAX_JUMP))
 
     def columns(self, rows: pd.Index, factor: np.ndarray | None = None) -> pd.DataFrame:
         """The indicated columns of these rows, float32.

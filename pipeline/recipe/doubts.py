@@ -14,7 +14,7 @@ from pipeline.market.indication import bad_opens
 from pipeline.recipe.books import books, net_returns
 from pipeline.recipe.decision import (
     ERRORS_BPS,
-    MOST_JUMP,
+    MAX_JUMP,
     IndicatedOpen,
     at_error,
     with_indication,
@@ -109,7 +109,7 @@ def bad_open_counts(rows: pd.Index, market: Market) -> dict[str, float]:
     """
     bars = BarPanel(market.open, market.high, market.low, market.close, market.volume)
     faults = bad_opens(bars)
-    jumps = np.abs(np.log(market.open / market.previous_close)) > MOST_JUMP
+    jumps = np.abs(np.log(market.open / market.previous_close)) > MAX_JUMP
     faults |= {"jump": pd.DataFrame(jumps, market.open.index, market.open.columns)}
     return {
         f"doubt/bad_opens_{name.replace(' ', '_')}": float(

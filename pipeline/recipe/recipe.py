@@ -131,10 +131,10 @@ class Recipe:
 
     def cautions(self, dataset: Dataset) -> list[str]:
         """What a reader should know of rows that do not suit the target."""
-        said = []
+        cautions = []
         missing = self.target.missing(dataset.features.columns)
         if missing:
-            said.append(
+            cautions.append(
                 f"the target keeps what {' and '.join(missing)} would explain of it: not among "
                 "the features"
             )
@@ -143,15 +143,15 @@ class Recipe:
             "strategy.commission_per_share": self.rules.commission_per_share > 0.0,
         }
         if any(by_price.values()):
-            said.append(
+            cautions.append(
                 f"{' and '.join(n for n, holds in by_price.items() if holds)}: prices are adjusted "
                 "for later splits, so history is held to other prices, and whole shares to other "
                 "sizes, than there were"
             )
         symbols = int(np.median(np.bincount(dataset.session_codes)))
         if self.target.ranked and symbols < FEW_TO_RANK:
-            said.append(
+            cautions.append(
                 f"model={self.name} learns the order of the symbols, of which a session has "
                 f"{symbols}: for fewer than {FEW_TO_RANK} choose features=classic"
             )
-        return said
+        return cautions

@@ -42,9 +42,9 @@ def swept_books(
     groups: dict[str | None, list[int]] = {}
     for number, (rules, _) in enumerate(settings):
         groups.setdefault(hedged_with(rules), []).append(number)
-    for wanted, numbers in groups.items():
+    for needed, numbers in groups.items():
         group = [settings[number] for number in numbers]
-        traded = market if wanted in (None, hedge) else market_for(group[0][0])
+        traded = market if needed in (None, hedge) else market_for(group[0][0])
         yield from zip(numbers, backtests(wide(predictions, traded), traded, group), strict=True)
 
 

@@ -25,7 +25,7 @@ class Headline(NamedTuple):
     form
         Format of its value, for ``str.format``.
     target
-        What it would need to be; empty where nothing is asked of it.
+        What it would need to be; empty where nothing is required of it.
     """
 
     metric: str

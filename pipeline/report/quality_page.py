@@ -56,7 +56,7 @@ def quality_page(
         _table(rules),
         "<h2>Refused whole</h2>",
         _refused(refused),
-        f"<h2>The {len(names)} symbols with most quarantined bars</h2>" if names else "",
+        f"<h2>The {len(names)} symbols with the most quarantined bars</h2>" if names else "",
         *(_symbol(n, bars, quarantine[quarantine[SYMBOL] == n], overruled) for n in names),
     ]
     head = f"<meta charset='utf-8'><title>Quality of the data</title><style>{STYLE}</style>"
@@ -76,12 +76,12 @@ def _symbol(name: str, bars: pd.DataFrame, odd: pd.DataFrame, overruled: Contain
     shown = odd.assign(session=sessions)[[SESSION, "reason", *BAR_FIELDS]].head(BARS_SHOWN)
     may_be = [reason in overruled for reason in odd["reason"]]
     accept = ",".join(f"{name}:{day}" for day in sessions[may_be].head(BARS_SHOWN))
-    said = f"<p>Right all the same: <code>data.accept=[{escape(accept)}]</code></p>"
-    said = said if accept else ""
+    hint = f"<p>Right all the same: <code>data.accept=[{escape(accept)}]</code></p>"
+    hint = hint if accept else ""
     own = _closes(bars, name)
     given = pd.Series(odd["close"].to_numpy(), pd.DatetimeIndex(odd[SESSION]))
     heading = f"<h3>{escape(name)}: {len(odd)} of {len(odd) + len(own)} bars</h3>"
-    return heading + picture(own, given) + _table(shown) + more + said
+    return heading + picture(own, given) + _table(shown) + more + hint
 
 
 def _closes(bars: pd.DataFrame, name: str) -> pd.Series:

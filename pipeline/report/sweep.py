@@ -111,7 +111,7 @@ def luck_sentence(settings: int, best: float, deflated: float, sessions: pd.Inde
     if math.isfinite(deflated):
         why = f"the probability that it is more than the luck of the best of {settings}"
         return wrapped(f"{found}; deflated {deflated:.3f}, {why}.")
-    return wrapped(f"{found}; of luck nothing can be said: fewer than two settings differ.")
+    return wrapped(f"{found}; nothing can be said of luck: fewer than two settings differ.")
 
 
 class SweepSurface(NamedTuple):

@@ -20,7 +20,7 @@ from pipeline.io.tracking import registry, run_files, runs, safe_models
 from pipeline.io.tracking.experiment import SQLITE
 from pipeline.workspace import Workspace
 
-RESUMED = "none: the next retrain sets it aside and makes it again"
+RESUMED = "none: the next retrain quarantines it and predicts the step again"
 
 
 def faults_of_data(workspace: Workspace) -> Iterator[Damaged]:

@@ -50,7 +50,7 @@ class ChampionEvening:
 
 def keep(
     workspace: Workspace,
-    wanted: SignalSession,
+    upcoming: SignalSession,
     champion: ChampionEvening | None,
     rules: Rules,
     bankroll: float,
@@ -66,25 +66,25 @@ def keep(
         Of the champion; others are traded by the rules of their own recipes.
     """
     made: list[Made] = []
-    said = Entries(workspace, wanted, bankroll)
+    entries = Entries(workspace, upcoming, bankroll)
     if champion is not None:
         made.append(
-            said.made(champion.version.version, champion.forecasts, rules, role=CHAMPION,
+            entries.made(champion.version.version, champion.forecasts, rules, role=CHAMPION,
                       state=champion.state, digest=digest_of(champion.version),
                       orders=champion.orders.text())
         )  # fmt: skip
     others = list(shadows(champion.version if champion else None, thresholds.shadow_versions))
     for role, version in others:
-        forecasts = _forecasts(workspace, version, wanted)
+        forecasts = _forecasts(workspace, version, upcoming)
         if forecasts is not None:
             own = recorded_rules(version, rules)
             made.append(
-                said.made(version.version, forecasts, own, role=role, state=SHADOW,
+                entries.made(version.version, forecasts, own, role=role, state=SHADOW,
                           digest=digest_of(version))
             )  # fmt: skip
     model = champion.version if champion else others[0][1] if others else None
     if thresholds.baseline and model is not None:
-        made += _baseline(said, model, recorded_rules(model, rules), thresholds)
+        made += _baseline(entries, model, recorded_rules(model, rules), thresholds)
     return seal(workspace, made, "signals")
 
 
@@ -127,7 +127,7 @@ class Entries:
     """What all entries of an evening have in common."""
 
     workspace: Workspace
-    wanted: SignalSession
+    upcoming: SignalSession
     bankroll: float
 
     def made(
@@ -143,7 +143,7 @@ class Entries:
         until: pd.Timestamp | None = None,
     ) -> Made:
         """One entry with its forecasts; made after `until` (the open), it is a replay."""
-        store, session = self.workspace.store, self.wanted.session
+        store, session = self.workspace.store, self.upcoming.session
         moment = clock.now()
         opens = until or calendar.opening(self.workspace.exchange_calendar, session)
         evening = Evening(
@@ -153,7 +153,7 @@ class Entries:
             kind=LIVE if moment < opens else REPLAY,
             unseen=bool(store.sessions()[-1] < session),
             made_at=clock.as_text(moment),
-            data_until=f"{self.wanted.needed:%Y-%m-%d}",
+            data_until=f"{self.upcoming.needed:%Y-%m-%d}",
             revision=store.revision(),
             digest=digest,
             state=state,
@@ -165,19 +165,19 @@ class Entries:
 
 
 def _forecasts(
-    workspace: Workspace, version: ModelVersion, wanted: SignalSession
+    workspace: Workspace, version: ModelVersion, upcoming: SignalSession
 ) -> pd.Series | None:
     """Of a version that learned from earlier sessions only and serves here; else None, said.
 
     One that decides on the indicated open knows nothing in the evening that it would decide by.
     """
-    if versions.trained_until(version) >= wanted.session:
+    if versions.trained_until(version) >= upcoming.session:
         return None
     if decides_in_the_morning(version):
         log.info("signals: version %s decides on the indicated open: not kept", version.version)
         return None
     try:
-        sessions = pd.DatetimeIndex([wanted.session])
+        sessions = pd.DatetimeIndex([upcoming.session])
         predicted = versions.predicted_now(workspace, version, sessions, "signals")
     except Refused as refusal:
         log.info("signals: version %s forecasts nothing: %s", version.version, refusal.found)
@@ -191,14 +191,14 @@ def decides_in_the_morning(version: ModelVersion) -> bool:
 
 
 def _baseline(
-    said: Entries, model: ModelVersion, rules: Rules, thresholds: Thresholds
+    entries: Entries, model: ModelVersion, rules: Rules, thresholds: Thresholds
 ) -> Iterator[Made]:
     """A ridge that is fitted on the window of a version, from the store as it is now."""
     from pipeline.learning.baselines import baselines
     from pipeline.learning.dataset import digest
     from pipeline.learning.targets import Target
 
-    workspace, session = said.workspace, said.wanted.session
+    workspace, session = entries.workspace, entries.upcoming.session
     content = recorded_content(model)
     if "target" not in content or versions.trained_until(model) >= session:
         return
@@ -215,7 +215,7 @@ def _baseline(
     ridge = baselines(dataset, rows, Target.model_validate(content["target"]))["ridge"]
     forecasts = ridge.droplevel(0).rename_axis(SYMBOL)
     name = f"{RIDGE}{model.version}"
-    yield said.made(name, forecasts, rules, role=BASELINE, state=SHADOW, digest=digest(dataset))
+    yield entries.made(name, forecasts, rules, role=BASELINE, state=SHADOW, digest=digest(dataset))
 
 
 def learned_sessions(workspace: Workspace, version: ModelVersion, newest: int) -> pd.DatetimeIndex:

@@ -59,4 +59,4 @@ def _look(check: Callable[[], None]) -> None:
     try:
         check()
     except (MlflowException, OSError) as error:
-        log.warning("serve: the registry did not answer, it is asked again: %s", error)
+        log.warning("serve: the registry did not answer, it will be queried again: %s", error)

@@ -66,7 +66,7 @@ class Decided:
 
 def keep_decided(
     workspace: Workspace,
-    wanted: SignalSession,
+    upcoming: SignalSession,
     decided: Iterable[Decided],
     bankroll: float,
     until: pd.Timestamp,
@@ -81,7 +81,7 @@ def keep_decided(
     until
         UTC: when orders have to be there. What is made later, by the clock, is a replay.
     """
-    common = Entries(workspace, wanted, bankroll)
+    common = Entries(workspace, upcoming, bankroll)
     made = [
         common.made(one.version.version, one.forecasts, one.rules, role=one.role, state=one.state,
                     digest=digest_of(one.version), orders=one.orders.text(), until=until)

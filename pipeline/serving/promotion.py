@@ -107,7 +107,7 @@ def comparison(
     -------
     dict
         ``test/champion_pvalue``; NaN without enough joint sessions, or where the champion's run
-        is gone, which is said.
+        is gone, which is logged.
 
     Raises
     ------

@@ -74,7 +74,7 @@ def refits(recipe: Recipe, workspace: Workspace, first: pd.Timestamp | None, who
     Raises
     ------
     Refused
-        Sessions without a full window before them are asked for.
+        Sessions without a full window before them are requested.
     """
     ready, last = workspace.store.label_ready_sessions(), recipe.windows.window.last
     sessions = ready if last is None else ready[ready <= last]
@@ -89,13 +89,13 @@ def refits(recipe: Recipe, workspace: Workspace, first: pd.Timestamp | None, who
 def _require_window(
     recipe: Recipe, dataset: Dataset, first: pd.Timestamp, earliest: pd.Timestamp, who: str
 ) -> None:
-    wanted = dataset.sessions[dataset.sessions >= first]
-    if wanted.empty or wanted[0] < earliest:
+    requested = dataset.sessions[dataset.sessions >= first]
+    if requested.empty or requested[0] < earliest:
         raise Refused(
             who,
-            f"{(wanted < earliest).sum()} of {len(wanted)} sessions, {first:%Y-%m-%d} the first, "
-            f"lack the {recipe.windows.window.window_days} days before them that the recipe "
-            "learns from",
+            f"{(requested < earliest).sum()} of {len(requested)} sessions, "
+            f"{first:%Y-%m-%d} the first, lack the {recipe.windows.window.window_days} days before "
+            "them that the recipe learns from",
             f"sessions from {earliest:%Y-%m-%d} to {dataset.sessions[-1]:%Y-%m-%d}",
             Command(who, "backtest.refit=walk_forward", start_date=f"{earliest:%Y-%m-%d}"),
         )

@@ -141,8 +141,8 @@ def _scored(workspace: Workspace, due: Sequence[Sealed]) -> Iterator[dict[str, o
         market = workspace.market(sessions.as_unit("us"), rules)
         for entry in own:
             session = pd.Timestamp(entry.evening.session)
-            said = forecasts.get(entry.number, pd.Series(dtype="float64"))
-            traded = said.reindex(said.index.intersection(market.close.columns))
+            forecast = forecasts.get(entry.number, pd.Series(dtype="float64"))
+            traded = forecast.reindex(forecast.index.intersection(market.close.columns))
             day = market.at(pd.DatetimeIndex([session]).as_unit("us"))
             evening = entry.evening
             decided = SealedOrders.of(evening.orders)
@@ -153,7 +153,7 @@ def _scored(workspace: Workspace, due: Sequence[Sealed]) -> Iterator[dict[str, o
                 "number": entry.number,
                 "role": evening.role,
                 "state": evening.state,
-                **skill(said, labels.xs(session, level=0)),
+                **skill(forecast, labels.xs(session, level=0)),
                 **profit(traded, decided.market(day), rules, evening.bankroll),
             }
 
@@ -183,7 +183,7 @@ def _forecast_drift(
 ) -> pd.DataFrame:
     if len(outcomes) < thresholds.drift_sessions:
         return pd.DataFrame()
-    said = workspace.store.forecasts(outcomes["number"].tolist())
-    day = said["number"].map(outcomes.set_index("number")["session"])
-    late = said.assign(session=day).set_index(["session", SYMBOL])[["prediction"]]
+    forecast = workspace.store.forecasts(outcomes["number"].tolist())
+    day = forecast["number"].map(outcomes.set_index("number")["session"])
+    late = forecast.assign(session=day).set_index(["session", SYMBOL])[["prediction"]]
     return drift(versions.stored(version)[["prediction"]], late, thresholds.drift_psi)

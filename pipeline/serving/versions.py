@@ -204,20 +204,20 @@ def out_of_sample(
     known = sessions_of(kept)
     first, last = first or known[0], last or known[-1]
     ready = workspace.store.label_ready_sessions()
-    wanted = ready[(ready >= first) & (ready <= last)]
-    later = wanted[wanted > trained_until(version)]
-    fitted_on = wanted.difference(known).difference(later)
-    if len(fitted_on) or wanted.empty:
-        raise _not_out_of_sample(version, wanted, fitted_on, known, who)
-    workspace.require_current(who, wanted, labels=True, features=False)
-    old = kept[kept.index.get_level_values(SESSION).isin(wanted)]
+    requested = ready[(ready >= first) & (ready <= last)]
+    later = requested[requested > trained_until(version)]
+    fitted_on = requested.difference(known).difference(later)
+    if len(fitted_on) or requested.empty:
+        raise _not_out_of_sample(version, requested, fitted_on, known, who)
+    workspace.require_current(who, requested, labels=True, features=False)
+    old = kept[kept.index.get_level_values(SESSION).isin(requested)]
     new = predicted_now(workspace, version, later, who) if len(later) else kept.iloc[:0]
     return pd.concat([old, new]).sort_index()
 
 
 def _not_out_of_sample(
     version: ModelVersion,
-    wanted: pd.DatetimeIndex,
+    requested: pd.DatetimeIndex,
     fitted_on: pd.DatetimeIndex,
     known: pd.DatetimeIndex,
     who: str,
@@ -226,7 +226,7 @@ def _not_out_of_sample(
     return Refused(
         who,
         f"version {version.version} has no honest prediction of {len(fitted_on)} of "
-        f"{len(wanted)} sessions"
+        f"{len(requested)} sessions"
         + (f", {fitted_on[0]:%Y-%m-%d} the first" if len(fitted_on) else ""),
         f"sessions of its holdout ({first} to {last}) or after its training end "
         f"({trained_until(version):%Y-%m-%d}); or backtest.refit=walk_forward, which "

@@ -70,7 +70,7 @@ def run(settings: Settings) -> None:
 def _to_build(
     workspace: Workspace, sessions: pd.DatetimeIndex, *, overwrite: bool
 ) -> pd.DatetimeIndex:
-    """Sessions to build: all that were asked for by symbol, else those that are missing."""
+    """Sessions to build: all that were requested by symbol, else those that are missing."""
     chosen = workspace.selection.within(sessions, "features")
     if overwrite or workspace.selection.by_symbol:
         return chosen

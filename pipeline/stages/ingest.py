@@ -36,7 +36,7 @@ FEW_BARS_FIRST = ("index", "stock")
 
 
 def run(settings: Settings) -> None:
-    """Write what the source has and the store lacks; bars set aside are counted and named."""
+    """Write what the source has and the store lacks; quarantined bars are counted and named."""
     build.source(settings)  # what cannot be opened is refused before a store is made for it
     with (
         Workspace.open(settings, create=True) as workspace,
@@ -47,9 +47,9 @@ def run(settings: Settings) -> None:
         symbols = _symbols(workspace)
         if _is_current(workspace, built, symbols):
             log.info("ingest: up to date, %s", source.version)
-            refused = built.detail.get("set_aside") if built else None
-            if refused:
-                log.warning("ingest: nothing was taken of %s", ", ".join(refused))
+            before = built.detail.get("set_aside") if built else None
+            if before:
+                log.warning("ingest: nothing was taken of %s", ", ".join(before))
             mlflow.log_metric(Metrics.INGEST_ROWS, 0)
             return
         listed = source.symbols()
@@ -57,7 +57,7 @@ def run(settings: Settings) -> None:
         store.write_symbols(listed)
         _name_absent(workspace, listed)
         read = _read(workspace, settings.data.download, symbols)
-        set_aside = {**read.stocks.set_aside, **read.indices.set_aside}
+        refused = {**read.stocks.refused, **read.indices.refused}
         deltas = _deltas(workspace, settings.data.max_withdrawn, read, symbols)
         written = {
             kind: store.write_bars(
@@ -68,25 +68,25 @@ def run(settings: Settings) -> None:
         if not workspace.selection.is_partial:
             for kind, delta in deltas.items():
                 mark_digests(store, kind, symbols, delta)
-            detail = {"source": source.version, "symbols": symbols, "set_aside": set_aside}
+            detail = {"source": source.version, "symbols": symbols, "set_aside": refused}
             store.mark_built("ingest", store.revision(), detail)
     _report_written(written, deltas)
-    _report_delivery(read, set_aside)
+    _report_delivery(read, refused)
     table = quality({"stocks": read.stocks, "indices": read.indices})
     runs.log_table(table, Tables.QUALITY)
     stocks = read.stocks
-    page = quality_page(table, stocks.bars, stocks.quarantine, set_aside, REASONS)
+    page = quality_page(table, stocks.bars, stocks.quarantine, refused, REASONS)
     mlflow.log_text(page, f"{Tables.QUALITY}.html")
     if len(read.stocks.actions):
         runs.log_table(read.stocks.actions, Tables.ACTIONS)
     log.info("ingest: by rule\n%s", printed(table))
-    mlflow.log_metrics(_metrics(written, deltas, read, set_aside))
+    mlflow.log_metrics(_metrics(written, deltas, read, refused))
     if workspace.is_live:
         _report(read)
 
 
 def _symbols(workspace: Workspace) -> list[str] | None:
-    """What is asked of the source: symbols named, else those of the universe; None: all."""
+    """What is requested of the source: symbols named, else those of the universe; None: all."""
     chosen = workspace.selection.symbols or workspace.members
     return None if chosen is None else list(chosen)
 
@@ -107,8 +107,8 @@ def _read(workspace: Workspace, download: Download | None, symbols: list[str] | 
         stocks, indices = source.bars(symbols, first, last), source.index_bars(first, last)
         return Increment(stocks, indices, len(stocks.bars.index.unique(SYMBOL)), ())
     live = cast(LiveProvider, source)
-    wanted = sorted(set(symbols or ()))
-    return increment(live, workspace.store, wanted, download.overlap_sessions, first, last)
+    requested = sorted(set(symbols or ()))
+    return increment(live, workspace.store, requested, download.overlap_sessions, first, last)
 
 
 def _deltas(
@@ -128,14 +128,14 @@ def _metrics(
     written: Mapping[str, WriteResult],
     deltas: Mapping[str, Delta],
     read: Increment,
-    set_aside: Mapping[str, str],
+    refused: Mapping[str, str],
 ) -> dict[str, float]:
     reasons = read.stocks.quarantine["reason"].value_counts()
     return {
         Metrics.INGEST_ROWS: sum(rows.rows for rows in written.values()),
         Metrics.INGEST_QUARANTINED: len(read.stocks.quarantine),
         Metrics.INGEST_GAPS: len(read.stocks.gaps),
-        Metrics.INGEST_SET_ASIDE: len(set_aside),
+        Metrics.INGEST_SET_ASIDE: len(refused),
         Metrics.INGEST_WITHDRAWN: sum(len(delta.withdrawn) for delta in deltas.values()),
         **{
             metric_name(Metrics.INGEST_QUARANTINED, str(reason)): int(count)
@@ -163,19 +163,19 @@ def _name_absent(workspace: Workspace, listed: pd.DataFrame) -> None:
         mlflow.log_metric(Metrics.INGEST_UNKNOWN_SYMBOLS, len(absent))
 
 
-def _report_delivery(read: Increment, set_aside: Mapping[str, str]) -> None:
+def _report_delivery(read: Increment, refused: Mapping[str, str]) -> None:
     """Say how the source was read and what was left out of it, by reason."""
     for note in (*read.stocks.notes, *read.indices.notes):
         log.info("ingest: %s", note)
-    for name, why in set_aside.items():
+    for name, why in refused.items():
         log.warning("ingest: nothing taken of %s: %s", name, why)
-    if set_aside:
-        mlflow.log_dict(dict(set_aside), Artifacts.SET_ASIDE)
+    if refused:
+        mlflow.log_dict(dict(refused), Artifacts.SET_ASIDE)
 
 
 def _report_gone(kind: str, part: Delta) -> None:
     fates = {
-        "no longer in the files, set aside": part.withdrawn,
+        "no longer in the files, quarantined": part.withdrawn,
         "kept: not in the files, but not all of these can be read": part.undecided,
     }
     for what, bars in fates.items():
@@ -189,8 +189,8 @@ def _report_gone(kind: str, part: Delta) -> None:
 
 
 def _report(read: Increment) -> None:
-    """Say what was asked for and did not come; every symbol without an answer is named."""
-    log.info("ingest: asked for %d stocks", read.requested)
+    """Log what was requested and did not come; every symbol without an answer is named."""
+    log.info("ingest: %d stocks requested", read.requested)
     if read.readjusted:
         found = "ingest: history re-adjusted by the source, read again as a whole: %d stocks: %s"
         log.info(found, *listed_names(read.readjusted))

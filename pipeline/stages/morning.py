@@ -62,9 +62,9 @@ def run(settings: Settings) -> None:
             Command("morning", "signals.unproven_rules=say"),
         )  # fmt: skip
     with Workspace.open(settings) as workspace:
-        wanted = freshness.signal_session(workspace)
-        until, deadline = _deadline(workspace.exchange_calendar, wanted.session, now)
-        morning = Morning.of(workspace, champion, wanted.session, "morning")
+        upcoming = freshness.signal_session(workspace)
+        until, deadline = _deadline(workspace.exchange_calendar, upcoming.session, now)
+        morning = Morning.of(workspace, champion, upcoming.session, "morning")
         zone = calendar.timezone(workspace.exchange_calendar)
         given = quotes(chosen.quotes, morning.symbols, zone, chosen.max_megabytes)
         max_age = pd.Timedelta(minutes=chosen.max_age_minutes)
@@ -74,14 +74,14 @@ def run(settings: Settings) -> None:
         listed = morning.orders(forecasts, rules, bankroll)
         sent = listed.assign(limit=_in_cents(listed))
         decided = partial(Decided.of, morning, forecasts, rules=rules, role=evenings.CHAMPION)
-        seal = partial(keep_decided, workspace, wanted, bankroll=bankroll, until=until)
+        seal = partial(keep_decided, workspace, upcoming, bankroll=bankroll, until=until)
         if stopped:
             seal([decided(sent.iloc[:0], state=evenings.STOPPED)])
             raise verdicts.not_traded(champion, stopped, "morning")
         seal([decided(sent, state=evenings.TRADED)])
-        files = write_order_files(workspace, sent, wanted.session, max(now, clock.now()))[1]
+        files = write_order_files(workspace, sent, upcoming.session, max(now, clock.now()))[1]
         full = described(listed.assign(limit_price=sent["limit"]), workspace.store.symbols("stock"))
-        day = f"{wanted.session:%Y-%m-%d}"
+        day = f"{upcoming.session:%Y-%m-%d}"
         path = chosen.folder / f"orders-{day}.csv"
         write_atomically(path, lambda part: part.write_bytes(csv_text(full).encode()))
         _record(
@@ -91,7 +91,7 @@ def run(settings: Settings) -> None:
             printed_orders(
                 full,
                 believed.left_out,
-                session=wanted.session,
+                session=upcoming.session,
                 version=champion.version,
                 quoted=len(believed.price),
                 deadline=deadline,
@@ -118,14 +118,15 @@ def _deadline(exchange: str, session: pd.Timestamp, now: pd.Timestamp) -> tuple[
     return last, f"to be there by {local}"
 
 
-def _require_enough(believed: Believed, least: float) -> None:
+def _require_enough(believed: Believed, min_part: float) -> None:
     quoted, left_out = len(believed.price), len(believed.left_out)
-    if quoted < least * (quoted + left_out) or not quoted:
+    if quoted < min_part * (quoted + left_out) or not quoted:
         reasons = ", ".join(f"{n} {why}" for why, n in believed.left_out.value_counts().items())
         raise Refused(
             "morning",
             f"{quoted} of {quoted + left_out} symbols have a quote that is believed ({reasons})",
-            f"quotes of at least {least:.0%} of them: the gap of market and sector are their means",
+            f"quotes of at least {min_part:.0%} of them: the gap of market and sector are "
+            "their means",
             Command("morning", "morning.min_quoted=0.3"),
         )
 

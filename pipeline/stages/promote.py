@@ -151,7 +151,8 @@ def _print_history(events: list[Event], day: date | None, live: Live | None) -> 
 
 
 def _resume(workspace: Workspace, version: ModelVersion, reason: str | None) -> None:
-    """The champion is asked for: let it trade again where it was stopped and a person says so."""
+    """The champion itself is promoted: let it trade again where it was stopped and a person says
+    so."""
     if not life.is_stopped(version):
         print(f"version {version.version} is the champion already")
         return

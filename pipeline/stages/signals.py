@@ -56,22 +56,22 @@ def run(settings: Settings) -> None:
     traded_by = Traded(rules, chosen.bankroll, settings.regimes.limits.hash)
     unproven = differing_rules(traded_by, recorded_content(champion))
     with Workspace.open(settings) as workspace:
-        wanted = freshness.signal_session(workspace)
-        withdraw_order_files(workspace, wanted.session, clock.now())
+        upcoming = freshness.signal_session(workspace)
+        withdraw_order_files(workspace, upcoming.session, clock.now())
         if unproven and chosen.unproven_rules == "refuse":
             raise _unproven(champion.version, unproven)
-        late = freshness.stale_symbols(workspace, wanted.needed, chosen.max_stale_fraction)
+        late = freshness.stale_symbols(workspace, upcoming.needed, chosen.max_stale_fraction)
         stopped = verdicts.reasons_not_to_trade(champion, settings.monitor)
         if isinstance(versions.decision_of_version(champion)[0], IndicatedOpen):
-            evenings.keep(workspace, wanted, None, rules, chosen.bankroll, settings.monitor)
+            evenings.keep(workspace, upcoming, None, rules, chosen.bankroll, settings.monitor)
             if stopped:
                 raise verdicts.not_traded(champion, stopped, "signals")
-            _watch(workspace, champion, wanted, rules, late)
+            _watch(workspace, champion, upcoming, rules, late)
             return
-        sessions = pd.DatetimeIndex([wanted.session])
+        sessions = pd.DatetimeIndex([upcoming.session])
         predicted = versions.predicted_now(workspace, champion, sessions, "signals")["prediction"]
         if predicted.empty:
-            day = f"{wanted.session:%Y-%m-%d}"
+            day = f"{upcoming.session:%Y-%m-%d}"
             raise NotReady(
                 "signals", f"no snapshot for {day}", "features of that session",
                 Command("features", date=day),
@@ -84,27 +84,27 @@ def run(settings: Settings) -> None:
         listed = listed.assign(
             regime=market.regimes.iloc[0],
             model_version=champion.version,
-            data_age=freshness.ages(workspace.store, late, wanted.needed, listed["symbol"]),
+            data_age=freshness.ages(workspace.store, late, upcoming.needed, listed["symbol"]),
         )
         with workspace.store.writer("signals"):
-            workspace.store.write_signals(listed, wanted.session, champion.version)
+            workspace.store.write_signals(listed, upcoming.session, champion.version)
         state = evenings.STOPPED if stopped else evenings.TRADED
         made = evenings.ChampionEvening(
             champion, predicted.droplevel(0), sealed_orders(listed), state
         )
-        evenings.keep(workspace, wanted, made, rules, chosen.bankroll, settings.monitor)
+        evenings.keep(workspace, upcoming, made, rules, chosen.bankroll, settings.monitor)
         if stopped:
             raise verdicts.not_traded(champion, stopped, "signals")
-        said = write_order_files(workspace, listed, wanted.session, clock.now())[1]
+        written = write_order_files(workspace, listed, upcoming.session, clock.now())[1]
         symbols = workspace.store.symbols("stock")
-        kept = _kept(workspace, wanted.needed)
+        kept = _kept(workspace, upcoming.needed)
         traded = [name for name in listed["symbol"] if name in predicted.index.get_level_values(1)]
         if traded:
-            parts = versions.parts_of(workspace, champion, wanted.session, traded)
+            parts = versions.parts_of(workspace, champion, upcoming.session, traded)
             runs.log_table(parts.reset_index(SYMBOL), Tables.CONTRIBUTIONS)
     summary = SignalsSummary(
-        session=wanted.session,
-        needed=wanted.needed,
+        session=upcoming.session,
+        needed=upcoming.needed,
         model_version=champion.version,
         regime=str(market.regimes.iloc[0]),
         forecasts=pd.Series(forecasts.predictions[0]),
@@ -117,7 +117,7 @@ def run(settings: Settings) -> None:
     candidates = sum(int(forecasts.candidates(side, rules).sum()) for side in rules.signs)
     _record(summary, late, candidates, settings.data.name)
     print(printed_signals(summary))
-    print(said)
+    print(written)
     if unproven:
         mlflow.set_tag(Tags.RULES, "unproven")
         print(f"Unproven: no evidence was measured by these rules. {'; '.join(unproven)}")
@@ -132,9 +132,9 @@ def _keep_shadows(
     """Without a champion the others forecast all the same, where the data are there."""
     try:
         with opened() as workspace:
-            wanted = freshness.signal_session(workspace)
-            withdraw_order_files(workspace, wanted.session, clock.now())
-            evenings.keep(workspace, wanted, None, rules, bankroll, thresholds)
+            upcoming = freshness.signal_session(workspace)
+            withdraw_order_files(workspace, upcoming.session, clock.now())
+            evenings.keep(workspace, upcoming, None, rules, bankroll, thresholds)
     except Refused as refusal:
         log.info("signals: nothing is kept of this evening: %s", refusal.found)
 
@@ -142,24 +142,24 @@ def _keep_shadows(
 def _watch(
     workspace: Workspace,
     champion: ModelVersion,
-    wanted: freshness.SignalSession,
+    upcoming: freshness.SignalSession,
     rules: Rules,
     late: pd.Series,
 ) -> None:
     """Of a champion that decides on the indicated open, the evening knows prices, not orders."""
-    morning = Morning.of(workspace, champion, wanted.session, "signals")
+    morning = Morning.of(workspace, champion, upcoming.session, "signals")
     listed = morning.watch_list(rules)
     runs.log_table(listed, Tables.WATCH_LIST)
     mlflow.set_tags(
         {
-            MLFLOW_RUN_NAME: f"watch list {wanted.session:%Y-%m-%d}, version {champion.version}",
+            MLFLOW_RUN_NAME: f"watch list {upcoming.session:%Y-%m-%d}, version {champion.version}",
             Tags.MODEL_VERSION: champion.version,
-            "session": f"{wanted.session:%Y-%m-%d}",
-            "data_until": f"{wanted.needed:%Y-%m-%d}",
+            "session": f"{upcoming.session:%Y-%m-%d}",
+            "data_until": f"{upcoming.needed:%Y-%m-%d}",
             Tags.DATA_SOURCE: workspace.data_source,
         }
     )
-    print(printed_watch_list(listed, wanted.session, champion.version, freshness.in_words(late)))
+    print(printed_watch_list(listed, upcoming.session, champion.version, freshness.in_words(late)))
     print(f"In the morning: {Command('morning', override('morning.quotes', 'quotes.csv'))}")
 
 
@@ -167,7 +167,7 @@ def _unproven(version: str, differing: list[str]) -> Refused:
     return Refused(
         "signals",
         f"version {version} was evidenced by other rules: {'; '.join(differing)}",
-        "the rules of its recipe, or signals that are said to be unproven",
+        "the rules of its recipe, or signals that are marked as unproven",
         Command("signals", "signals.unproven_rules=say"),
     )
 

@@ -137,7 +137,9 @@ def _of_store(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
     if sessions.empty:
         return
     quarantined, gaps = counts["quarantine"], counts["gaps"]
-    yield Line("set aside", True, f"{quarantined:,} bars set aside, {gaps:,} gaps recorded", None)
+    yield Line(
+        "quarantine", True, f"{quarantined:,} bars quarantined, {gaps:,} gaps recorded", None
+    )
     built = store.built("ingest")
     refused = sorted(built.detail.get("set_aside") or ()) if built else []
     if refused:

@@ -62,8 +62,8 @@ def longest_streak(returns: pd.Series, *, losing: bool) -> int:
     >>> longest_streak(moves, losing=True), longest_streak(moves, losing=False)
     (2, 1)
     """
-    wanted = (returns < 0.0) if losing else (returns > 0.0)
-    runs = (~wanted).cumsum()[wanted]
+    in_run = (returns < 0.0) if losing else (returns > 0.0)
+    runs = (~in_run).cumsum()[in_run]
     return int(runs.value_counts().max()) if len(runs) else 0
 
 

@@ -94,11 +94,11 @@ def booked(shares: Values, ordered: Values, fills: Fills) -> Values:
 
 
 def cut_to_cash(
-    wanted: Values, outlay: Values, ordered: Values, orders: Orders, fills: Fills, cash: Values
+    planned: Values, outlay: Values, ordered: Values, orders: Orders, fills: Fills, cash: Values
 ) -> Values:
-    """Shares bought in rank order until the cash is spent; outlay is what the wanted ones cost."""
-    filled, left = wanted.copy(), cash
-    for place in range(wanted.shape[-1]):
+    """Shares bought in rank order until the cash is spent; outlay is what the planned ones cost."""
+    filled, left = planned.copy(), cash
+    for place in range(planned.shape[-1]):
         spent = outlay[..., place]
         is_over = spent > left
         if is_over.any():
@@ -106,7 +106,7 @@ def cut_to_cash(
             slot = mapped(itemgetter(one), fills)
             whole = None if orders.is_whole is None else orders.is_whole[one]
             bought = afforded(left[..., None], ordered[one], slot, whole)
-            filled[one] = np.where(is_over[..., None], bought, wanted[one])
+            filled[one] = np.where(is_over[..., None], bought, planned[one])
             spent = _outlay(filled[one], ordered[one], slot)[..., 0]
         left = left - spent
     return filled

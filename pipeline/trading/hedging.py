@@ -51,8 +51,8 @@ def _universe(bars: BarPanel) -> pd.DataFrame:
 
 def _index(index: BarPanel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
     """The index by session, and whether its opens before that session were real."""
-    wanted = index.loc(index.sessions.union(sessions))
-    opened, closed = wanted.open.iloc[:, 0], wanted.close.iloc[:, 0]
+    bars = index.loc(index.sessions.union(sessions))
+    opened, closed = bars.open.iloc[:, 0], bars.close.iloc[:, 0]
     reference = closed.ffill().shift()
     prices = {"reference": reference, "open": opened, "close": closed}
     is_real = opens_are_real(opened, reference)

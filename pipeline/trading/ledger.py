@@ -14,7 +14,7 @@ from pipeline.trading import fills as filling
 from pipeline.trading.booking import Settled
 from pipeline.trading.estimates import Values
 from pipeline.trading.fills import OBSTACLES, Fills
-from pipeline.trading.sizing import asked
+from pipeline.trading.sizing import target_shares
 from pipeline.trading.slots import HEDGE, Orders, is_listed
 from pipeline.trading.stops import EXITS
 from pipeline.trading.strategy import LONG, SHORT
@@ -134,7 +134,7 @@ def _reasons(
     reasons = {
         NO_PREVIOUS_CLOSE: ~(orders.reference > 0.0),
         NO_EQUITY: np.broadcast_to(before <= 0.0, ordered.shape),
-        TOO_COSTLY: (asked(orders, before / units) > 0.0) & (ordered <= 0.0),
+        TOO_COSTLY: (target_shares(orders, before / units) > 0.0) & (ordered <= 0.0),
         TOO_SMALL: ordered <= 0.0,
         **{str(name): fills.obstacle == number for number, name in enumerate(OBSTACLES) if number},
         NO_CASH: missing >= CUT_UNITS,

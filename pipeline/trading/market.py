@@ -31,7 +31,7 @@ class Estimates(Mapping[str, pd.DataFrame]):
     bars
         From ``estimates.LOOK_BACK`` sessions before the first session on.
     sessions
-        The sessions asked for.
+        The requested sessions.
     hedge
         Of ``hedging.instrument``.
     """

@@ -24,7 +24,7 @@ class Rules(Value):
     """The rules of a strategy that buys (or sells short) at the open and is flat at the close.
 
     A *side* of a cost is one of the two fills of a trade. ``None`` switches a rule off where
-    nothing else is said.
+    nothing else is stated.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ class Rules(Value):
         The edge must exceed this, in basis points; None means the round-trip cost of that symbol.
         Below 0 the best are taken whatever their sign.
     min_dollar_volume
-        The least 20-session mean of close x volume, in currency; 0 switches the rule off.
+        Minimum 20-session mean of close x volume, in currency; 0 switches the rule off.
     max_positions
-        Slots: the most positions held in one session, the hedge not counted.
+        Slots: maximum of positions held in one session, the hedge not counted.
     max_sector_positions
-        The most positions of one sector on one side; symbols of unknown sector count as one more.
+        Maximum of positions of one sector on one side; symbols of unknown sector count as one more.
     regime_positions
-        The most positions by regime name; a regime that is absent allows ``max_positions``.
+        Maximum of positions by regime name; a regime that is absent allows ``max_positions``.
     weights
         ``equal``; in proportion to ``edge``; or in inverse proportion to ``volatility``.
     max_position_fraction
@@ -74,10 +74,10 @@ class Rules(Value):
         Slippage of the entry at the open, and of the way out, on their notionals, in basis points;
         ``slippage_bps``, as earlier releases had it, stands for both.
     commission_per_share, commission_minimum
-        Further commission a share, and the least commission of an order, both per side, in
+        Further commission a share, and the minimum commission of an order, both per side, in
         currency.
     commission_maximum
-        The most commission of an order as a part of its notional, per side, in (0, 1]; it goes
+        Maximum commission of an order as a part of its notional, per side, in (0, 1]; it goes
         before the minimum.
     spread_fraction
         Part of the estimated bid-ask spread that each side costs, in [0, 1]; 0.5 is half of it.

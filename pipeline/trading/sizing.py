@@ -82,7 +82,7 @@ def sized(orders: Orders, equity: Values) -> Values:
         where the cost at that size reaches the edge; within the reserve of the session. The hedge
         makes up for what is ordered.
     """
-    shares = asked(orders, equity)
+    shares = target_shares(orders, equity)
     if orders.edge is not None:
         shares = np.where(is_worth_its_cost(shares, orders), shares, 0.0)
     if orders.gross is not None:
@@ -92,7 +92,7 @@ def sized(orders: Orders, equity: Values) -> Values:
     return shares
 
 
-def asked(orders: Orders, equity: Values) -> Values:
+def target_shares(orders: Orders, equity: Values) -> Values:
     """Shares to order, whatever they cost."""
     # The smaller one, or the cap alone where there is no price.
     shares = np.fmin(np.maximum(equity, 0.0) * orders.weight / orders.reference, orders.max_shares)
@@ -102,7 +102,7 @@ def asked(orders: Orders, equity: Values) -> Values:
 
 
 def worst_price(orders: Orders) -> Values:
-    """The price at which an order takes the most money that is set aside for it.
+    """The price at which an order takes the most money that is reserved for it.
 
     The limit of a purchase; without one, and of what is sold short, the price it is sized on.
     """
@@ -121,10 +121,10 @@ def within_reserve(shares: Values, orders: Orders, equity: Values) -> Values:
     left = np.where(np.isinf(part), np.inf, money * np.where(np.isinf(part), 0.0, part))
     for place in range(stocks):
         price = np.where(worst[..., place] > 0.0, worst[..., place], 1.0)
-        most = left / price
+        largest = left / price
         if orders.is_whole is not None:
-            most = np.where(orders.is_whole[..., place], np.floor(most), most)
-        held[..., place] = np.minimum(held[..., place], most)
+            largest = np.where(orders.is_whole[..., place], np.floor(largest), largest)
+        held[..., place] = np.minimum(held[..., place], largest)
         spent = np.where(held[..., place] > 0.0, held[..., place] * price, 0.0)
         left = np.maximum(left - spent, 0.0)
     return held
@@ -147,5 +147,5 @@ def hedge_units(shares: Values, orders: Orders) -> Values:
     held = orders.beta[stocks] * shares[stocks] * priced
     net = slot_sum(orders.side[stocks] * held)
     net = np.where(np.abs(net) > MIN_NET * slot_sum(np.abs(held)), net, 0.0)
-    wanted = np.stack([np.maximum(-net, 0.0), np.maximum(net, 0.0)], axis=-1)
-    return np.nan_to_num(wanted / orders.reference[..., -2:])
+    net_sides = np.stack([np.maximum(-net, 0.0), np.maximum(net, 0.0)], axis=-1)
+    return np.nan_to_num(net_sides / orders.reference[..., -2:])

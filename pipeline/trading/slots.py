@@ -27,9 +27,9 @@ class Costs(NamedTuple):
     commission
         Of one side, as a fraction of its notional.
     per_share, minimum
-        Further commission a share, and the least one of an order, of one side, in currency.
+        Further commission a share, and the minimum of an order, of one side, in currency.
     maximum
-        The most commission of one side, as a fraction of its notional; NaN where there is none.
+        Maximum commission of one side, as a fraction of its notional; NaN where there is none.
     slippage_in, slippage_out
         Of the entry and of the way out, the part of the spread included, as fractions of their
         notionals.
@@ -63,7 +63,7 @@ class Orders(NamedTuple):
     weight, reference
         Part of equity; price orders are sized on, in currency, NaN where it is unknown.
     max_shares
-        The most shares that may be ordered; 0 where there is no price to size on.
+        Maximum of shares that may be ordered; 0 where there is no price to size on.
     costs
         Rates of what a trade costs.
     is_whole

@@ -42,7 +42,7 @@ def test_the_wealth_of_a_bet_is_the_product_worked_out_by_hand() -> None:
 def test_wealth_rises_beyond_its_bound_no_oftener_than_said_however_often_one_looks() -> None:
     scores = np.random.default_rng(1).standard_t(4, (2000, 500))
     assert (evidence.wealth(scores).max(axis=1) >= 20).mean() <= 0.05
-    total = evidence.detector(scores[:, :252], -scores[:, :252]).against_promise
+    total = evidence.detector(scores[:, :252], -scores[:, :252]).wealth_against_promise
     assert (total.max(axis=1) >= 10).mean() <= 0.1
     assert (total.max(axis=1) >= 10).mean() > 0.01  # a bound that costs no power for nothing
 
@@ -50,8 +50,8 @@ def test_wealth_rises_beyond_its_bound_no_oftener_than_said_however_often_one_lo
 def test_a_bettor_of_a_market_that_trades_daily_stands_for_a_month_of_its_longer_year() -> None:
     scores = noise(0.0, 200, 6)
     daily = pd.date_range("2024-01-01", periods=200)
-    first = evidence.detector(scores, scores, None, daily).against_promise
-    usual = evidence.detector(scores, scores).against_promise
+    first = evidence.detector(scores, scores, None, daily).wealth_against_promise
+    usual = evidence.detector(scores, scores).wealth_against_promise
     np.testing.assert_allclose(first, usual * 252 / 365)
     values = outcomes(noise(-0.05, 200, 7)).assign(session=daily)
     promises = {"rank_ic": PROMISE}
@@ -93,7 +93,7 @@ def test_a_session_without_a_value_moves_no_wealth_whatever_was_promised() -> No
     values = np.concatenate([noise(0.08, 100, 4), np.full(60, np.nan)])
     found = detection(values, Promise(0.01, 0.1, 250), THRESHOLDS)
     starts = 1 + 60 // RESTART_SESSIONS  # those that join bring what they start with
-    grown = found.against_promise[-1] - found.against_promise[99]
+    grown = found.wealth_against_promise[-1] - found.wealth_against_promise[99]
     assert grown == pytest.approx(starts * RESTART_SESSIONS / 252)
 
 

@@ -265,7 +265,7 @@ def test_the_header_of_a_backtest_says_that_it_asks_no_gates() -> None:
     assert (header.title, header.verdict) == ("Backtest of version 3", "rejected")
     assert header.reasons == [NO_GATES]
     refitted = backtest_header(3, {}, verdict=None, refitted=True)
-    assert (refitted.verdict, refitted.reasons) == ("not asked", [NO_GATES, REFITTED])
+    assert (refitted.verdict, refitted.reasons) == ("not evaluated", [NO_GATES, REFITTED])
 
 
 def test_the_facts_of_the_trading_tell_the_break_even_cost_or_why_there_is_none() -> None:

@@ -84,7 +84,7 @@ def test_a_new_symbol_and_an_old_changed_bar_are_said_and_end_as_a_rebuild(price
     pd.testing.assert_frame_equal(prices.snapshots(), prices.snapshots("anew"), check_exact=True)
 
 
-def test_what_the_files_withdraw_is_set_aside_and_ends_as_a_rebuild(prices) -> None:
+def test_what_the_files_withdraw_is_quarantined_and_ends_as_a_rebuild(prices) -> None:
     prices.daily()
     prices.write("A", bars(ord("A")).drop(pd.Timestamp("2021-05-05")))
     for symbol in "BCDE":  # the last session is withdrawn as a whole, but for A's bar
@@ -92,7 +92,8 @@ def test_what_the_files_withdraw_is_set_aside_and_ends_as_a_rebuild(prices) -> N
     said = prices.daily()
 
     assert (
-        "ingest: stocks: 5 bars no longer in the files, set aside, from 2021-05-05 to 2021-06-30: "
+        "ingest: stocks: 5 bars no longer in the files, quarantined, from 2021-05-05 to "
+        "2021-06-30: "
         "5 symbols: A, B, C, D, E"
     ) in said
     assert "bars that are gone: 5 symbols (A, B, C, D, E)" in said
@@ -121,7 +122,7 @@ def test_a_truncated_file_stops_the_evening_and_says_how_to_accept_it(prices) ->
     store = prices.store()
     assert store.bar_count() == 5 * len(SESSIONS)
     store.close()
-    assert "no longer in the files, set aside" in prices.daily("data.max_withdrawn=0.68")
+    assert "no longer in the files, quarantined" in prices.daily("data.max_withdrawn=0.68")
 
 
 def test_a_file_of_the_last_months_keeps_the_months_before(prices) -> None:

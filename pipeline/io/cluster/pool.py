@@ -2,7 +2,7 @@
 
 This process alone holds studies, journals and MLflow; workers get pure tasks. A worker that dies
 costs the tasks it was at. Where the scheduler dies, what had come back is kept, the rest is sent
-again to the one that takes its place: started here anew, or waited for at its address.
+again to the one that takes its place: started here again, or waited for at its address.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Cluster:
         from distributed import Client, LocalCluster
 
         for name in ("distributed", "distributed.client"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said here
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is logged here
         dask.config.set({"distributed.scheduler.allowed-failures": MAX_DEATHS})
         where = self.address
         if where is None:
@@ -125,7 +125,7 @@ class Cluster:
         except (OSError, TimeoutError, ValueError) as error:
             self.close()
             raise self._nobody(str(error)) from None
-        self._refuse_strangers()
+        self._refuse_other_versions()
         log.info("compute: %d workers at %s", len(self._nodes()), self._client.scheduler.address)
 
     @property
@@ -255,7 +255,7 @@ class Cluster:
             return 1
         return max(sum(own["nthreads"] for own in self._nodes().values()), 1)
 
-    def _refuse_strangers(self) -> None:
+    def _refuse_other_versions(self) -> None:
         here = fingerprint()
         try:
             there = self._client.run(fingerprint)

@@ -13,7 +13,7 @@ def open_source(data: SampleData | FilesData | YahooData, universe: Universe | N
     Parameters
     ----------
     universe
-        Symbols to ask for, of a source that has to be asked by name.
+        Symbols to request from a source that is queried by name.
 
     Raises
     ------

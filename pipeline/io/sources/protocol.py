@@ -15,10 +15,10 @@ EVERY_SYMBOL = "*"
 """Stands in a gap's symbol column where the source lacks the whole session."""
 
 NOT_DELIVERED = "not delivered"
-"""Reasons of gaps that the source may fill when it is asked again begin with this."""
+"""Reasons of gaps that the source may fill when it is queried again begin with this."""
 
 DELISTED = "delisted"
-"""Reason of the gap at the newest session asked for, where the source no longer has the symbol."""
+"""Reason of the gap at the newest session requested, where the source no longer has the symbol."""
 
 
 def no_actions() -> pd.DataFrame:
@@ -42,20 +42,20 @@ class Delivery:
         Bars the source lacks: session, symbol (``EVERY_SYMBOL`` for a whole session), reason.
     notes
         How the source was read, in words.
-    set_aside
+    refused
         Files and symbols of which nothing was taken, with the reason.
     all_read
-        Whether no file was set aside: then a symbol that is absent is not hidden in one.
+        Whether no file was refused: then a symbol that is absent is not hidden in one.
     actions
-        Corporate actions that the source tells beside its bars: session, symbol, split (new shares
-        for one old one, NaN: none) and dividend (currency per share, NaN: none).
+        Corporate actions that the source reports beside its bars: session, symbol, split (new
+        shares for one old one, NaN: none) and dividend (currency per share, NaN: none).
     """
 
     bars: pd.DataFrame
     quarantine: pd.DataFrame
     gaps: pd.DataFrame
     notes: tuple[str, ...] = ()
-    set_aside: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
     all_read: bool = True
     actions: pd.DataFrame = field(default_factory=no_actions)
 
@@ -81,7 +81,7 @@ class Provider(Protocol):
 
     @property
     def version(self) -> str | None:
-        """Of a source that never changes by itself; None for one that has to be asked again."""
+        """Of a source that never changes by itself; None for one that has to be queried again."""
         ...
 
     def symbols(self) -> pd.DataFrame:
@@ -109,11 +109,11 @@ class Provider(Protocol):
 
 
 class LiveProvider(Provider, Protocol):
-    """A source without a version: it has to be asked again for what is new."""
+    """A source without a version: it has to be queried again for what is new."""
 
     @property
     def start(self) -> pd.Timestamp:
-        """First day it is asked for, where no other is named."""
+        """First day it is queried for, where no other is named."""
         ...
 
     def newest_session(self) -> pd.Timestamp:

@@ -57,7 +57,7 @@ def printed(table: pd.DataFrame) -> str:
 def _rows(kind: str, delivery: Delivery) -> list[tuple[object, ...]]:
     bars = delivery.bars.index.to_frame(index=False)
     left_out = delivery.quarantine
-    if bars.empty and left_out.empty and not delivery.set_aside:
+    if bars.empty and left_out.empty and not delivery.refused:
         return []
     every = pd.concat([bars, left_out[[SESSION, SYMBOL]]]).drop_duplicates()
     rows = [_row(kind, READ, "", every), _row(kind, KEPT, "", bars)]
@@ -66,8 +66,8 @@ def _rows(kind: str, delivery: Delivery) -> list[tuple[object, ...]]:
     for what, table in ((QUARANTINED, left_out), (GAPS, delivery.gaps)):
         for rule in table["reason"].value_counts().index:
             rows.append(_row(kind, what, str(rule), table[table["reason"] == rule]))
-    if delivery.set_aside:
-        rows.append((kind, REFUSED, "", 0, len(delivery.set_aside), pd.NaT, pd.NaT))
+    if delivery.refused:
+        rows.append((kind, REFUSED, "", 0, len(delivery.refused), pd.NaT, pd.NaT))
     return rows
 
 

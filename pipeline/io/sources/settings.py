@@ -28,7 +28,7 @@ class _Frozen(BaseModel):
 
 
 class Download(_Frozen):
-    """How Yahoo is asked; each value is described in ``conf/data/yfinance.yaml``."""
+    """How Yahoo is queried; each value is described in ``conf/data/yfinance.yaml``."""
 
     start: date
     batch_size: Count

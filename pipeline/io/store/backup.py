@@ -20,7 +20,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pipeline.errors import Damaged, NotReady, PipelineError, Refused, StoreLocked
-from pipeline.io.files import SIDE_FILES, set_database_aside, write_atomically
+from pipeline.io.files import SIDE_FILES, quarantine_database, write_atomically
 from pipeline.io.lock import writer_lock
 from pipeline.io.store.protocol import BUSY_SECONDS
 from pipeline.secrets import masked
@@ -70,8 +70,8 @@ def restore(backup: Path, path: Path, *, lock_timeout: float = 10.0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with writer_lock(path.with_name(f"{path.name}.lock"), "restore", lock_timeout):
         if path.exists() and (why := _damage(path)):
-            aside = set_database_aside(path)
-            print(f"store: {path} is damaged ({why}); kept as {aside.name}", file=sys.stderr)
+            quarantined = quarantine_database(path)
+            print(f"store: {path} is damaged ({why}); kept as {quarantined.name}", file=sys.stderr)
         if not path.exists():
             for ending in SIDE_FILES:
                 path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)

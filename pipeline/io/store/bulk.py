@@ -232,7 +232,7 @@ def as_read(values: Sequence | np.ndarray, kind: object) -> np.ndarray:
 
 
 def _vocabulary() -> defaultdict:
-    """Numbers its words in the order in which they are first asked for."""
+    """Numbers its words in the order in which they are first looked up."""
     return defaultdict(count().__next__)
 
 

@@ -63,7 +63,7 @@ class StaleResult:
     name
         The stage that makes it: indicators, regimes, features or labels.
     since
-        First session, of those that were asked about, from which on it is not to be used.
+        First session, of those that were checked, from which on it is not to be used.
     why
         In words.
     """

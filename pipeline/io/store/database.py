@@ -66,7 +66,7 @@ def open_schema(engine: Engine) -> str:
     elif row.schema_version != tables.SCHEMA_VERSION:
         has, knows = row.schema_version, tables.SCHEMA_VERSION
         found = f"{database.name} has schema {has}, this code {knows}"
-        needed = "the matching version of the project, or the store moved away and read anew"
+        needed = "the matching version of the project, or the store moved away and ingested again"
         raise StoreTooOld("store", found, needed, (*database.old_schema_commands(), INGEST))
     _complete(engine)
     return str(row.store_id)

@@ -150,7 +150,7 @@ def classify_missing(missing: pd.DataFrame, delivery: Delivery) -> tuple[np.ndar
     since = pd.Series(symbol.map(first.to_dict()))
     is_absent = since.isna().to_numpy()
     inside = np.asarray(_days(missing) >= since.fillna(first.min()).to_numpy())
-    unclear = symbol.isin(list(delivery.set_aside)) | (is_absent & (not delivery.all_read))
+    unclear = symbol.isin(list(delivery.refused)) | (is_absent & (not delivery.all_read))
     return inside & ~unclear, inside & unclear
 
 

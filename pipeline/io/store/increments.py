@@ -1,10 +1,10 @@
 """What to ask of a source that has no version: what the store lacks, and a little of what it has.
 
-Each symbol is asked from some sessions before its newest final bar on. Where Yahoo applied a split
-since, all prices before it changed by one factor, and the oldest bar asked for again shows it: the
-median of its four price ratios is not 1. Then the overlap cannot be joined to what is stored, and
-the symbol's whole history is read and replaces it. A correction of single values moves no median;
-the bar is written like any other. What changed only before the overlap is not seen.
+Each symbol is requested from some sessions before its newest final bar on. Where Yahoo applied a
+split since, all prices before it changed by one factor, and the oldest bar requested again shows
+it: the median of its four price ratios is not 1. Then the overlap cannot be joined to what is
+stored, and the symbol's whole history is read and replaces it. A correction of single values moves
+no median; the bar is written like any other. What changed only before the overlap is not seen.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Increment:
     Attributes
     ----------
     requested
-        Number of stocks asked for.
+        Number of stocks requested.
     readjusted
         Stocks whose stored bars `stocks` replaces as a whole.
     """
@@ -57,7 +57,7 @@ def increment(
     Parameters
     ----------
     overlap
-        Sessions with final bars that are asked for again.
+        Sessions with final bars that are requested again.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def market_index(store: Store, configured: str | None) -> MarketIndex:
     """The index that config names, else the first of `PREFERRED` with bars enough, else another.
 
     Another one, of whatever market, needs bars on as many sessions; an index of volatility is none.
-    Without any it is the mean of the universe, as it is, and said, where the store has no bars of
+    Without any it is the mean of the universe, as it is, and logged, where the store has no bars of
     the one that config names.
     """
     stored = store.symbols("index").index

@@ -137,8 +137,8 @@ class Postgres:
                 connection.exec_driver_sql(READS)
                 return
             self._require_held_locks()
-            asked = WRITES.format(busy=BUSY_MILLISECONDS, key=self._key("write"))
-            connection.exec_driver_sql(asked)
+            statement = WRITES.format(busy=BUSY_MILLISECONDS, key=self._key("write"))
+            connection.exec_driver_sql(statement)
 
         return engine
 

@@ -81,10 +81,10 @@ def sessions_of(
         select(following.correlate(walk).scalar_subquery()).where(walk.c.session.is_not(None))
     )
     any_bar = select(bars.c.symbol).where(session == walk.c.session, *conditions)
-    wanted = replace(where, start=None, end=None).conditions(bars)  # quick where few symbols are
+    matches = replace(where, start=None, end=None).conditions(bars)  # quick for few symbols
     if where.kind == STOCK and where.symbols is None:  # one of a session's first bars is a stock's
-        wanted = [tables.symbols.c.kind == STOCK, tables.symbols.c.symbol == bars.c.symbol]
-    matching = select(walk.c.session).where(any_bar.where(*wanted).correlate(walk).exists())
+        matches = [tables.symbols.c.kind == STOCK, tables.symbols.c.symbol == bars.c.symbol]
+    matching = select(walk.c.session).where(any_bar.where(*matches).correlate(walk).exists())
     listed = connection.scalars(matching.order_by(walk.c.session)).all()
     return pd.DatetimeIndex(pd.to_datetime(listed), name=SESSION).as_unit("us")
 

@@ -3,7 +3,7 @@
 A state of the store is known by the revision of its newest change: a random text, so that two
 states are the same exactly if their revisions are. A number would not do: put a backup back, and
 the next change has a number that results on disk already name. Which of two states is the later one
-is asked of the store alone, and it answers only for revisions of its own past.
+is a question to the store alone, and it answers only for revisions of its own past.
 """
 
 from __future__ import annotations

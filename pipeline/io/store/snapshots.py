@@ -126,14 +126,14 @@ class SnapshotStore:
         Damaged
             A file is not as it was written; it is named, with the command that heals it.
         """
-        wanted = None if sessions is None else set(sessions.strftime("%Y-%m"))
+        requested = None if sessions is None else set(sessions.strftime("%Y-%m"))
         filters: list[tuple] = []
         if sessions is not None:
             filters.append((SESSION, "in", list(sessions)))
         if symbols is not None:
             filters.append((SYMBOL, "in", list(symbols)))
         names = None if columns is None else [*ROW, *columns]
-        months = [path for path in self._months() if wanted is None or path.stem in wanted]
+        months = [path for path in self._months() if requested is None or path.stem in requested]
         parts = [_table(path, names, filters or None) for path in months]
         if not parts:
             return _no_rows(columns)
@@ -153,8 +153,8 @@ class SnapshotStore:
         sessions
             Only the months of these are looked at.
         """
-        wanted = None if sessions is None else set(sessions.strftime("%Y-%m"))
-        months = [path for path in self._months() if wanted is None or path.stem in wanted]
+        requested = None if sessions is None else set(sessions.strftime("%Y-%m"))
+        months = [path for path in self._months() if requested is None or path.stem in requested]
         provenances = [origin for path in months if (origin := _readable_provenance(path))]
         revisions = {
             session: revision

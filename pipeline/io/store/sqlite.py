@@ -109,7 +109,7 @@ class Sqlite:
         return (shlex.join(["mv", str(self.path), f"{self.path}.old"]),)
 
     def restore_commands(self) -> tuple[str, ...]:
-        """The project's own, which sets a damaged file aside."""
+        """The project's own, which quarantines a damaged file."""
         return (restore_command(self.path),)
 
     def damage(self, connection: Connection) -> list[str]:

@@ -82,7 +82,7 @@ class RetrainRecorder(Observer):
         self._steps.advance()
 
     def _tag_once(self, name: str, value: str) -> None:
-        """Leave what an earlier search of the run said: a later one may speak of older runs."""
+        """Leave what an earlier search of the run logged: a later one may speak of older runs."""
         client = MlflowClient()
         if name not in client.get_run(self._run_id).data.tags:
             client.set_tag(self._run_id, name, value)

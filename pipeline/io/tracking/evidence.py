@@ -21,7 +21,7 @@ def newest_evidence(workspace: Workspace, version: ModelVersion) -> Run:
     """The newest finished walk-forward of the version's recipe whose data its own data extends.
 
     Without one, the version's own run, whose few sessions are rarely enough. What is passed over
-    is said.
+    is logged.
     """
     identity = logged_identity(str(version.run_id))
     for run in runs.search(

@@ -40,7 +40,7 @@ def tracking_uri(configured: str | None = None, *, server: bool = False) -> str:
     Raises
     ------
     NotReady
-        A server is asked for, and the address is none of one.
+        A server is configured, and the address is none of one.
     """
     chosen = configured or os.environ.get("MLFLOW_TRACKING_URI")
     if server and not (chosen or "").startswith(("http://", "https://")):

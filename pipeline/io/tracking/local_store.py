@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 
 from pipeline.errors import StoreLocked
 from pipeline.io import process
-from pipeline.io.files import SIDE_FILES, flush, set_aside
+from pipeline.io.files import SIDE_FILES, flush, quarantine_file
 from pipeline.io.outside import of_database
 
 log = logging.getLogger("pipeline.tracking")
@@ -105,7 +105,7 @@ def _put(new: Path, database: Path) -> None:
 
 
 def _mend(database: Path, patience_seconds: float) -> None:
-    """Wait for who is making the store; set it aside once nobody does."""
+    """Wait for who is making the store; quarantine it once nobody does."""
     deadline = time.monotonic() + patience_seconds
     seen, since = _state(database), time.monotonic()
     while not is_complete(database):
@@ -114,8 +114,10 @@ def _mend(database: Path, patience_seconds: float) -> None:
         if users or _state(database) != seen:
             seen, since = _state(database), time.monotonic()
         elif time.monotonic() - since > QUIET_SECONDS:
-            aside = set_aside(database)
-            log.warning("tracking: %s was half made; kept as %s, made anew", database, aside.name)
+            quarantined = quarantine_file(database)
+            log.warning(
+                "tracking: %s was half made; kept as %s, created again", database, quarantined.name
+            )
             return
         if time.monotonic() > deadline:
             who = f"process {users[0]}" if users else "another process"

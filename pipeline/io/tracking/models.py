@@ -52,7 +52,7 @@ def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) 
 
     rows = inputs.iloc[np.linspace(0, len(inputs) - 1, min(CHECKED_ROWS, len(inputs)), dtype=int)]
     served = rows.reset_index(drop=True)
-    # Predicted anew: the last bits of a matrix product depend on the rows it is made with.
+    # Predicted again: the last bits of a matrix product depend on the rows it is made with.
     expected = pd.Series(pipeline.predict(served), rows.index, name="prediction")
     dumped = skops.io.dumps(pipeline)
     trusted = listed(skops.io.get_untrusted_types(data=dumped))

@@ -131,14 +131,14 @@ def _ask(address: SplitResult) -> None:
     if address.scheme == "https":
         anybody = ssl.create_default_context()
         anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
-        asked: HTTPConnection = HTTPSConnection(*place, timeout=REACH_SECONDS, context=anybody)
+        connection: HTTPConnection = HTTPSConnection(*place, timeout=REACH_SECONDS, context=anybody)
     else:
-        asked = HTTPConnection(*place, timeout=REACH_SECONDS)
-    with closing(asked), suppress(ssl.SSLError):  # a server that wants a certificate is there
-        asked.connect()
-        asked.sock.settimeout(ANSWER_SECONDS)
-        asked.request("GET", f"{address.path.rstrip('/')}/health")
-        asked.getresponse()
+        connection = HTTPConnection(*place, timeout=REACH_SECONDS)
+    with closing(connection), suppress(ssl.SSLError):  # a server that wants a certificate is there
+        connection.connect()
+        connection.sock.settimeout(ANSWER_SECONDS)
+        connection.request("GET", f"{address.path.rstrip('/')}/health")
+        connection.getresponse()
 
 
 def ignore_experiment_of_shell(name: str) -> None:

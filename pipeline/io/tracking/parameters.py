@@ -17,7 +17,7 @@ log = logging.getLogger("pipeline.tracking")
 def mask(uri: str, run_id: str) -> None:
     """Take passwords out of a run's parameters, or say where they stay and how to remove them.
 
-    In a store of this machine the parameters are written anew and the file without its free pages,
+    In a store of this machine the parameters are rewritten and the file without its free pages,
     where the old ones are still to be read. A server changes no parameter.
 
     Parameters

@@ -4,7 +4,7 @@ MLflow's own command opens the store before any stage begins. Two of them in an 
 its tables at once and break them, and one that is killed meanwhile leaves tables that no later one
 can go on with. MLflow asks providers of an experiment first, so this one makes the store ready. It
 is known to MLflow where the project is installed (``pip install -e .``). MLflow imports it before
-it is imported itself, so what needs MLflow is imported when it is asked for.
+it is imported itself, so what needs MLflow is imported when it is used.
 """
 
 from __future__ import annotations

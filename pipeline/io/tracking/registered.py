@@ -23,7 +23,7 @@ FORBIDDEN = "PERMISSION_DENIED"
 
 @dataclass
 class _Chosen:
-    wanted: str = MODEL_NAME
+    configured: str = MODEL_NAME
     data_source: str = ""
     moves_challenger: bool = True
     name: str | None = MODEL_NAME
@@ -32,12 +32,12 @@ class _Chosen:
 _chosen = _Chosen()
 
 
-def select(wanted: str, data_source: str, *, moves_challenger: bool = True) -> None:
+def select(configured: str, data_source: str, *, moves_challenger: bool = True) -> None:
     """Work with this model from here on.
 
     Parameters
     ----------
-    wanted
+    configured
         ``registry.model``.
     data_source
         Of the command; with it, a store of an older release is known.
@@ -45,7 +45,7 @@ def select(wanted: str, data_source: str, *, moves_challenger: bool = True) -> N
         Whether a new version becomes `challenger` where another one is.
     """
     global _chosen
-    _chosen = _Chosen(wanted, data_source, moves_challenger, None)
+    _chosen = _Chosen(configured, data_source, moves_challenger, None)
 
 
 def moves_challenger() -> bool:
@@ -60,27 +60,27 @@ def name() -> str:
     has versions of this source, then that one, which older releases used for all sources.
     """
     if _chosen.name is None:
-        _chosen.name = _found(_chosen.wanted, _chosen.data_source)
+        _chosen.name = _found(_chosen.configured, _chosen.data_source)
     return _chosen.name
 
 
-def _found(wanted: str, data_source: str) -> str:
-    if wanted != f"{MODEL_NAME}_{data_source}" or not re.fullmatch(r"\w+", data_source):
-        return wanted
+def _found(configured: str, data_source: str) -> str:
+    if configured != f"{MODEL_NAME}_{data_source}" or not re.fullmatch(r"\w+", data_source):
+        return configured
     client = MlflowClient()
     try:
-        client.get_registered_model(wanted)
+        client.get_registered_model(configured)
     except MlflowException as error:
-        if not is_absent(error, wanted):
+        if not is_absent(error, configured):
             raise
     else:
-        return wanted
+        return configured
     where = f"name = '{MODEL_NAME}' and tag.{Tags.DATA_SOURCE} = '{data_source}'"
-    return MODEL_NAME if client.search_model_versions(where, max_results=1) else wanted
+    return MODEL_NAME if client.search_model_versions(where, max_results=1) else configured
 
 
 def is_absent(error: MlflowException, model: str | None = None) -> bool:
-    """Whether what was asked for is not there: an alias, a version, or the model itself.
+    """Whether what was requested is not there: an alias, a version, or the model itself.
 
     A server with logins forbids everybody to ask about a model that does not exist. It does exist
     where a search, which leaves out what may not be read, finds it.

@@ -1,7 +1,7 @@
 """The MLflow model registry: versions and aliases; who moved `champion` why is in `champion`.
 
 ``challenger`` is the version of the newest retrain that was meant to be one, ``champion`` the
-deployed one. Nothing but the alias decides what is deployed: it is read anew at every use, so a
+deployed one. Nothing but the alias decides what is deployed: it is read at every use, so a
 move made on the registry page counts at once.
 """
 
@@ -115,7 +115,7 @@ def register(model_uri: str, tags: Mapping[str, str], text: str = "") -> int:
 
 
 def take_again(number: int, model_uri: str) -> None:
-    """Let a version stand for an equal model that was logged anew, instead of registering it.
+    """Let a version stand for an equal model that was logged again, instead of registering it.
 
     The page of the new run links to it, and it becomes the challenger as a new one would.
     """

@@ -71,15 +71,15 @@ def listed(types: Iterable[str]) -> list[str]:
     Refused
         One of them is not in `TRUSTED`.
     """
-    wanted = sorted(types)
-    unknown = [name for name in wanted if name not in TRUSTED]
+    listed = sorted(types)
+    unknown = [name for name in listed if name not in TRUSTED]
     if unknown:
         raise Refused(
             "model",
             f"the model holds objects of {', '.join(unknown)}",
             f"another learner, or these types in TRUSTED of {__name__}",
         )
-    return wanted
+    return listed
 
 
 def digest(dumped: bytes) -> str:

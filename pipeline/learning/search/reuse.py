@@ -12,7 +12,7 @@ from pipeline.learning.search.binning import Bins, can_share
 
 
 class Reused:
-    """Of one fold; safe between threads. It travels empty: another process works it out anew."""
+    """Of one fold; safe between threads. It travels empty: another process works it out again."""
 
     def __init__(self) -> None:
         self._lock = Lock()

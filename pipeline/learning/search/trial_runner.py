@@ -63,7 +63,7 @@ class TrialRunner:
     def trials(
         self,
         pool: Pool,
-        asked: Sequence[tuple[int, Mapping[str, Any]]],
+        proposals: Sequence[tuple[int, Mapping[str, Any]]],
         limits: Sequence[float] | None = None,
     ) -> Iterator[Trial]:
         """The trials of these numbers and parameters, in order.
@@ -74,7 +74,7 @@ class TrialRunner:
             Score after each fold, lower is better, above which a trial is stopped. All trials'
             first folds are then fitted before any second one, so that every worker stays busy.
         """
-        runs = [_Run(number, params) for number, params in asked]
+        runs = [_Run(number, params) for number, params in proposals]
         every = range(len(self.folds))
         rounds = [every] if limits is None else [[fold] for fold in every]
         for place, folds in enumerate(rounds):

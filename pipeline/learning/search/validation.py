@@ -52,10 +52,10 @@ def validated_or_why_not(
     folds: Sequence[Fold],
     strategy_returns: StrategyReturns | None,
     validation: Validation,
-    asked: tuple[int, Mapping[str, Any]],
+    proposal: tuple[int, Mapping[str, Any]],
 ) -> FoldResult | str:
     """`validated` on the fold of this number with these parameters; a failure in words."""
-    number, params = asked
+    number, params = proposal
     try:
         return validated(folds[number], strategy_returns, validation, params)
     except Exception as error:

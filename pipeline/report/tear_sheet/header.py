@@ -136,13 +136,13 @@ def backtest_header(
     facts
         Of ``trading_facts``.
     verdict
-        The answer of the retrain that made the version; None where it asked no gates.
+        The answer of the retrain that made the version; None where it evaluated no gates.
     refitted
         Whether refits of the version's recipe were traded instead of the version.
     """
     return SheetHeader(
         title=f"Backtest of version {version}",
         facts=facts,
-        verdict="not asked" if verdict is None else verdict,
+        verdict="not evaluated" if verdict is None else verdict,
         reasons=[NO_GATES, *([REFITTED] if refitted else [])],
     )

@@ -36,7 +36,7 @@ class Sheet:
         Cumulated growth of 1, from the session before the first: strategy, universe, and where
         its open is real the index, by its name.
     index_note
-        Why there is no index; empty where there is one or none was asked for.
+        Why there is no index; empty where there is one or none was requested.
     drawdowns
         Positive fractions, columns as in ``growth``.
     monthly, yearly

@@ -15,7 +15,7 @@ def test_a_row_for_each_rule_with_bars_symbols_and_sessions(tmp_path):
     table = quality({"stocks": files(tmp_path).bars()}).set_index(["what", "rule"])
     assert table["bars"].to_dict() == {
         ("read", ""): 13, ("kept", ""): 12, ("quarantined", "empty row"): 1,
-        ("missing", "bar missing"): 1, ("missing", "session set aside"): 1,
+        ("missing", "bar missing"): 1, ("missing", "session quarantined"): 1,
         ("refused whole", ""): 0,
     }  # fmt: skip
     assert table.loc[("quarantined", "empty row"), "first"] == pd.Timestamp("2021-03-15")

@@ -136,8 +136,8 @@ def test_a_symbol_delisted_before_the_window_stays(store):
 def test_what_cannot_be_read_now_was_not_withdrawn(store):
     ingested(store, delivery(closes()))
 
-    suspect = ingested(store, delivery(closes("ABCD"), set_aside={"E": "two readings"}))
-    hidden = ingested(store, delivery(closes("ABCD"), set_aside={"E.csv": "?"}, all_read=False))
+    suspect = ingested(store, delivery(closes("ABCD"), refused={"E": "two readings"}))
+    hidden = ingested(store, delivery(closes("ABCD"), refused={"E.csv": "?"}, all_read=False))
 
     for found in (suspect, hidden):
         assert found.withdrawn.empty

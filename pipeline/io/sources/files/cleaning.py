@@ -1,6 +1,6 @@
 """Rules that a bar from a file has to keep.
 
-A bar that breaks one is set aside alone, as it was given; the first rule broken is the reason.
+A bar that breaks one is quarantined alone, as it was given; the first rule broken is the reason.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def faults(
     is_index: bool,
     adjusts: bool,
 ) -> np.ndarray:
-    """Why each bar is set aside, "" where it is good.
+    """Why each bar is quarantined, "" where it is good.
 
     Parameters
     ----------
@@ -146,8 +146,8 @@ def gaps(
 ) -> pd.DataFrame:
     """Sessions without any good bar, and sessions inside a symbol's life without a bar of it.
 
-    A bar that was set aside was given, and is no gap of its symbol. A session that indices lack is
-    one of each of them: stocks may have it.
+    A bar that was quarantined was given, and is no gap of its symbol. A session that indices lack
+    is one of each of them: stocks may have it.
     """
     if good.empty:
         return pd.DataFrame({SESSION: calendar.sessions[:0], SYMBOL: [], "reason": []})
@@ -164,7 +164,7 @@ def gaps(
     )
     whole = pd.DataFrame({SESSION: sessions[~any_good], SYMBOL: EVERY_SYMBOL})
     given_then = np.asarray(has_bar.any(axis=1))[~any_good]
-    whole["reason"] = np.where(given_then, "session set aside", "session missing")
+    whole["reason"] = np.where(given_then, "session quarantined", "session missing")
     return pd.concat([whole, single.astype({SYMBOL: "str"})]).sort_values(ROW, ignore_index=True)
 
 
@@ -176,14 +176,14 @@ def _cells(bars: pd.DataFrame, sessions: pd.DatetimeIndex, width: int) -> np.nda
 
 
 def quarantine(given: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:
-    """Bars set aside, as given, one row a session and symbol."""
+    """Quarantined bars, as given, one row a session and symbol."""
     left_out = given[reasons != ""].assign(reason=reasons[reasons != ""])
     listed = left_out[[*ROW, "reason", *BAR_FIELDS]].astype({SYMBOL: "str", "reason": "str"})
     return listed.drop_duplicates(ROW).sort_values(ROW, ignore_index=True)
 
 
 def lost(given: pd.DataFrame, good: pd.DataFrame, reasons: np.ndarray) -> list[str]:
-    """Symbols whose newest session is set aside, by name and rule."""
+    """Symbols whose newest session is quarantined, by name and rule."""
     known = np.ones(len(reasons), dtype=bool)
     odd = np.flatnonzero(reasons != "")
     known[odd] = [
@@ -195,7 +195,7 @@ def lost(given: pd.DataFrame, good: pd.DataFrame, reasons: np.ndarray) -> list[s
     for name, day in newest[~(newest_good >= newest)].items():
         rows = ((given[SYMBOL] == name) & (given[SESSION] == day)).to_numpy()
         shown.append(f"{name} {day:%Y-%m-%d} ({reasons[rows][0]})")
-    return [f"newest session set aside: {', '.join(shown)}"] if shown else []
+    return [f"newest session quarantined: {', '.join(shown)}"] if shown else []
 
 
 def long(good: pd.DataFrame) -> pd.DataFrame:

@@ -79,9 +79,9 @@ def of_short(texts: pd.Series, day_first: bool | None, who: str) -> Order:
         needed = "one order of day, month and year in all of the file"
         raise InvalidData("ingest", f"{who}: {texts.iloc[0]!r} is no date that can be read", needed)
     how = "the only order that makes dates of all"
-    said = [form for form in fits if SHORT[form] is not None and SHORT[form] == day_first]
-    if len(fits) > 1 and said:
-        fits, how = said, "as data.day_first or the folder says"
+    stated = [form for form in fits if SHORT[form] is not None and SHORT[form] == day_first]
+    if len(fits) > 1 and stated:
+        fits, how = stated, "as data.day_first or the folder says"
     if len(fits) > 1:
         close = [form for form in fits if _apart(read[form]) <= DAYS_APART]
         fits, how = close or fits, "the only order that makes daily bars"

@@ -140,7 +140,7 @@ class Document:
                 while size <= enough and (part := len(unpacked.read(MEGABYTE))):
                     size += part
             except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error):
-                pass  # what is wrong with it is said where it is read
+                pass  # what is wrong with it is reported where it is read
             return size
 
     def head(self) -> bytes:

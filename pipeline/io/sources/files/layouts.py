@@ -168,7 +168,7 @@ def _arrow(document: Document):  # type: ignore[no-untyped-def]
     content = str(document.path) if document.on_disk else pa.BufferReader(document.read())
     if document.kind == "feather":
         whole = _feather(content)
-        return list(whole.column_names), lambda wanted: whole.select(wanted or whole.column_names)
+        return list(whole.column_names), lambda columns: whole.select(columns or whole.column_names)
     schema = pyarrow.parquet.read_schema(content)
     names = list(schema.names)
     text = [n for n in names if plain(n) in (*ALIASES["symbol"], *TEXT)]

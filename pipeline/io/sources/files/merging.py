@@ -106,8 +106,8 @@ def final(
         written.index.isin(newest.index)
         & (written < pd.Series(newest).reindex(written.index)).to_numpy()
     )
-    asked = [now if odd else at for at, odd in zip(written, before, strict=True)]
-    closed = np.array([calendar.closed_by(at) for at in asked], dtype="datetime64[us]")
+    read_at = [now if odd else at for at, odd in zip(written, before, strict=True)]
+    closed = np.array([calendar.closed_by(at) for at in read_at], dtype="datetime64[us]")
     is_final = sessions <= closed[codes]
     clock = bars["clock"].to_numpy()
     as_of = ~np.isnat(clock)

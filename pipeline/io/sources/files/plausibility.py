@@ -1,6 +1,6 @@
 """Symbols whose bars do not look like its daily prices, though each bar keeps the rules.
 
-A symbol that can be read in two ways is set aside whole, with both readings.
+A symbol that can be read in two ways is refused whole, with both readings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.io.sources.files.cleaning import DIFFERS
 from pipeline.schemas import SESSION, SYMBOL
 
 FEW_ROWS = 4
-"""Fewer odd rows of a symbol are set aside alone and say nothing about the others."""
+"""Fewer odd rows of a symbol are quarantined alone and say nothing about the others."""
 
 CONFLICTS = 0.01
 OTHER_DAYS = 0.1

@@ -41,7 +41,7 @@ def _ratio_of(column: pd.Series) -> np.ndarray:
 def check_factor(
     who: str, columns: pd.DataFrame, codes: np.ndarray, *, splits_are_given: bool
 ) -> None:
-    """Refuse a column of factors that change: whether prices have them in already is not said.
+    """Refuse a column of factors that change: whether prices have them in already is not stated.
 
     Parameters
     ----------

@@ -172,7 +172,7 @@ def rows(
     document: Document,
     sheet: Sheet,
     names: Sequence[str],
-    wanted: Sequence[str],
+    columns: Sequence[str],
     text: Sequence[str],
     more_header: int,
     how: FilesData,
@@ -183,7 +183,7 @@ def rows(
     ----------
     names
         Of all columns, in order.
-    wanted, text
+    columns, text
         Columns to read; those of them that are texts.
     more_header
         Lines of the header beyond the first.
@@ -191,7 +191,7 @@ def rows(
     Returns
     -------
     rows
-        By the names wanted.
+        By the names of the columns.
     remarks
         What was left out, in words.
 
@@ -200,13 +200,13 @@ def rows(
     InvalidData
         More than a tenth of the lines have another number of columns than the header.
     """
-    as_text = dict.fromkeys(wanted, pa.string())
-    places = [place for place, name in enumerate(names) if name in wanted and name not in text]
+    as_text = dict.fromkeys(columns, pa.string())
+    places = [place for place, name in enumerate(names) if name in columns and name not in text]
     first = sheet.lines[1 + more_header :]
     proven = proves_point(row[place] for row in first for place in places if place < len(row))
     if how.decimal == "," or (how.decimal is None and not proven):
         return _converted(document, sheet, names, as_text, more_header, how)
-    kinds = {name: pa.string() if name in text else pa.float64() for name in wanted}
+    kinds = {name: pa.string() if name in text else pa.float64() for name in columns}
     try:
         return _converted(document, sheet, names, kinds, more_header, how)
     except pa.ArrowInvalid as error:

@@ -1,10 +1,10 @@
 """Bars from your own CSV or Parquet files.
 
 A path is a file or a folder; each file holds one symbol or many (`layouts`, `columns`), and is read
-only where it can mean one thing (`dates`, `numbers`, `names`). One that cannot is set aside with
+only where it can mean one thing (`dates`, `numbers`, `names`). One that cannot is refused with
 its reason while the others of the folder load; where nothing is left, it is an error. Bars that
 break a rule (`cleaning`), and symbols whose prices can be read in two ways (`suspicion`, `splits`),
-are set aside too. Prices are adjusted for splits that a file names and its prices show, and for
+are quarantined too. Prices are adjusted for splits that a file names and its prices show, and for
 those of ``data.splits_path``; for dividends by ``data.adjust_dividends`` alone.
 
 A bar is final where the file was written after its session closed.
@@ -117,7 +117,7 @@ class Files:
 
     @cached_property
     def _loaded(self) -> _Loaded:
-        read, set_aside = self._read()
+        read, unreadable = self._read()
         bars, is_index, unnamed = of_names(*joined(read))
         today = pd.Timestamp.now(timezone(self.exchange_calendar)).tz_localize(None).normalize()
         first, last = bars[SESSION].min(), min(bars[SESSION].max(), today)
@@ -145,11 +145,11 @@ class Files:
             *described,
             *stocks.notes,
         )
-        refused = {**set_aside, **stocks.set_aside, **indices.set_aside}
+        refused = {**unreadable, **stocks.refused, **indices.refused}
         if stocks.bars.empty and indices.bars.empty:
             raise _nothing(self._paths["path"], refused, stocks.quarantine)
-        stocks = replace(stocks, notes=notes, set_aside={**set_aside, **stocks.set_aside})
-        all_read = not set_aside
+        stocks = replace(stocks, notes=notes, refused={**unreadable, **stocks.refused})
+        all_read = not unreadable
         return _Loaded(
             replace(stocks, all_read=all_read), replace(indices, all_read=all_read), symbols
         )

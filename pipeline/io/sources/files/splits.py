@@ -56,7 +56,7 @@ class Event:
 
 
 def events(bars: pd.DataFrame, given: Iterable[Event]) -> list[Event]:
-    """Splits of the split column, else those that the adjusted close implies, and those said.
+    """Splits of the split column, else those that the adjusted close implies, and those given.
 
     Parameters
     ----------

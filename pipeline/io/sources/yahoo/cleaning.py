@@ -9,7 +9,7 @@ Rules of cleaning, in this order:
    price or with one that is not positive; bars whose high is below, or low above, another price;
    bars of stocks without volume (nobody traded: Yahoo repeats the close).
 3. A completed session without a delivered bar, from a symbol's first delivered one on, is a gap. A
-   symbol without an answer has one gap, at the newest completed session asked for, with the reason:
+   symbol without an answer has one gap, at the newest completed session requested, with the reason:
    delisted, no bars, or not delivered and why.
 """
 
@@ -43,7 +43,7 @@ def cleaned(
     Parameters
     ----------
     sessions
-        Of the exchange, in the range that was asked for.
+        Of the exchange, in the range that was requested.
     final_until
         The newest session whose bars are final.
     without_volume

@@ -50,28 +50,28 @@ class Answers:
     reasons: dict[str, str]
 
 
-Ask = Callable[[str], pd.DataFrame]
+Fetch = Callable[[str], pd.DataFrame]
 """The history of a symbol, or `Unanswered`."""
 
 
 def answers(
     symbols: Sequence[str],
-    ask: Ask,
+    fetch: Fetch,
     rules: Download,
     *,
     pause: Callable[[float], None] = time.sleep,
 ) -> Answers:
-    """Ask for every symbol; a batch that stays rate limited or without any answer is the last."""
+    """Request every symbol; a batch that stays rate limited or without any answer is the last."""
     found = Answers({}, {})
     for first in range(0, len(symbols), rules.batch_size):
         batch = symbols[first : first + rules.batch_size]
-        _ask_for_batch(batch, ask, rules, pause, found)
+        _fetch_batch(batch, fetch, rules, pause, found)
         ended = _reason_to_end([found.reasons.get(name, "") for name in batch])
         if ended:
             found.reasons.update(dict.fromkeys(symbols[first + rules.batch_size :], ended))
             break
         if len(symbols) > rules.batch_size:
-            log.info("ingest: asked for %d of %d symbols", first + len(batch), len(symbols))
+            log.info("ingest: %d of %d symbols requested", first + len(batch), len(symbols))
     return found
 
 
@@ -82,30 +82,34 @@ def _reason_to_end(reasons: Sequence[str]) -> str | None:
     return limited[0] if limited else reasons[0] if silent else None
 
 
-def _ask_for_batch(
-    batch: Sequence[str], ask: Ask, rules: Download, pause: Callable[[float], None], found: Answers
+def _fetch_batch(
+    batch: Sequence[str],
+    fetch: Fetch,
+    rules: Download,
+    pause: Callable[[float], None],
+    found: Answers,
 ) -> None:
     waiting = list(batch)
     for attempt in range(rules.attempts):
         if attempt:
             seconds = rules.backoff_seconds * 2 ** (attempt - 1)
-            log.info("ingest: %d symbols are asked for again in %g s", len(waiting), seconds)
+            log.info("ingest: %d symbols are requested again in %g s", len(waiting), seconds)
             pause(seconds)
-        failures = _ask_once(waiting, ask, rules.threads, found)
+        failures = _fetch_once(waiting, fetch, rules.threads, found)
         waiting = [name for name, failure in failures.items() if not failure.final]
         found.reasons.update({n: _reason(failure) for n, failure in failures.items()})
         if not waiting:
             return
 
 
-def _ask_once(
-    names: Sequence[str], ask: Ask, threads: int, found: Answers
+def _fetch_once(
+    names: Sequence[str], fetch: Fetch, threads: int, found: Answers
 ) -> dict[str, Unanswered]:
     """Histories go to `found`; what failed is given back."""
 
     def answer(name: str) -> pd.DataFrame | Unanswered:
         try:
-            return ask(name)
+            return fetch(name)
         except Unanswered as failure:
             return failure
 
@@ -129,7 +133,8 @@ def _reason(failure: Unanswered) -> str:
 def raised_errors() -> Iterator[None]:
     """Have yfinance raise what it otherwise hides, and forget answers that it kept.
 
-    It keeps answers to requests for past ranges, failed ones too: asking again would not ask.
+    It keeps answers to requests for past ranges, failed ones too: a second request would not reach
+    Yahoo.
     """
     import yfinance
     from yfinance.data import YfData

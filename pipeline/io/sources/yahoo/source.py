@@ -51,7 +51,7 @@ class Yahoo:
     Parameters
     ----------
     how
-        Its calendar decides on sessions; nothing else of it but `start` changes what is asked for.
+        Its calendar decides on sessions; nothing else of it but `start` changes what is requested.
     universe
         Symbols as Yahoo writes them, with exchange, sector and name where known.
     now
@@ -112,8 +112,8 @@ class Yahoo:
         end: pd.Timestamp | None = None,
     ) -> Delivery:
         """Bars of stocks, adjusted for splits, volume in shares; no `start` is `self.start`."""
-        wanted = self._stocks.index if symbols is None else map(self._spell, symbols)
-        return self._delivered(list(wanted), start, end)
+        requested = self._stocks.index if symbols is None else map(self._spell, symbols)
+        return self._delivered(list(requested), start, end)
 
     def index_bars(
         self, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None
@@ -143,7 +143,7 @@ class Yahoo:
         sessions = calendar.sessions(self.exchange_calendar, first, max(first, last))
         if last < first or sessions.empty:
             names = []
-        ask = partial(
+        fetch = partial(
             history,
             start=first,
             end=last,
@@ -151,5 +151,5 @@ class Yahoo:
             timeout=self._rules.timeout_seconds,
             session=self._session,
         )
-        found = answers(sorted(set(names)), ask, self._rules, pause=self._pause)
+        found = answers(sorted(set(names)), fetch, self._rules, pause=self._pause)
         return cleaned(found, sessions, final_until, without_volume=INDICES)

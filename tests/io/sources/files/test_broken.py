@@ -76,7 +76,7 @@ def test_no_broken_file_stops_the_others_of_its_folder():
     delivery = files(BROKEN).bars()
     loaded = ["AAPL", "BHF", "CHD", "CHNR", "HD", "MSFT", "UHS", "WLL"]
     assert sorted(delivery.bars.index.unique("symbol")) == loaded
-    assert sorted(delivery.set_aside) == ["DHG", "KLAC", "api_error_json_as_csv_BF.B.csv"]
+    assert sorted(delivery.refused) == ["DHG", "KLAC", "api_error_json_as_csv_BF.B.csv"]
 
 
 def test_splits_of_the_coefficient_column_make_aapl_continuous():

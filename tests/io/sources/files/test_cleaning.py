@@ -82,7 +82,7 @@ def test_files_that_contradict_each_other_on_a_symbol_are_both_named(tmp_path):
     write(tmp_path / "XYZ.csv", HEADER, *rows())
     delivery = files(tmp_path).bars()
     assert delivery.bars.index.unique("symbol").tolist() == ["XYZ"]
-    assert "ABC (1).csv and ABC.csv" in delivery.set_aside["ABC"]
+    assert "ABC (1).csv and ABC.csv" in delivery.refused["ABC"]
 
 
 def test_parts_of_a_symbol_in_several_files_are_joined(tmp_path):

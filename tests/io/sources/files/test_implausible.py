@@ -40,7 +40,7 @@ def delivery(folder: Path, table: pd.DataFrame, **how):
 def refusal(folder: Path, table: pd.DataFrame, **how) -> str:
     """Why ABC is refused whole while another symbol loads; empty where it loads."""
     walk().to_csv(folder / "XYZ.csv", index=False)
-    return delivery(folder, table, **how).set_aside.get("ABC", "")
+    return delivery(folder, table, **how).refused.get("ABC", "")
 
 
 def left_out(folder: Path, table: pd.DataFrame, **how) -> dict[str, str]:
@@ -163,7 +163,7 @@ def test_a_wild_move_of_the_newest_session_waits_for_the_next_and_is_named(tmp_p
     notes = delivery(tmp_path, table).notes
     newest = f"{SESSIONS[99]:%Y-%m-%d}"
     assert "no later session confirms" in left_out(tmp_path, table)[newest]
-    assert any(f"newest session set aside: ABC {newest}" in note for note in notes)
+    assert any(f"newest session quarantined: ABC {newest}" in note for note in notes)
 
 
 # ---- money ----
@@ -225,7 +225,7 @@ def test_the_newest_session_given_twice_stays_where_both_agree_else_it_is_named(
     again["high"] *= change.get("close", 1.0)
     given = delivery(tmp_path, pd.concat([table, again]), alone=True)
     assert len(given.bars) == bars
-    assert any("newest session set aside: ABC" in n for n in given.notes) == (bars == 99)
+    assert any("newest session quarantined: ABC" in n for n in given.notes) == (bars == 99)
     if bars == 100:
         newest = given.bars["volume"].iloc[-1]
         assert newest == pytest.approx(max(table["volume"].iloc[-1], again["volume"].iloc[-1]))

@@ -66,7 +66,7 @@ def test_files_that_prove_the_contrary_settle_nothing(tmp_path):
     write(tmp_path / "BBB.csv", HEADER, *rows())
     write(tmp_path / "CCC.csv", head, *WHOLE)
     delivery = files(tmp_path).bars()
-    assert "1956 or 1.956" in delivery.set_aside["CCC.csv"]
+    assert "1956 or 1.956" in delivery.refused["CCC.csv"]
     assert set(delivery.bars.index.unique("symbol")) == {"AAA", "BBB"}
 
 
@@ -264,7 +264,7 @@ def test_zip_files_are_read_and_what_is_not_read_is_named(tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"PK no zip")
     delivery = files(tmp_path).bars()
     assert set(delivery.bars.index.unique("symbol")) == {"ABC", "XYZ"}
-    assert set(delivery.set_aside) == {"QQQ.xlsx", "bad.zip"}
+    assert set(delivery.refused) == {"QQQ.xlsx", "bad.zip"}
     assert "1 other files hold no prices: README.md" in delivery.notes
 
 

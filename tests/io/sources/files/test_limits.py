@@ -48,7 +48,7 @@ def test_a_file_that_is_too_large_is_set_aside_and_the_others_are_read(tmp_path,
     write(tmp_path / name)
     given = files(tmp_path).bars()
     assert given.bars.index.get_level_values("symbol").unique().to_list() == ["A"]
-    (why,) = given.set_aside.values()
+    (why,) = given.refused.values()
     assert "more than 2 MB, unpacked; needed:" in why
     assert "data.max_megabytes=4" in why
 
@@ -64,7 +64,7 @@ def test_a_field_without_end_leaves_its_file_out(tmp_path):
     (tmp_path / "A.csv").write_text(TABLE)
     (tmp_path / "B.csv").write_text(long)
     given = files(tmp_path, "data.max_megabytes=20").bars()
-    assert "a line of more than 1,000,000 characters" in given.set_aside["B.csv"]
+    assert "a line of more than 1,000,000 characters" in given.refused["B.csv"]
     kept = given.bars.index.get_level_values("symbol").value_counts()
     assert kept["A"] == len(DAYS) - 1  # one is no session
     assert "B" not in kept

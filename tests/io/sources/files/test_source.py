@@ -31,8 +31,8 @@ def folder(tmp_path):
 def test_a_file_that_cannot_be_read_is_set_aside_while_the_others_load(folder):
     source = files(folder, symbols_path=folder / "symbols.csv")
     assert source.bars().bars.index.unique("symbol").tolist() == ["ABC", "BRK-B"]
-    assert list(source.bars().set_aside) == ["BAD.csv"]
-    assert "web service" in source.bars().set_aside["BAD.csv"]
+    assert list(source.bars().refused) == ["BAD.csv"]
+    assert "web service" in source.bars().refused["BAD.csv"]
 
 
 def test_where_nothing_is_left_it_is_an_error_with_the_reasons(tmp_path):

@@ -128,7 +128,7 @@ def test_folders_of_one_symbol_by_other_keys(tmp_path, key):
     write(tmp_path / f"{key}=__HIVE_DEFAULT_PARTITION__/part-0.csv", HEADER, *rows())
     delivery = files(tmp_path).bars()
     assert list(delivery.bars.index.unique("symbol")) == ["BRK-B"]
-    assert len(delivery.set_aside) == 1
+    assert len(delivery.refused) == 1
 
 
 def test_folders_of_one_day(tmp_path):
@@ -153,7 +153,7 @@ def test_packed_files_without_the_suffix_and_excel_under_another(tmp_path):
     (tmp_path / "CCD.csv").write_bytes(b"\xd0\xcf\x11\xe0 and so on")
     delivery = files(tmp_path).bars()
     assert list(delivery.bars.index.unique("symbol")) == ["AAB", "BBC"]
-    assert "Excel" in delivery.set_aside["CCD.csv"]
+    assert "Excel" in delivery.refused["CCD.csv"]
 
 
 @pytest.mark.parametrize("kind", [pa.binary(8), pa.binary_view()])
@@ -227,7 +227,7 @@ def test_a_newest_close_that_nothing_confirms_waits(tmp_path):
     bars.to_csv(tmp_path / "AAB.csv", index=False)
     delivery = files(tmp_path).bars()
     assert len(delivery.bars) == 59
-    assert any("newest session set aside: AAB" in note for note in delivery.notes)
+    assert any("newest session quarantined: AAB" in note for note in delivery.notes)
 
 
 @pytest.mark.parametrize("form", ["{f}__{t}", "{f}[{t}]", "merged cells"])
