@@ -20,13 +20,14 @@ def capacity_sentence(capacity: float) -> str:
         smallest bankroll earns nothing.
 
     >>> capacity_sentence(1e6)
-    "Up to 1,000,000, at least 50% of the smallest bankroll's return is left"
+    "Capacity 1,000,000: up to there 50% or more of the smallest bankroll's return is left"
     """
     if math.isnan(capacity):
         return "Capacity unknown: nothing is traded"
     if capacity == 0.0:
         return "No capacity: the smallest bankroll earns nothing"
-    return f"Up to {capacity:,.0f}, at least {LEFT:.0%} of the smallest bankroll's return is left"
+    left = f"{LEFT:.0%} or more of the smallest bankroll's return is left"
+    return f"Capacity {capacity:,.0f}: up to there {left}"
 
 
 def capacity_figure(curve: pd.DataFrame, capacity: float) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -30,6 +32,17 @@ def number(value: float, digits: int = 2, *, sign: bool = False, unit: str = "")
     shown = f"{abs(rounded):,.{digits}f}"
     before = MINUS if rounded < 0 else "+" if sign and rounded > 0 else ""
     return f"{before}{shown}{THIN + unit if unit else ''}"
+
+
+def counts_in_words(counts: Mapping[Any, int]) -> str:
+    """How many of what, largest first; none where every count is 0.
+
+    >>> counts_in_words({"no_bar": 12, "low_price": 0, "short_history": 20314})
+    '20,314 short history, 12 no bar'
+    """
+    largest_first = sorted(counts.items(), key=lambda item: -item[1])
+    said = [f"{n:,} {str(name).replace('_', ' ')}" for name, n in largest_first if n]
+    return ", ".join(said) or "none"
 
 
 def percent(fraction: float, digits: int = 1, *, sign: bool = False) -> str:

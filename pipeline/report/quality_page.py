@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Container, Iterable, Mapping
 from html import escape
 from typing import cast
@@ -9,6 +10,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from pipeline.report.text_tables import terminal_table
 from pipeline.schemas import BAR_FIELDS, SESSION, SYMBOL
 
 WORST = 12
@@ -24,6 +26,23 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; }
 svg { display: block; width: 100%; max-width: 640px; background: #fafafa; }
 code { background: #f3f3f3; padding: 0 .3em; }
 """
+
+
+RULE_WIDTH = 45
+"""Letters of a line of a rule on a terminal: what is beside it leaves no more of 100."""
+
+
+def printed_quality(rules: pd.DataFrame) -> str:
+    """What was read, kept and left out, for a terminal: a long rule goes on in the next line."""
+    lines = []
+    for row in rules.to_dict("records"):
+        text = f"{row['what']}: {row['rule']}" if row["rule"] else row["what"]
+        head, *rest = textwrap.wrap(text, RULE_WIDTH, subsequent_indent="  ")
+        days = ["" if pd.isna(row[end]) else f"{row[end]:%Y-%m-%d}" for end in ("first", "last")]
+        lines.append([row["kind"], head, f"{row['bars']:,}", f"{row['symbols']:,}", *days])
+        lines += [["", more, "", "", "", ""] for more in rest]
+    columns = ["kind", "what", "bars", "symbols", "first", "last"]
+    return terminal_table(pd.DataFrame(lines, columns=columns), words=("kind", "what"))
 
 
 def quality_page(

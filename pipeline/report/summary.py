@@ -119,7 +119,8 @@ def _standing(summary: RetrainSummary) -> str:
 def printed_headlines(metrics: Mapping[str, float]) -> str:
     """The table of ``headline_table`` for a terminal of 100 columns."""
     shown = headline_table(metrics)[["meaning", "value", "target", "metric"]]
-    return terminal_table(shown, words=("meaning", "target", "metric"))
+    table = terminal_table(shown, words=("meaning", "target", "metric"))
+    return f"{table}\nTargets are the published ones; they decide nothing, the gates do."
 
 
 def headline_sentence(metrics: Mapping[str, float]) -> str:

@@ -19,10 +19,10 @@ def survivorship(last_sessions: pd.Series, *, is_dated: bool) -> str:
 
     >>> last = pd.Series(pd.to_datetime(["2024-03-25", "2023-01-05"]), ["AAB", "BBC"])
     >>> survivorship(last, is_dated=False)
-    '1 of 2 symbols ends before the last session; members as of one day for all sessions'
+    '1 of 2 symbols ends before the last session; membership is known of one day only'
     """
     ended = int((last_sessions < last_sessions.max() - PATIENCE).sum())
     of_all = f"{ended} of {len(last_sessions)} symbols {'ends' if ended == 1 else 'end'} before the"
-    members = "members of each session" if is_dated else "members as of one day for all sessions"
+    known = f"membership is known of {'each session' if is_dated else 'one day only'}"
     only = "; only survivors: results are too good" if not ended and len(last_sessions) > 1 else ""
-    return f"{of_all} last session; {members}{only}"
+    return f"{of_all} last session; {known}{only}"

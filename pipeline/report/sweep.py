@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.report.headlines import NO_TRADES, is_a_year_shown
 from pipeline.report.numbers import sharpe_error, shown
 from pipeline.report.text_tables import terminal_table, wrapped
+from pipeline.stats.overfitting import MIN_TRIAL_SESSIONS
 from pipeline.stats.returns import sessions_a_year
 
 MEASURES = {
@@ -22,14 +23,14 @@ MEASURES = {
 """What the figure shows, each with its title and format."""
 
 PRINTED = {
-    "sharpe": "{:.2f}",
-    "annualized_return": "{:.2%}",
-    "total_return": "{:.2%}",
-    "max_drawdown": "{:.2%}",
-    "trades": "{:.0f}",
-    "break_even_bps": "{:.1f}",
+    "sharpe": ("Sharpe", "{:.2f}"),
+    "annualized_return": ("a year", "{:.2%}"),
+    "total_return": ("return", "{:.2%}"),
+    "max_drawdown": ("drawdown", "{:.2%}"),
+    "trades": ("trades", "{:.0f}"),
+    "break_even_bps": ("break-even", "{:.1f}"),
 }
-"""What the terminal shows beside the swept keys, each with its format."""
+"""What the terminal shows beside the swept keys, each with its head and format."""
 
 NONE_LABEL = "none"
 
@@ -71,13 +72,24 @@ def printed_sweep(table: pd.DataFrame, grid: Grid, max_rows: int = 20) -> str:
     few = not is_a_year_shown(table["sessions"].max()) if "sessions" in table else False
     columns = [name for name in PRINTED if name != ("annualized_return" if few else "total_return")]
     rows = [
-        {key: label(row[key]) for key in grid}
-        | {name: shown(row[name], PRINTED[name], _why(row)) for name in columns}
+        [*(label(row[key]) for key in grid)]
+        + [shown(row[name], PRINTED[name][1], _why(row)) for name in columns]
         for row in best_first.head(max_rows).to_dict("records")
     ]
-    text = terminal_table(pd.DataFrame(rows, columns=[*grid, *columns]))
+    heads = [*_heads(grid), *(PRINTED[name][0] for name in columns)]
+    text = terminal_table(pd.DataFrame(rows, columns=heads))
     more = len(table) - max_rows
     return f"{text}\n... and {more} more in sweep.csv" if more > 0 else text
+
+
+def _heads(keys: Iterable[str]) -> list[str]:
+    """Keys without their section, where that tells them apart.
+
+    >>> _heads(["strategy.max_positions", "backtest.bankroll"]), _heads(["a.size", "b.size"])
+    (['max_positions', 'bankroll'], ['a.size', 'b.size'])
+    """
+    short = [key.rpartition(".")[2] for key in keys]
+    return short if len(set(short)) == len(short) else list(keys)
 
 
 def _why(row: Mapping[Any, Any]) -> str:
@@ -111,7 +123,9 @@ def luck_sentence(settings: int, best: float, deflated: float, sessions: pd.Inde
     if math.isfinite(deflated):
         why = f"the probability that it is more than the luck of the best of {settings}"
         return wrapped(f"{found}; deflated {deflated:.3f}, {why}.")
-    return wrapped(f"{found}; nothing can be said of luck: fewer than two settings differ.")
+    few = len(sessions) < MIN_TRIAL_SESSIONS
+    why = f"with fewer than {MIN_TRIAL_SESSIONS} sessions" if few else "where fewer than two traded"
+    return wrapped(f"{found}; how much of it is luck cannot be said {why}.")
 
 
 class SweepSurface(NamedTuple):

@@ -18,6 +18,7 @@ from pipeline.contract import Metrics
 from pipeline.io.sources.universe import members
 from pipeline.io.store.coverage import missing_sessions, oldest_revision, rebuild_reasons
 from pipeline.market.features import FeatureInputs, catalogue, market_closes
+from pipeline.report.numbers import counts_in_words
 from pipeline.selection import blocks, sessions_before
 from pipeline.stages._cli import command
 from pipeline.values import metric_name
@@ -58,8 +59,9 @@ def run(settings: Settings) -> None:
         stocks = store.symbols("stock").index
         why = [] if before is None else rebuild_reasons(store, before, stocks)
     log.info(
-        "features: %d snapshots of %d sessions from %s to %s; left out: %s",
-        count, len(chosen), f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}", dict(left_out),
+        "features: %s snapshots of %d sessions from %s to %s; left out: %s",
+        f"{count:,}", len(chosen), f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
+        counts_in_words(left_out),
     )  # fmt: skip
     for reason in why:
         log.info("features: rebuilt %d months from %s on: %s", months, f"{chosen[0]:%Y-%m}", reason)

@@ -38,8 +38,8 @@ def run(settings: Settings) -> None:
         if not workspace.selection.is_partial:
             workspace.store.mark_built("indicators", revision, indicators_made_by())
     log.info(
-        "indicators: %d rows written from %s to %s",
-        rows, f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
+        "indicators: %s rows written from %s to %s",
+        f"{rows:,}", f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
     )  # fmt: skip
     mlflow.log_metric(Metrics.INDICATOR_ROWS, rows)
 

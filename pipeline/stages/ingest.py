@@ -15,14 +15,14 @@ from pipeline.contract import Artifacts, Metrics, Tables
 from pipeline.io.sources.bar_rules import require_symbols
 from pipeline.io.sources.files.spikes import REASONS
 from pipeline.io.sources.protocol import DELISTED, LiveProvider
-from pipeline.io.sources.quality import printed, quality
+from pipeline.io.sources.quality import quality
 from pipeline.io.sources.settings import Download
 from pipeline.io.store.bulk import WriteResult
 from pipeline.io.store.delta import Delta, compare_with_store, mark_digests
 from pipeline.io.store.increments import Increment, increment
 from pipeline.io.store.revisions import BuildMark
 from pipeline.io.tracking import runs
-from pipeline.report.quality_page import quality_page
+from pipeline.report.quality_page import printed_quality, quality_page
 from pipeline.schemas import SESSION, SYMBOL
 from pipeline.selection import listed_names
 from pipeline.stages._cli import command
@@ -79,7 +79,7 @@ def run(settings: Settings) -> None:
     mlflow.log_text(page, f"{Tables.QUALITY}.html")
     if len(read.stocks.actions):
         runs.log_table(read.stocks.actions, Tables.ACTIONS)
-    log.info("ingest: by rule\n%s", printed(table))
+    print(f"\n{printed_quality(table)}\n", flush=True)
     mlflow.log_metrics(_metrics(written, deltas, read, refused))
     if workspace.is_live:
         _report(read)
@@ -148,8 +148,9 @@ def _report_written(written: Mapping[str, WriteResult], deltas: Mapping[str, Del
     for kind, name in NAMES.items():
         rows = written[kind]
         log.info(
-            "ingest: %s: %d bars new, %d changed, %d as before",
-            name, rows.new, rows.changed, rows.unchanged + deltas[kind].unchanged,
+            "ingest: %s: %s bars new, %s changed, %s as before",
+            name, f"{rows.new:,}", f"{rows.changed:,}",
+            f"{rows.unchanged + deltas[kind].unchanged:,}",
         )  # fmt: skip
         _report_gone(name, deltas[kind])
 

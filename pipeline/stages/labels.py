@@ -38,8 +38,8 @@ def run(settings: Settings) -> None:
         if not workspace.selection.is_partial:
             store.mark_built("labels", revision, labels_made_by())
     log.info(
-        "labels: %d rows written from %s to %s",
-        rows, f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
+        "labels: %s rows written from %s to %s",
+        f"{rows:,}", f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
     )  # fmt: skip
     mlflow.log_metric(Metrics.LABEL_ROWS, rows)
 

@@ -13,6 +13,7 @@ from pipeline.io.store.coverage import rebuild_reasons
 from pipeline.io.store.market_index import MarketIndex
 from pipeline.market.regimes import VIX, lookback, moves_of, regimes
 from pipeline.recipe.feature_set import RegimeLimits, regimes_made_by
+from pipeline.report.numbers import counts_in_words
 from pipeline.selection import sessions_before
 from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
@@ -81,7 +82,7 @@ def _symbols_behind(workspace: Workspace) -> list[str]:
 def _report(limits: RegimeLimits, index: MarketIndex, states: pd.DataFrame) -> None:
     counts = states["regime"].value_counts()
     log.info("regimes: from %s (%s)", index.symbol, index.why)
-    log.info("regimes: %d sessions: %s", len(states), counts.to_dict())
+    log.info("regimes: %d sessions: %s", len(states), counts_in_words(counts.to_dict()))
     if states["vix_level"].isna().all():
         log.info("regimes: no VIX in the store, regimes come from trend and volatility alone")
     if "UNKNOWN" in counts:

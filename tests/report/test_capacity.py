@@ -15,7 +15,10 @@ from pipeline.report.capacity import capacity_figure, capacity_sentence
     [
         (math.nan, "Capacity unknown: nothing is traded"),
         (0.0, "No capacity: the smallest bankroll earns nothing"),
-        (3e5, "Up to 300,000, at least 50% of the smallest bankroll's return is left"),
+        (
+            3e5,
+            "Capacity 300,000: up to there 50% or more of the smallest bankroll's return is left",
+        ),
     ],
 )
 def test_a_capacity_is_told_in_words(capacity: float, words: str) -> None:

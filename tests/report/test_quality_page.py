@@ -6,7 +6,8 @@ import re
 
 import pandas as pd
 
-from pipeline.report.quality_page import HEIGHT, WORST, picture, quality_page
+from pipeline.report.quality_page import HEIGHT, WORST, picture, printed_quality, quality_page
+from pipeline.report.text_tables import TERMINAL
 
 DAYS = pd.bdate_range("2024-03-04", periods=5)
 
@@ -63,3 +64,17 @@ def test_a_picture_has_a_dot_for_each_bar_left_out_also_for_one_without_a_price(
     assert heights[0] == min(heights)
     assert heights[1:] == [HEIGHT - 2] * 2
     assert len(re.search(r'points="([^"]*)"', drawn)[1].split()) == 5
+
+
+def test_for_a_terminal_a_long_rule_goes_on_below_within_a_hundred_columns() -> None:
+    rule = "high more than 5 times above the bar's other prices and its neighbours'"
+    days = [pd.Timestamp("1990-01-02"), pd.NaT]
+    of_rules = pd.DataFrame(
+        [["indices", "of these provisional", rule, 123456789, 12345, *days]],
+        columns=["kind", "what", "rule", "bars", "symbols", "first", "last"],
+    )
+    lines = printed_quality(of_rules).splitlines()
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= TERMINAL
+    assert "NaT" not in printed_quality(of_rules)
+    assert " ".join(" ".join(lines).split()).count("its neighbours'") == 1

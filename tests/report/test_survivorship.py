@@ -26,5 +26,5 @@ def test_only_survivors_and_members_of_one_day_are_said_to_be_so() -> None:
     assert "only survivors: results are too good" in survivorship(alive, is_dated=False)
     assert "survivors" not in survivorship(ended, is_dated=False)
     assert "survivors" not in survivorship(alive[:1], is_dated=False)  # one symbol chose itself
-    assert "members as of one day for all sessions" in survivorship(alive, is_dated=False)
-    assert "members of each session" in survivorship(alive, is_dated=True)
+    assert "membership is known of one day only" in survivorship(alive, is_dated=False)
+    assert "membership is known of each session" in survivorship(alive, is_dated=True)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.report.sweep import csv_table, luck_sentence, printed_sweep, sweep_figure
+from pipeline.report.text_tables import TERMINAL
 
 
 def table(*lengths: int) -> tuple[pd.DataFrame, dict[str, list[Any]]]:
@@ -90,7 +91,10 @@ def test_the_best_of_several_never_stands_bare() -> None:
     said = luck_sentence(12, 8.3, 0.41, MONTH)
     assert "Sharpe 8.30 over 21 sessions (standard error about 3.5)" in said
     assert "deflated 0.410" in said
-    assert "nothing can be said" in luck_sentence(2, 8.3, float("nan"), MONTH)
+    few = " ".join(luck_sentence(36, 8.3, float("nan"), MONTH).split())
+    assert few.endswith("how much of it is luck cannot be said with fewer than 40 sessions.")
+    many = luck_sentence(36, 8.3, float("nan"), pd.bdate_range("2024-03-01", periods=60))
+    assert "fewer than two traded" in " ".join(many.split())
     assert "nothing was traded" in luck_sentence(2, float("nan"), float("nan"), MONTH)
 
 
@@ -98,9 +102,18 @@ def test_few_sessions_are_ranked_by_the_whole_return_and_not_a_years() -> None:
     row = {"k": 1, "sharpe": 1.0, "annualized_return": 0.9, "total_return": 0.05,
            "max_drawdown": 0.1, "trades": 5.0, "break_even_bps": 3.0}  # fmt: skip
     few, many = (pd.DataFrame([{**row, "sessions": n}]) for n in (21, 60))
-    assert "total_return" in printed_sweep(few, {"k": [1]})
-    assert "annualized_return" not in printed_sweep(few, {"k": [1]})
-    assert "annualized_return" in printed_sweep(many, {"k": [1]})
+    assert "return" in printed_sweep(few, {"k": [1]})
+    assert "a year" not in printed_sweep(few, {"k": [1]})
+    assert "a year" in printed_sweep(many, {"k": [1]})
+
+
+def test_the_printed_table_of_the_shipped_sweep_fits_a_terminal() -> None:
+    keys = ("backtest.bankroll", "strategy.max_positions", "strategy.slippage_bps")
+    figures = {"sharpe": -12.34, "total_return": -0.1234, "max_drawdown": 0.1234, "sessions": 9,
+               "trades": 10_000.0, "break_even_bps": 1234.5}  # fmt: skip
+    row = dict.fromkeys(keys, 1_000_000) | figures
+    lines = printed_sweep(pd.DataFrame([row]), {key: [1_000_000] for key in keys}).splitlines()
+    assert max(map(len, lines)) <= TERMINAL
 
 
 def test_a_market_that_trades_every_day_has_a_longer_year() -> None:

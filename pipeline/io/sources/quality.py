@@ -34,26 +34,6 @@ def quality(deliveries: Mapping[str, Delivery]) -> pd.DataFrame:
     return table.astype({"first": "datetime64[us]", "last": "datetime64[us]"})
 
 
-def printed(table: pd.DataFrame) -> str:
-    """The table for people; sessions as dates."""
-    shown = table.assign(
-        bars=[f"{n:,}" for n in table["bars"]],
-        symbols=[f"{n:,}" for n in table["symbols"]],
-        first=table["first"].dt.strftime("%Y-%m-%d").fillna(""),
-        last=table["last"].dt.strftime("%Y-%m-%d").fillna(""),
-    )
-    lines = [list(COLUMNS), *shown.to_numpy().tolist()]
-    widths = {name: max(len(line[place]) for line in lines) for place, name in enumerate(COLUMNS)}
-    is_number = ("bars", "symbols")
-    return "\n".join(
-        "  ".join(
-            cell.rjust(widths[name]) if name in is_number else cell.ljust(widths[name])
-            for name, cell in zip(COLUMNS, line, strict=True)
-        ).rstrip()
-        for line in lines
-    )
-
-
 def _rows(kind: str, delivery: Delivery) -> list[tuple[object, ...]]:
     bars = delivery.bars.index.to_frame(index=False)
     left_out = delivery.quarantine

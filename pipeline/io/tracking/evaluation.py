@@ -134,5 +134,5 @@ def _record_outcome(outcome: OutOfSample) -> None:
     runs.log_table(outcome.steps, Tables.STEPS)
     if len(outcome.searches) > 1:
         runs.log_table(searches_table(outcome), Tables.SEARCHES)
-    weights = ", ".join(f"{name} {weight:.3f}" for name, weight in chosen.weights.items())
-    log.info("%d trials, weights of the learners: %s", outcome.trials, weights)
+    weights = " + ".join(f"{weight:.3f} x {name}" for name, weight in chosen.weights.items())
+    log.info("%d trials; the forecast is %s", outcome.trials, weights)
