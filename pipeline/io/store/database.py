@@ -14,7 +14,7 @@ from pipeline.commands import Command
 from pipeline.errors import InvalidData, StoreLocked, StoreTooOld
 from pipeline.io.store import tables
 from pipeline.io.store.protocol import database_of
-from pipeline.io.store.upgrades import UPGRADES, upgrade
+from pipeline.io.store.upgrades import upgrade
 
 INGEST = Command("ingest")
 
@@ -60,7 +60,7 @@ def open_schema(engine: Engine) -> str:
             row = connection.execute(select(tables.meta)).one()
     except DatabaseError as error:
         raise database.unusable(error) from None
-    if row.schema_version in UPGRADES:
+    if 1 <= row.schema_version < tables.SCHEMA_VERSION:
         with transaction(engine) as connection:
             upgrade(connection)
     elif row.schema_version != tables.SCHEMA_VERSION:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 
 import pytest
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from pipeline.io.store import upgrades
 from pipeline.io.store.database import transaction
 from pipeline.io.store.revisions import EMPTY
 from pipeline.io.store.store import Store
+from pipeline.io.store.tables import SCHEMA_VERSION
 from tests.io.store.made_bars import causes, delivered, listed, written
 
 SCHEMA_1 = """
@@ -90,8 +93,8 @@ KILLED = """
 import os, signal
 from pipeline.io.store import upgrades
 from pipeline.io.store.store import Store
-first = upgrades.UPGRADES[1]
-upgrades.UPGRADES[1] = lambda c: (first(c), os.kill(os.getpid(), signal.SIGKILL))
+number = upgrades._number
+upgrades._number = lambda c, v: (number(c, v), os.kill(os.getpid(), signal.SIGKILL))
 Store.open(PLACE)
 """
 
@@ -117,6 +120,15 @@ def test_processes_that_upgrade_at_once_agree(old):
 
 
 def test_every_older_version_has_a_way_to_the_present_one():
-    from pipeline.io.store.tables import SCHEMA_VERSION
+    scripts = ScriptDirectory(str(upgrades.FOLDER))
+    way = [step.revision for step in scripts.walk_revisions()]
+    assert way == [str(version) for version in range(SCHEMA_VERSION, 0, -1)]
 
-    assert sorted(upgrades.UPGRADES) == list(range(1, SCHEMA_VERSION))
+
+def test_alembic_knows_where_the_store_is(old):
+    Store.open(old).close()
+    engine = old.connect()
+    with engine.connect() as connection:
+        heads = MigrationContext.configure(connection).get_current_heads()
+    engine.dispose()
+    assert heads == (str(SCHEMA_VERSION),)
