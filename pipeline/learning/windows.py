@@ -1,4 +1,29 @@
-"""Which sessions a model learns from and predicts: the retrain's windows and refit dates."""
+"""Which sessions a model learns from and predicts: the retrain's windows and refit dates.
+
+A holdout evaluation (`holdout_step`) of a window of 6 days and a holdout of 4, with a gap of one
+session, among twelve sessions of a market that trades every day::
+
+    search   - - * * * * * . p p p p
+    newest   - - - - - - * * * * * *
+
+A walk-forward (`walk_forward_steps`) with the same window and gap, ``refit_every=2`` and
+``search_every=4``::
+
+    search   - * * * * * . p p - - -
+    refit    - - - * * * * * . p p -
+    search   - - - - - * * * * * . p
+    newest   - - - - - - * * * * * *
+
+    * learned from (development), . gap: embargo and purge, p predicted, - not used by this fit,
+    time to the right; newest: the fit that is registered (`refit_window`), which predicts what
+    comes after the last label
+
+With ``expanding=True`` every row is learned from its first session on. A search, on the folds of
+`splits` inside its development, chooses the hyper-parameters; a refit keeps them. Every session is
+predicted once, by a model that learned from earlier sessions only: their labels are known at the
+close of the last session marked ``*``, and a gap of ``label_sessions - 1`` or more keeps labels
+that end later out.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +39,16 @@ from pipeline.errors import TooFewSessions
 class Step:
     """One model of an evaluation: learn from ``development``, predict ``predicted``.
 
-    ``search`` tells whether the hyper-parameters are searched again, or those of the step before
-    are fitted again. A holdout evaluation is one step, a walk-forward many.
+    A holdout evaluation is one step, a walk-forward many.
+
+    Attributes
+    ----------
+    development, predicted
+        Sessions, sorted; every session of ``development`` is before those ``predicted``, with the
+        gap between them.
+    search
+        Whether the hyper-parameters are searched again, or those of the step before are fitted
+        again.
     """
 
     development: pd.DatetimeIndex

@@ -102,3 +102,32 @@ def test_an_expanding_window_always_begins_with_the_first_session():
 def test_a_history_shorter_than_the_window_has_no_schedule():
     with pytest.raises(TooFewSessions, match="20 sessions"):
         walk_forward_steps(DAYS[:20], window_days=30, refit_every=7, search_every=14)
+
+
+DAILY = pd.date_range("2024-01-01", periods=12)
+
+
+def drawn(name: str, learned: pd.DatetimeIndex, predicted: pd.DatetimeIndex) -> str:
+    """A line of the module's drawing."""
+    marks = pd.Series("-", DAILY)
+    marks[learned], marks[predicted] = "*", "p"
+    marks[(marks.index > learned[-1]) & (marks.index < predicted.min())] = "."
+    return f"    {name:8} {' '.join(marks)}"
+
+
+def test_the_windows_are_as_the_module_draws_them():
+    window = {"window_days": 6, "gap_sessions": 1, "expanding": False}
+    walked = windows.walk_forward_steps(
+        DAILY, refit_every=2, search_every=4, min_sessions=1, **window
+    )
+    newest = drawn("newest", windows.refit_window(DAILY, 6, expanding=False), DAILY[:0])
+    held_out = windows.holdout_step(DAILY, holdout_days=4, **window)
+    drawings = [
+        [drawn("search", held_out.development, held_out.predicted), newest],
+        [
+            *(drawn("search" if s.search else "refit", s.development, s.predicted) for s in walked),
+            newest,
+        ],
+    ]
+    for lines in drawings:
+        assert "\n".join(["", *lines, ""]) in (windows.__doc__ or "")
