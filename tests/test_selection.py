@@ -1,4 +1,4 @@
-"""Sessions and symbols that a command is asked for: a range, an exchange, names, or all."""
+"""Sessions and symbols that a command is run for: a range, an exchange, names, or all."""
 
 from __future__ import annotations
 

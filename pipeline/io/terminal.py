@@ -24,12 +24,12 @@ log = logging.getLogger("pipeline")
 HEARTBEAT_SECONDS = 60.0
 """Between two lines that say what goes on, where there is no terminal."""
 
-TOLD = "DAYTRADE_TOLD"
-"""Variable that asks a process to tell the one that started it, line by line, what it is at."""
+REPORTING = "DAYTRADE_REPORTING"
+"""Variable that has a process report to the one that started it, line by line, what it is at."""
 
-TELL_SECONDS = 0.5
+REPORT_SECONDS = 0.5
 STEPS, RUN = "steps", "run"
-"""What such a line tells of: the steps under way, or the run that the process has made."""
+"""What such a line is about: the steps under way, or the run that the process has made."""
 
 _MARK = "\x1f"
 """Start of such a line: a character that nobody prints."""
@@ -139,7 +139,7 @@ def watched() -> Iterator[None]:
                 _progress = None
         return
     ended = threading.Event()
-    way, seconds = (_tell_steps, TELL_SECONDS) if is_told() else (_beat, HEARTBEAT_SECONDS)
+    way, seconds = (_report_steps, REPORT_SECONDS) if is_reporting() else (_beat, HEARTBEAT_SECONDS)
     beat = threading.Thread(target=way, args=(ended, seconds), daemon=True)
     beat.start()
     try:
@@ -157,32 +157,32 @@ def _beat(ended: threading.Event, seconds: float) -> None:
         before = now
 
 
-def is_told() -> bool:
+def is_reporting() -> bool:
     """Whether a process that started this one shows what it is at."""
-    return bool(os.environ.get(TOLD))
+    return bool(os.environ.get(REPORTING))
 
 
-def tell(kind: str, text: str) -> None:
-    """Tell the process that shows this one's steps; nothing where there is none."""
-    if is_told():
+def report(kind: str, text: str) -> None:
+    """Report to the process that shows this one's steps; nothing where there is none."""
+    if is_reporting():
         sys.stdout.write(f"{_MARK}{kind} {text}\n")
         sys.stdout.flush()
 
 
-def told(line: str) -> tuple[str, str] | None:
-    """Kind and text of a line that `tell` wrote; None for one that is printed.
+def reported(line: str) -> tuple[str, str] | None:
+    """Kind and text of a line that `report` wrote; None for one that is printed.
 
-    >>> told("\\x1fsteps retrain, trials 3 of 16\\n"), told("done\\n")
+    >>> reported("\\x1fsteps retrain, trials 3 of 16\\n"), reported("done\\n")
     (('steps', 'retrain, trials 3 of 16'), None)
     """
     kind, _, text = line.removeprefix(_MARK).strip().partition(" ")
     return (kind, text) if line.startswith(_MARK) else None
 
 
-def _tell_steps(ended: threading.Event, seconds: float) -> None:
+def _report_steps(ended: threading.Event, seconds: float) -> None:
     before = ""
     while not ended.wait(seconds):
         now = ", ".join(step.words for step in list(_open))
         if now != before:
-            tell(STEPS, now)
+            report(STEPS, now)
         before = now

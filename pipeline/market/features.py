@@ -30,7 +30,7 @@ FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {
 
 @dataclass(frozen=True)
 class FeatureInputs:
-    """What features are made of; may reach further than the sessions asked for.
+    """What features are made of; may reach further than the requested sessions.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Snapshots:
     left_out
         ``no_session_before``: the first session there is; ``no_bars``: not listed yet or long
         gone; ``no_bar_before``: none on t-1; ``short_history``: too few bars before t;
-        ``low_price`` and ``low_dollar_volume``: below the least asked for.
+        ``low_price`` and ``low_dollar_volume``: below the minimum.
     """
 
     rows: pd.DataFrame
@@ -85,7 +85,7 @@ def snapshots(
     min_dollar_volume: float,
     next_session: pd.Timestamp | None = None,
 ) -> Snapshots:
-    """Feature rows of the sessions asked for, each from bars up to the session before.
+    """Feature rows of the requested sessions, each from bars up to the session before.
 
     A row exists only if its symbol has a bar on t-1, and at least `min_history` bars among the
     `2 * min_history` sessions before t. Values have the same bits whatever else is loaded, as
@@ -98,29 +98,29 @@ def snapshots(
     next_session
         The session after the panel's last one.
     min_price, min_dollar_volume
-        Least close of t-1, and least mean dollar volume of the 20 sessions before t.
+        Minimum close of t-1, and minimum mean dollar volume of the 20 sessions before t.
 
     Raises
     ------
     InvalidData
-        A session asked for is neither in the panel nor the next one.
+        A requested session is neither in the panel nor the next one.
     """
     calendar = _calendar(inputs.bars.sessions, next_session)
     positions = np.sort(calendar.get_indexer(sessions))
     if (positions < 0).any():
-        strangers = sessions.difference(calendar)
+        unknown = sessions.difference(calendar)
         raise InvalidData(
             "features",
-            f"{len(strangers)} sessions without bars asked for, the first {strangers[0].date()}",
+            f"{len(unknown)} sessions requested without bars, the first {unknown[0].date()}",
             f"sessions from {calendar[0].date()} to {calendar[-1].date()}",
         )
     week = days_a_week(calendar)
     start = max(0, positions.min(initial=len(calendar)) - warm_up(features, min_history, week))
     known = known_before(inputs, calendar[start : positions.max(initial=start) + 1])
-    asked = np.isin(np.arange(len(known.targets)), positions - start - 1)
+    requested = np.isin(np.arange(len(known.targets)), positions - start - 1)
     usable, left_out = selection(
         known,
-        asked,
+        requested,
         min_history=min_history,
         min_price=min_price,
         min_dollar_volume=min_dollar_volume,
@@ -145,7 +145,7 @@ def in_week(lookback: int, week: int) -> int:
 
 
 def warm_up(features: Iterable[Feature], min_history: int, week: int) -> int:
-    """Sessions to load before the first one asked for.
+    """Sessions to load before the first requested one.
 
     Parameters
     ----------

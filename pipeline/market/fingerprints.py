@@ -1,7 +1,7 @@
 """Fingerprints of code: whether what makes a value is still what it was.
 
 Blind to layout, comments, docstrings and annotations; a changed constant, or a changed function
-behind the one asked about, is a change.
+behind the one in question, is a change.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def _bounded(values: Array) -> Array:
 def simulated(
     opened: pd.DataFrame, error_bps: float, common_share: float, seed: int
 ) -> pd.DataFrame:
-    """The printed open with an error that is drawn anew for each symbol and session.
+    """The printed open with an error drawn for each symbol and session.
 
     Parameters
     ----------

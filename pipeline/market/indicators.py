@@ -24,14 +24,14 @@ last bit, after 650 none.
 """
 
 RESTART_AFTER = 5
-"""Missing sessions inside a series after which it starts anew instead of bridging the hole."""
+"""Missing sessions inside a series after which it restarts instead of bridging the hole."""
 
 
 def indicators(bars: BarPanel, obv_start: pd.Series | None = None) -> dict[str, pd.DataFrame]:
     """RSI(14), MACD(12, 26, 9), ATR(14) and OBV as of the close of each session.
 
-    Missing bars are skipped, not filled; after `RESTART_AFTER` of them in a row a series starts
-    anew, with its warm-up. A series that has not moved since its start has RSI 50: neither gains
+    Missing bars are skipped, not filled; after `RESTART_AFTER` of them in a row a series restarts
+    with its warm-up. A series that has not moved since its start has RSI 50: neither gains
     nor losses.
 
     Parameters

@@ -105,7 +105,7 @@ def regimes(
     moves
         Result of `index_moves` or `universe_moves`.
     sessions
-        Sessions asked for; they may be later than all moves. Row t uses moves before t.
+        Requested sessions; they may be later than all moves. Row t uses moves before t.
     vix
         VIX closes by session, in percent a year; the last one before t counts.
     volatility_window

@@ -16,7 +16,7 @@ Mask = npt.NDArray[np.bool_]
 
 def selection(
     known: Known,
-    asked: Mask,
+    requested: Mask,
     *,
     min_history: int,
     min_price: float,
@@ -31,8 +31,8 @@ def selection(
     ----------
     known
         What is known before each session t.
-    asked
-        Shape ``(sessions,)``: the sessions t asked for.
+    requested
+        Shape ``(sessions,)``: the requested sessions t.
     min_history
         Bars needed among the `2 * min_history` sessions before t.
     min_price
@@ -59,7 +59,7 @@ def selection(
         "low_price": known.close < min_price,
         "low_dollar_volume": traded < min_dollar_volume,
     }
-    left = np.repeat(asked[:, None], has_bar.shape[1], axis=1)
+    left = np.repeat(requested[:, None], has_bar.shape[1], axis=1)
     left_out = {}
     for reason, holds in rules.items():
         left_out[reason] = int((left & holds).sum())

@@ -41,8 +41,8 @@ def counts_in_words(counts: Mapping[Any, int]) -> str:
     '20,314 short history, 12 no bar'
     """
     largest_first = sorted(counts.items(), key=lambda item: -item[1])
-    said = [f"{n:,} {str(name).replace('_', ' ')}" for name, n in largest_first if n]
-    return ", ".join(said) or "none"
+    counted = [f"{n:,} {str(name).replace('_', ' ')}" for name, n in largest_first if n]
+    return ", ".join(counted) or "none"
 
 
 def percent(fraction: float, digits: int = 1, *, sign: bool = False) -> str:

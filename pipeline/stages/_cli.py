@@ -238,7 +238,7 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
     else:
         # `status` says itself what it closes.
         run_id = step(stage, run, settings, closes_dead_runs=stage != "status")
-    terminal.tell(terminal.RUN, run_id)
+    terminal.report(terminal.RUN, run_id)
     if sweep:
         _jobs.append((commands.given(), run_id))
 

@@ -155,10 +155,10 @@ def test_bars_are_corrupted_from_the_session_on_and_stay_bars(make_bars) -> None
     bars = make_bars(1, sessions=30, symbols=4)
     since = bars.sessions[12]
 
-    spoiled = with_corrupted_bars(bars, since, seed=1)
+    corrupted = with_corrupted_bars(bars, since, seed=1)
 
     for name in BAR_FIELDS:
-        before, after = getattr(bars, name), getattr(spoiled, name)
+        before, after = getattr(bars, name), getattr(corrupted, name)
         pd.testing.assert_frame_equal(before.iloc[:12], after.iloc[:12], check_exact=True)
         assert (before.iloc[12:] != after.iloc[12:]).all(axis=None)
-    assert (spoiled.high >= spoiled.low).all(axis=None)
+    assert (corrupted.high >= corrupted.low).all(axis=None)

@@ -29,9 +29,11 @@ def test_a_row_is_left_out_for_the_first_reason_that_holds(make_bars, make_input
     bars.close.iloc[-1, 3] = 4.99
     bars.volume.iloc[-20:, 4] = 49.0
     known = known_before(make_inputs(bars), pd.DatetimeIndex([*bars.sessions, "2020-06-01"]))
-    asked = np.arange(60) == 59
+    requested = np.arange(60) == 59
 
-    rows, left_out = selection(known, asked, min_history=10, min_price=5.0, min_dollar_volume=500.0)
+    rows, left_out = selection(
+        known, requested, min_history=10, min_price=5.0, min_dollar_volume=500.0
+    )
 
     assert np.argwhere(rows).tolist() == [[59, 5]]
     assert left_out == {
@@ -65,7 +67,7 @@ def test_what_comes_later_selects_nobody(make_bars, make_inputs, seed, cut) -> N
     alone = snapshots(ONE, inputs, session, **LIMITS)
     assert early.left_out == alone.left_out
     assert early.rows.index.equals(alone.rows.index)
-    # Asked for later sessions too, the selection has their bars before it.
+    # Requested for later sessions too, the selection has their bars before it.
     later = snapshots(ONE, inputs, others, **LIMITS).rows.index
     assert early.rows.index.equals(later[later.get_level_values("session") == session[0]])
 

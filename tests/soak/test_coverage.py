@@ -152,8 +152,8 @@ def test_a_forecast_as_good_as_its_rival_is_found_better_in_five_percent(session
     found = []
     for seed in range(SEEDS):
         returns, noise = random.standard_t(4, size=(2, len(rows)))
-        rivals = pd.DataFrame({"zero": -0.1 * noise, "mean": -0.1 * noise}, index=rows)
+        benchmarks = pd.DataFrame({"zero": -0.1 * noise, "mean": -0.1 * noise}, index=rows)
         forecast = pd.Series(0.1 * noise, rows)
-        found.append(spa(pd.Series(returns, rows), forecast, rivals, seed=seed) <= 0.05)
+        found.append(spa(pd.Series(returns, rows), forecast, benchmarks, seed=seed) <= 0.05)
     print(f"\n{sessions:5} sessions: an equal found better {np.mean(found):.1%}")
     assert np.mean(found) <= 0.05 + ALLOWED

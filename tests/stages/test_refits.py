@@ -100,10 +100,10 @@ def test_a_model_of_another_source_is_refused(finished: Project) -> None:
 def test_later_bars_change_no_earlier_forecast(
     finished: Project, refitted: Run, tmp_path: Path
 ) -> None:
-    spoiled = spoil(finished, tmp_path)
+    corrupted = corrupt(finished, tmp_path)
     for stage in ("indicators", "regimes", "features", "labels"):
-        finished.python(stage, f"store.path={spoiled}")
-    finished.python("backtest", *REFIT, "end_date=2010-08-13", f"store.path={spoiled}")
+        finished.python(stage, f"store.path={corrupted}")
+    finished.python("backtest", *REFIT, "end_date=2010-08-13", f"store.path={corrupted}")
 
     before = predictions(finished, refitted)
     after = predictions(finished, finished.newest("backtest"))
@@ -118,7 +118,7 @@ def test_later_bars_change_no_earlier_forecast(
     assert changed.mean() > 0.9
 
 
-def spoil(finished: Project, folder: Path) -> Path:
+def corrupt(finished: Project, folder: Path) -> Path:
     """A copy of the project's store in which all bars from one session on are others."""
     for name in ("sample.db", "sample.db-wal", "sample.db-shm"):
         if (finished.folder / name).exists():

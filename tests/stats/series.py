@@ -18,5 +18,5 @@ def normal_returns(seed: int, sessions: int, annual_sharpe: float = 0.0) -> pd.S
 
 def spa(returns: pd.Series, forecast: pd.Series, baselines: pd.DataFrame, *, seed: int) -> float:
     """The test on squared errors, as `out_of_sample_metrics` asks for it."""
-    rivals = {str(name): session_losses(returns, baselines[name]) for name in baselines}
-    return spa_pvalue(rivals, session_losses(returns, forecast), seed=seed)
+    benchmarks = {str(name): session_losses(returns, baselines[name]) for name in baselines}
+    return spa_pvalue(benchmarks, session_losses(returns, forecast), seed=seed)

@@ -185,10 +185,10 @@ def test_a_stop_fills_at_its_price_and_costs_are_of_what_was_paid(rules):
 
 def test_first_session_counts_and_the_curve_starts_with_the_bankroll(rules):
     case = one_session(previous_close=[10.0], open=[10.0], close=[9.0])
-    eve = pd.Timestamp("2023-12-29")
-    market = replaced(case.market, previous_session=eve)
+    day_before = pd.Timestamp("2023-12-29")
+    market = replaced(case.market, previous_session=day_before)
     result = backtest(case.predictions, market, rules(max_positions=1), 100.0)
-    assert result.equity.index.tolist() == [eve, pd.Timestamp("2024-01-02")]
+    assert result.equity.index.tolist() == [day_before, pd.Timestamp("2024-01-02")]
     assert result.equity.tolist() == pytest.approx([100.0, 90.0])
     assert result.net_returns.tolist() == pytest.approx([-0.1])
 
@@ -301,19 +301,19 @@ def test_bars_from_a_session_on_change_no_order_of_it(rules, seed, changes, cut)
         rng.normal(0.0, 0.01, (len(sessions), len(bars.symbols))), sessions, bars.symbols
     )
     regimes = pd.Series("RANGING", bars.sessions)
-    sectors, eve = pd.Series(["X", "Y"] * 3, bars.symbols), bars.sessions[69]
+    sectors, day_before = pd.Series(["X", "Y"] * 3, bars.symbols), bars.sessions[69]
 
     def ledger(known: Market) -> pd.DataFrame:
         return backtest(predictions.loc[known.close.index], known, chosen, 1e5).ledger
 
     whole = ledger(
-        Market.of_bars(bars, sessions, regimes, sectors, eve, is_hedged=chosen.is_hedged)
+        Market.of_bars(bars, sessions, regimes, sectors, day_before, is_hedged=chosen.is_hedged)
     )
     session = bars.sessions[cut]
     cut_bars = bars.loc(bars.sessions[:cut]).loc(bars.sessions[: cut + 1])
     upto = sessions[sessions <= session]
     short = ledger(
-        Market.of_bars(cut_bars, upto, regimes, sectors, eve, is_hedged=chosen.is_hedged)
+        Market.of_bars(cut_bars, upto, regimes, sectors, day_before, is_hedged=chosen.is_hedged)
     )
     known_before = [
         "session", "symbol", "rank", "side", "prediction", "weight", "reference_price",

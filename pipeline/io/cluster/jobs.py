@@ -77,13 +77,13 @@ class _Jobs:
                 process.terminate()
             assert process.stdout is not None
             for line in process.stdout:
-                told = terminal.told(line)
-                if told is None:
+                reported = terminal.reported(line)
+                if reported is None:
                     lines.append(line)
-                elif told[0] == terminal.RUN:
-                    run_id = told[1]
+                elif reported[0] == terminal.RUN:
+                    run_id = reported[1]
                 else:
-                    shown.say(f"{name}: {told[1]}")
+                    shown.say(f"{name}: {reported[1]}")
             code = process.wait()
         with self.printing:
             print(f"\n{name}\n{''.join(lines).rstrip()}", flush=True)
@@ -109,11 +109,11 @@ def side_by_side(
     address
         Of the cluster that all of them send their fits to.
     """
-    told = {
-        SWEEP_RUN: sweep, ADDRESS: address, FORM: commands.form().value, terminal.TOLD: "1",
+    changes = {
+        SWEEP_RUN: sweep, ADDRESS: address, FORM: commands.form().value, terminal.REPORTING: "1",
         "PYTHONIOENCODING": "utf-8",
     }  # fmt: skip
-    environment = {k: v for k, v in os.environ.items() if k != RUN_ID} | told
+    environment = {k: v for k, v in os.environ.items() if k != RUN_ID} | changes
     started = _Jobs(stage, environment)
     with (
         terminal.task("jobs", len(jobs)) as shown,

@@ -217,8 +217,8 @@ def _settle() -> list[Move]:
         log.warning("the history of %s is damaged: made again from its versions", registered.name())
     if is_damaged or len(moves) > recorded:
         client.set_registered_model_tag(registered.name(), Tags.CHAMPION_HISTORY, _as_text(moves))
-    is_news = life.add(each.event for each in moves)
-    if is_news or meant is not None:  # also where a kill came before
+    is_new = life.add(each.event for each in moves)
+    if is_new or meant is not None:  # also where a kill came before
         refresh_page()
     if move is not None and is_made:
         for key, value in asdict(move).items():

@@ -91,8 +91,8 @@ def decide(action: str, version: ModelVersion, *, reason: str, by: str, evidence
     with registry.alone(action):
         known = events()
         own = [event for event in known if event.version == number]
-        is_news = not own or own[-1].action != action
-        if is_news:  # also within the second of an earlier event
+        is_new = not own or own[-1].action != action
+        if is_new:  # also within the second of an earlier event
             event = Event(now(), action, number, number, reason, by, False, evidence, session)
             _write(event, len(known) + 1)
         client, name = MlflowClient(), registered.name()
@@ -103,7 +103,7 @@ def decide(action: str, version: ModelVersion, *, reason: str, by: str, evidence
             client.set_model_version_tag(
                 registered.name(), version.version, LifeTags.HEALTH, "resumed"
             )
-    return is_news
+    return is_new
 
 
 def resumed_at(number: int) -> str:

@@ -39,15 +39,15 @@ def test_a_job_that_fails_is_named_and_the_others_end(capsys: pytest.CaptureFixt
     assert error.exit_code == 1
 
 
-def test_what_a_job_is_at_is_told_and_not_printed(
+def test_what_a_job_is_at_is_reported_and_not_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal.tell(terminal.RUN, "abc")
+    terminal.report(terminal.RUN, "abc")
     assert capsys.readouterr().out == ""
-    monkeypatch.setenv(terminal.TOLD, "1")
-    terminal.tell(terminal.RUN, "abc")
-    assert terminal.told(capsys.readouterr().out) == (terminal.RUN, "abc")
-    assert terminal.told("retrain: done") is None
+    monkeypatch.setenv(terminal.REPORTING, "1")
+    terminal.report(terminal.RUN, "abc")
+    assert terminal.reported(capsys.readouterr().out) == (terminal.RUN, "abc")
+    assert terminal.reported("retrain: done") is None
 
 
 def test_jobs_of_a_sweep_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
