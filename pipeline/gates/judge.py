@@ -123,6 +123,8 @@ def judge(
             {
                 **forecast_columns(outcome.predicted),
                 "intraday_return": returns,
+                "baseline_ridge": outcome.predicted["ridge"],
+                "baseline_mean": outcome.predicted["mean"],
                 TRAINED_UNTIL: until,
             }
         ),

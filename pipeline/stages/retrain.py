@@ -71,13 +71,16 @@ def run(settings: Settings) -> None:
         with runs.timed("refit"):
             model, weights = refitted(recipe, outcome.chosen, data.newest, pool)
         mlflow.log_metrics(weight_metrics(weights))
-        record_drivers(model, data)
+        main_drivers = record_drivers(model, data)
         search = outcome.chosen.metrics[Metrics.SEARCH_SECONDS]
         timed = None if is_resumed else Timed(search, max(seconds - search, 0.0))
         steps = next_steps(
             recipe, workspace, result, build.window_plan(settings).of_a_walk_forward, timed
         )
-        publish(recipe, workspace, data, outcome, result, model, settings.strategy.name, steps)
+        publish(
+            recipe, workspace, data, outcome, result, model, settings.strategy.name, main_drivers,
+            steps,
+        )  # fmt: skip
     if doubts := printed_doubts(result.tables, result.metrics):
         print(doubts)
     journal.remove()

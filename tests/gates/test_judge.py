@@ -218,7 +218,9 @@ def test_what_is_kept_are_forecasts_of_all_rows_and_the_returns_there_are(
     result: Result, labelled: Dataset, outcome: OutOfSample
 ) -> None:
     stored = result.stored
-    assert list(stored.columns) == ["prediction", "intraday_return", "trained_until"]
+    assert list(stored.columns) == [
+        "prediction", "intraday_return", "baseline_ridge", "baseline_mean", "trained_until",
+    ]  # fmt: skip
     assert stored["prediction"].reindex(outcome.predicted.index).equals(outcome.predictions)
     assert stored["intraday_return"].dropna().sort_index().equals(labelled.returns.sort_index())
     assert stored["intraday_return"].isna().sum() == len(outcome.predicted) - len(labelled.returns)

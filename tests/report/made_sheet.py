@@ -96,7 +96,8 @@ def sheet(sessions: int, traded: int, *, constant: bool = False, **header: objec
         sessions=sessions, explanation="too few <sessions> & trades", decisive=True,
     )  # fmt: skip
     words = {"title": "A made retrain", "facts": {"Model": "none"}, "verdict": "rejected",
-             "reasons": ["Because."], "gates": [gate]}  # fmt: skip
+             "reasons": ["Because."], "gates": [gate],
+             "drivers": [("rsi", 0.6), ("macd", 0.4)]}  # fmt: skip
     metrics = performance(done, index) | {"backtest/looks": 1.0, "test/r2": 0.001}
     predicted = pd.Series((0.0 * forecasts if constant else forecasts).stack(), name="prediction")
     return contents(done, predicted, context, metrics, SheetHeader(**words | header))

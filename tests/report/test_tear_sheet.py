@@ -17,7 +17,8 @@ HEADINGS = [
     "Equity and drawdown", "Rolling Sharpe", "Returns by month", "Returns by year",
     "Rank IC by session", "Return by forecast decile", "Costs and turnover", "Exposure",
     "Hit rate by regime, sector and weekday", "Distribution of returns", "Best and worst trades",
-    "Gates",
+    "Calibration", "Skill over time", "What drives the forecasts",
+    "Rank IC by month, regime and age", "Profit by symbol", "Gates",
 ]  # fmt: skip
 KINDS = {"long": (600, 600), "short": (21, 1), "idle": (70, 0)}
 
@@ -85,10 +86,11 @@ def test_the_page_needs_nothing_else(pages, kind):
 
 def test_a_long_history_shows_every_section(pages):
     shown = pages["long"]
-    assert "Left out" not in Parsed(shown.html).text
+    words = Parsed(shown.html).words
+    assert words.endswith("Left out Profit by symbol trades in 1 symbol, 16 are needed")
     assert sorted(shown.figures) == [
-        "costs.png", "deciles.png", "distribution.png", "equity.png", "exposure.png",
-        "rank_ic.png", "rolling_sharpe.png",
+        "calibration.png", "costs.png", "cumulated.png", "deciles.png", "distribution.png",
+        "drivers.png", "equity.png", "exposure.png", "rank_ic.png", "rolling_sharpe.png",
     ]  # fmt: skip
     assert all(figure.startswith(b"\x89PNG") for figure in shown.figures.values())
     assert Parsed(shown.html).tags["svg"] == len(shown.figures)
@@ -96,7 +98,10 @@ def test_a_long_history_shows_every_section(pages):
 
 def test_a_month_has_no_table_of_years_but_a_line_that_says_why(pages):
     words = Parsed(pages["short"].html).words
-    assert sorted(pages["short"].figures) == ["deciles.png", "equity.png", "rank_ic.png"]
+    assert sorted(pages["short"].figures) == [
+        "calibration.png", "cumulated.png", "deciles.png", "drivers.png", "equity.png",
+        "rank_ic.png",
+    ]  # fmt: skip
     assert "Returns by month 21 sessions (2021-03-01 to 2021-03-29), 42 are needed" in words
     assert "Returns by year 21 sessions (2021-03-01 to 2021-03-29), 252 are needed" in words
     assert "Rolling Sharpe 21 sessions (2021-03-01 to 2021-03-29), 83 are needed" in words

@@ -96,11 +96,19 @@ def record_result(result: Result) -> None:
     runs.log_frame(result.stored, Artifacts.PREDICTIONS)
 
 
-def record_drivers(model: Pipeline, data: RetrainData) -> None:
-    """What drives the forecasts of the model to serve, on its newest sessions."""
+def record_drivers(model: Pipeline, data: RetrainData) -> list[tuple[str, float]]:
+    """What drives the forecasts of the model to serve, on its newest sessions.
+
+    Returns
+    -------
+    list
+        Features with their share, largest first.
+    """
     sessions = data.windows.newest[-DRIVER_SESSIONS:]
     parts = contributions(model, data.dataset.at(sessions).features)
-    runs.log_table(drivers(parts), Tables.DRIVERS)
+    table = drivers(parts)
+    runs.log_table(table, Tables.DRIVERS)
+    return list(zip(table["feature"], table["share"], strict=True))
 
 
 def publish(
@@ -111,6 +119,7 @@ def publish(
     result: Result,
     model: Pipeline,
     strategy: str,
+    main_drivers: Sequence[tuple[str, float]],
     next_steps: Sequence[str],
 ) -> None:
     """Log the model, register it as the challenger, and write what people read of it.
@@ -119,6 +128,8 @@ def publish(
     ----------
     strategy
         What people call the rules.
+    main_drivers
+        Of ``record_drivers``.
     next_steps
         Sentences on what to do next, printed at the end.
     """
@@ -157,7 +168,7 @@ def publish(
             summary, version=number, is_new=equal is None, is_challenger=is_challenger
         )
         with runs.timed("report"):
-            _write_report(recipe, workspace, data, outcome, result, summary, strategy)
+            _write_report(recipe, workspace, data, outcome, result, summary, strategy, main_drivers)
             text = _describe(summary)
         run_files.record_digests(runs.current_run_id())
         if equal is None:
@@ -229,6 +240,7 @@ def _write_report(
     result: Result,
     summary: RetrainSummary,
     strategy: str,
+    main_drivers: Sequence[tuple[str, float]],
 ) -> None:
     """Ledger, tables, step metrics and the tear sheet."""
     record_books(result.books)
@@ -249,6 +261,7 @@ def _write_report(
         development=data.windows.development,
         last_predicted=data.judged.sessions[-1],
         fits=len(data.windows.steps),
+        drivers=main_drivers,
     )
     sessions = result.market.sessions
     index = index_returns(workspace.index_bars(sessions, REAL_WINDOW), sessions)

@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.gates.verdict import gate_table
 from pipeline.learning.metrics import rank_ic
 from pipeline.report.tear_sheet.context import MarketContext
+from pipeline.report.tear_sheet.diagnosis import diagnosis
 from pipeline.report.tear_sheet.header import SheetHeader
 from pipeline.report.tear_sheet.sheet import Sheet
 from pipeline.schemas import SESSION, SYMBOL
@@ -50,7 +51,8 @@ def contents(
         compared[str(market.index_returns.name)] = market.index_returns
     trades = attribution.trades(backtest.ledger, market.regimes, market.sectors)
     by_decile = _decile_returns(predictions, returns)
-    session_ic = rank_ic(*_joined(returns, predictions)).reindex(sessions)
+    realised, known = _joined(returns, predictions)
+    session_ic = rank_ic(realised, known).reindex(sessions)
     traded_sessions = sessions.isin(trades[SESSION])
     return Sheet(
         title=header.title,
@@ -81,6 +83,8 @@ def contents(
         extremes=attribution.extreme_trades(trades, EXTREME_TRADES),
         session_distribution=attribution.distribution(backtest.net_returns[traded_sessions]),
         trade_distribution=attribution.distribution(trades["net_return"]),
+        diagnosis=diagnosis(realised, known, session_ic, by_decile, market.regimes, trades),
+        drivers=pd.DataFrame(header.drivers, columns=["feature", "share"]),
     )
 
 

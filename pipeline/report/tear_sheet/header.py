@@ -36,6 +36,9 @@ class SheetHeader:
         The gates' answer, and sentences that explain it.
     gates
         Answers of the gates; empty where the run asks none.
+    drivers
+        Features with their share of what moves the forecasts, largest first; empty where the run
+        has no model of its own.
     """
 
     title: str
@@ -43,6 +46,7 @@ class SheetHeader:
     verdict: str
     reasons: Sequence[str]
     gates: Sequence[GateResult] = ()
+    drivers: Sequence[tuple[str, float]] = ()
 
 
 def trading_facts(
@@ -89,6 +93,7 @@ def retrain_header(
     development: pd.DatetimeIndex,
     last_predicted: pd.Timestamp,
     fits: int,
+    drivers: Sequence[tuple[str, float]],
 ) -> SheetHeader:
     """The header of a retrain's tear sheet.
 
@@ -102,6 +107,8 @@ def retrain_header(
         The last session out of sample.
     fits
         Models fitted for the evaluation; more than one is a walk-forward.
+    drivers
+        Of the model to serve, see ``SheetHeader``.
     """
     kind = "Walk-forward" if fits > 1 else "Retrain"
     return SheetHeader(
@@ -121,6 +128,7 @@ def retrain_header(
             *refusals(summary.gates),
         ],
         gates=summary.gates,
+        drivers=drivers,
     )
 
 

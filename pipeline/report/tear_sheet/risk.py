@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.report.headlines import is_a_year_shown
+from pipeline.report.headlines import MIN_SESSIONS_A_YEAR, is_a_year_shown
 from pipeline.report.numbers import NONE, count, day, number, percent
 from pipeline.report.tear_sheet.sheet import Sheet
 from pipeline.report.tear_sheet.tables import Cell, Table, words
@@ -29,10 +29,11 @@ def risk_tables(sheet: Sheet) -> list[Table]:
 
 def _measures(sheet: Sheet) -> Table:
     net, profits = sheet.net_returns, sheet.trades["net_pnl"]
-    a_year = calmar(net) if is_a_year_shown(sheet.sessions) else float("nan")
+    is_year = is_a_year_shown(sheet.sessions)
+    a_year = number(calmar(net)) if is_year else f"{NONE} ({MIN_SESSIONS_A_YEAR} sessions needed)"
     lines = {
         "Sortino, a year": (number(sortino(net)), "mean over the root mean square of losses"),
-        "Calmar": (number(a_year), "return a year over the largest drawdown"),
+        "Calmar": (a_year, "return a year over the largest drawdown"),
         "Value at risk, 5 %": (
             percent(value_at_risk(net, PERCENTILE), 2),
             "lost or more on one session of twenty",

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
 import pandas as pd
 
 from pipeline.report.numbers import (
@@ -17,10 +13,11 @@ from pipeline.report.numbers import (
     number,
     percent,
 )
+from pipeline.report.tear_sheet import diagnosis_sections as diagnosis
 from pipeline.report.tear_sheet import figure_data, figures, tables
 from pipeline.report.tear_sheet.risk import risk_tables
+from pipeline.report.tear_sheet.section import Section
 from pipeline.report.tear_sheet.sheet import MIN_TRADES, Sheet
-from pipeline.report.tear_sheet.tables import Table
 
 MIN_MONTHLY_SESSIONS = 42
 MIN_YEARLY_SESSIONS = 252
@@ -28,39 +25,13 @@ MIN_DECILE_SESSIONS = 10
 MIN_TRADED_SESSIONS = 5
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page.
-
-    Attributes
-    ----------
-    name, heading
-        Of its anchor and figure, and for people.
-    lead
-        Sentences under the heading.
-    draw
-        Its figure, if it has one.
-    tables
-        Shown side by side where there is room.
-    wide
-        Whether it takes the whole width of the page.
-    missing
-        Why it is left out; empty where it is not.
-    """
-
-    name: str
-    heading: str
-    lead: Sequence[str] = ()
-    draw: Callable[[Sheet], Any] | None = None
-    tables: Sequence[Table] = field(default_factory=tuple)
-    wide: bool = False
-    missing: str = ""
-
-
 def sections(sheet: Sheet) -> list[Section]:
     """All sections in the order of the page, those left out included."""
-    builders = (_equity, _rolling, _risk, _monthly, _yearly, _rank_ic, _deciles, _costs, _exposure,
-            _hit_rates, _distribution, _extremes, _gates)  # fmt: skip
+    builders = (
+        _equity, _rolling, _rank_ic, _deciles, diagnosis.calibration, diagnosis.cumulated, _costs,
+        _exposure, diagnosis.drivers, _risk, _monthly, _yearly, diagnosis.by_state, _hit_rates,
+        diagnosis.symbols, _distribution, _extremes, _gates,
+    )  # fmt: skip
     return [build(sheet) for build in builders]
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.report.tear_sheet.diagnosis import Diagnosis
+
 MIN_TRADES = 20
 """Trades that averages over trades need."""
 
@@ -64,6 +66,10 @@ class Sheet:
         Best and worst trades, best first, with ``place``.
     session_distribution, trade_distribution
         Of ``trading.attribution.distribution``: sessions with a trade, and trades.
+    diagnosis
+        What explains the result.
+    drivers
+        feature, share, largest first; no rows where the run has no model of its own.
     """
 
     title: str
@@ -94,6 +100,8 @@ class Sheet:
     extremes: pd.DataFrame
     session_distribution: pd.Series
     trade_distribution: pd.Series
+    diagnosis: Diagnosis
+    drivers: pd.DataFrame
 
     @property
     def sessions(self) -> int:
