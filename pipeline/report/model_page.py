@@ -17,6 +17,9 @@ MEANING = {
 }
 
 
+SPACE = "\N{EM SPACE}" * 4
+"""After a head of a column: MLflow sets tables without any space between their columns."""
+
 PAGE_CHARACTERS = 4900
 """A server's database may hold 5,000 of a page; older events are left out first."""
 
@@ -35,7 +38,7 @@ def model_page(name: str, held: Mapping[str, int | None], events: Sequence[Event
     """
     aliases = pd.DataFrame(
         [(alias, _version(held.get(alias)), words) for alias, words in MEANING.items()],
-        columns=["alias", "version", "meaning"],
+        columns=[f"alias{SPACE}", f"version{SPACE}", "meaning"],
     )
     head = [
         "Forecasts of a stock's return from the open to the close of a session, from what is "

@@ -69,7 +69,7 @@ class RetrainSummary:
 
 
 def markdown_summary(summary: RetrainSummary) -> str:
-    """The description of a run and of its version: verdict, figures, windows, gates."""
+    """The description of a run: verdict, figures, windows, gates."""
     answers = gate_table(summary.gates)[["gate", "answer", "explanation"]]
     lines = [
         f"## {summary.registered_model} v{summary.version}: {summary.verdict}",
@@ -92,6 +92,12 @@ def markdown_summary(summary: RetrainSummary) -> str:
         f"data `{summary.data_source}`, seed {summary.seed}.",
     ]
     return "\n".join(lines)
+
+
+def version_summary(summary: RetrainSummary) -> str:
+    """The description of a version: lists of versions show the first words of it, unformatted."""
+    _, _, text = markdown_summary(summary).partition("\n\n")
+    return f"{summary.verdict.capitalize()}.\n\n{text}"
 
 
 def printed_summary(summary: RetrainSummary) -> str:

@@ -19,6 +19,7 @@ from pipeline.report.summary import (
     markdown_summary,
     printed_headlines,
     printed_summary,
+    version_summary,
 )
 from pipeline.report.tear_sheet.header import (
     NO_GATES,
@@ -72,7 +73,8 @@ def test_without_trades_every_undefined_figure_says_so_and_none_is_nan() -> None
     assert undefined == UNDEFINED_WITHOUT_TRADES
     assert {value_of(idle, name) for name in undefined} == {IDLE}
     assert value_of(idle, "backtest/trades") == "0"
-    for text in (markdown_summary(idle), printed_summary(idle)):
+    assert version_summary(idle).splitlines()[0] == f"{idle.verdict.capitalize()}."
+    for text in (markdown_summary(idle), version_summary(idle), printed_summary(idle)):
         assert text.count(IDLE) >= len(undefined)
         assert "nan" not in text.lower()
     assert f"Sharpe {IDLE}, 0 trades in 70 sessions" in headline_sentence(idle.metrics)

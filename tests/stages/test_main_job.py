@@ -249,7 +249,7 @@ def test_the_page_of_a_run_links_to_its_version_and_the_model_page_tells_of_alia
     [link] = json.loads(model.tags["mlflow.modelVersions"])
     assert (link["name"], str(link["version"])) == (name, "1")
     assert version.run_id == model.source_run_id
-    assert version.description.startswith(f"## {name} v1: ")
+    assert version.description.startswith("Not enough evidence.\n")
     page = finished.client.get_registered_model(name).description
     held = finished.client.get_model_version_by_alias(name, "challenger")
     assert f"| challenger | {held.version} |" in page

@@ -40,7 +40,12 @@ from pipeline.recipe.evaluate import (
 from pipeline.recipe.recipe import Recipe
 from pipeline.report.headlines import headlines_first
 from pipeline.report.search import trials_table
-from pipeline.report.summary import RetrainSummary, markdown_summary, printed_summary
+from pipeline.report.summary import (
+    RetrainSummary,
+    markdown_summary,
+    printed_summary,
+    version_summary,
+)
 from pipeline.report.survivorship import survivorship
 from pipeline.report.tear_sheet.header import retrain_header, trading_facts
 from pipeline.stats.returns import sessions_a_year
@@ -169,10 +174,10 @@ def publish(
         )
         with runs.timed("report"):
             _write_report(recipe, workspace, data, outcome, result, summary, strategy, main_drivers)
-            text = _describe(summary)
+            _describe(summary)
         run_files.record_digests(runs.current_run_id())
         if equal is None:
-            version = registry.register(uri, tags, text)
+            version = registry.register(uri, tags, version_summary(summary))
         else:
             version = equal
             registry.take_again(equal, uri)
@@ -180,16 +185,16 @@ def publish(
         champion.refresh_page()
     if version != summary.version:  # taken on another machine of the same server
         summary = replace(summary, version=version)
-        registry.describe(version, _describe(summary))
+        _describe(summary)
+        registry.describe(version, version_summary(summary))
     print(printed_summary(summary))
 
 
-def _describe(summary: RetrainSummary) -> str:
-    """What people read of a version, on the page of its run."""
+def _describe(summary: RetrainSummary) -> None:
+    """What people read on the page of the run."""
     text = markdown_summary(summary)
     run_files.log_text(text, Artifacts.REPORT)
     mlflow.set_tag(Tags.NOTE, text)
-    return text
 
 
 def _logged(
