@@ -47,7 +47,18 @@ def evening_before(
 def printed_opens(
     store: Store, members: Sequence[str] | None, sessions: pd.DatetimeIndex
 ) -> pd.DataFrame:
-    """Printed opens that may be traded on; NaN where there is none, or a bad one."""
+    """Printed opens that may be traded on; NaN where there is none, or a bad one.
+
+    Parameters
+    ----------
+    members
+        Symbols; None: all of the store.
+
+    Returns
+    -------
+    DataFrame
+        Sessions x symbols, currency per share; known once the session has opened.
+    """
     start = sessions_before(store.sessions().union(sessions), sessions[0], 2 * STALE_SESSIONS)
     return tradeable_opens(store.bar_panel(start, sessions[-1], members), sessions)
 

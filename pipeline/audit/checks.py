@@ -90,6 +90,11 @@ def compare(stored: pd.DataFrame, recomputed: pd.DataFrame) -> CheckResult:
     """Two long frames (session, symbol), cell by cell to the last bit; missing equals missing.
 
     A row or a column that one side lacks is a leak too: whether it exists is information as well.
+
+    Parameters
+    ----------
+    stored, recomputed
+        Values of the same sessions, as of the same moment.
     """
     rows = stored.index.intersection(recomputed.index)
     columns = stored.columns.intersection(recomputed.columns)

@@ -156,7 +156,18 @@ def indicator_rows(panel: Panel, session: pd.Timestamp) -> pd.DataFrame:
 
 
 def regime_rows(states: pd.DataFrame, index: str) -> pd.DataFrame:
-    """Regimes by session as a long frame, whose symbol is the name of their index."""
+    """Regimes by session as a long frame, whose symbol is the name of their index.
+
+    Parameters
+    ----------
+    states
+        By session.
+
+    Returns
+    -------
+    DataFrame
+        By (session, symbol).
+    """
     rows = pd.MultiIndex.from_product([states.index, [index]], names=ROW)
     return states.set_axis(rows).add_prefix("regimes.")
 

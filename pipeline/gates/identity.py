@@ -97,7 +97,13 @@ def witness_rows(rows: pd.Index, count: int = WITNESSES) -> pd.Index:
 
 
 def witnesses(cells: pd.DataFrame) -> tuple[Witness, ...]:
-    """Witnesses of cells: open, high, low and label by (session, symbol); incomplete ones go."""
+    """Witnesses of cells: open, high, low and label by (session, symbol); incomplete ones go.
+
+    Parameters
+    ----------
+    cells
+        By (session, symbol): prices in currency per share, the label a fraction.
+    """
     whole = cells.dropna()
     ranges = (whole["high"] - whole["low"]) / whole["open"]
     return tuple(
@@ -163,6 +169,12 @@ def differences(evidence: DataIdentity, version: DataIdentity) -> list[str]:
 
 
 def bars_digest(rows: pd.DataFrame) -> str:
-    """32 hex digits over bars and labels by (session, symbol), bit for bit."""
+    """32 hex digits over bars and labels by (session, symbol), bit for bit.
+
+    Parameters
+    ----------
+    rows
+        Final bars and labels, sorted: known after the last session's close.
+    """
     hashed = pd.util.hash_pandas_object(rows.sort_index().astype("float64"))
     return hashlib.sha256(hashed.to_numpy().tobytes()).hexdigest()[:32]

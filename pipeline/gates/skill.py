@@ -31,6 +31,11 @@ def members_return(predictions: pd.Series, returns: pd.Series) -> pd.Series:
         By (session, symbol): the recipe's universe is what it made a forecast of.
     returns
         Of the labelled rows.
+
+    Returns
+    -------
+    Series
+        By session, as fractions, before costs; known after the session's close.
     """
     traded = returns[returns.index.isin(predictions.index)]
     return traded.groupby(level=SESSION).mean().rename("members_return")

@@ -17,6 +17,19 @@ def baselines(train: Dataset, features: pd.DataFrame, target: Target) -> pd.Data
 
     Ridge sees the same preparation and a return as its target, whatever the model's is; its
     penalty is the number of training rows, which at least halves every standardised coefficient.
+
+    Parameters
+    ----------
+    train
+        What the baselines learn from: sessions before those of ``features``.
+    features
+        Rows to forecast, by (session, symbol), with the columns of ``train``; known at decision
+        time.
+
+    Returns
+    -------
+    DataFrame
+        The rows of ``features``; columns zero, mean and ridge: open-to-close returns, as fractions.
     """
     as_return = target.changed(ranked=False)
     ridge = Pipeline(

@@ -123,6 +123,11 @@ def model_inputs(features: pd.DataFrame) -> pd.DataFrame:
 
     Fitting and serving on the same types keeps the last bits of scaled inputs equal. A missing
     attribute is the category ``UNKNOWN_CATEGORY``, whatever kind of null stood for it.
+
+    Returns
+    -------
+    DataFrame
+        The same rows and columns: numbers as float64, NaN where unknown; categories as strings.
     """
     return _typed(features, "float64")
 

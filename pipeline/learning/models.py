@@ -131,7 +131,18 @@ def _fit_one_by_one(
 
 
 def predictions(pipeline: Pipeline, features: pd.DataFrame) -> pd.Series:
-    """Forecast open-to-close return (a fraction) of every row, known at decision time."""
+    """Forecast open-to-close return (a fraction) of every row, known at decision time.
+
+    Parameters
+    ----------
+    features
+        Rows by (session, symbol), with the columns that the pipeline was fitted on.
+
+    Returns
+    -------
+    Series
+        float64 on the same rows.
+    """
     with single_threaded():
         values = pipeline.predict(model_inputs(features))
     return pd.Series(values, index=features.index, name="prediction", dtype="float64")

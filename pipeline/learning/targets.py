@@ -120,5 +120,16 @@ def unexplained(
 
 
 def market_relative(values: pd.Series) -> pd.Series:
-    """Values minus their session's mean over the rows given."""
+    """Values minus their session's mean over the rows given.
+
+    Parameters
+    ----------
+    values
+        By (session, symbol), such as returns; of labels known after the session's close.
+
+    Returns
+    -------
+    Series
+        On the same rows and in the same unit.
+    """
     return values - values.groupby(level=SESSION).transform("mean")

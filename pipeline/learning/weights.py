@@ -117,6 +117,22 @@ def calibrated(
     """Out-of-fold forecasts of the ensemble, each fold by the weights of the *other* folds.
 
     What ``cv/*`` scores: weights fitted on the rows they are scored on would flatter them.
+
+    Parameters
+    ----------
+    returns
+        Of the validated rows, by (session, symbol), as fractions.
+    members
+        Out-of-fold forecasts, rows x learners, on the same rows.
+    fold_of_row
+        Number of each row's fold, shape (rows,).
+    weigh
+        Weights by learner, of returns and forecasts.
+
+    Returns
+    -------
+    Series
+        Forecast returns, as fractions, on the same rows.
     """
     parts = []
     for number in np.unique(fold_of_row):

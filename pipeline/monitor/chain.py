@@ -110,7 +110,17 @@ FIELDS = tuple(field.name for field in fields(Evening))
 
 
 def sealed(number: int, evening: Evening, forecasts: pd.Series, previous: str) -> Sealed:
-    """The entry of these forecasts (a fraction, by symbol), chained to the one before."""
+    """The entry of these forecasts (a fraction, by symbol), chained to the one before.
+
+    Parameters
+    ----------
+    number
+        Of the entry, from 1 on.
+    evening
+        What was decided, and when.
+    previous
+        Hash of the entry before; `GENESIS` for the first one.
+    """
     content = content_digest(forecasts)
     draft = Sealed(number, evening, len(forecasts), content, previous, "")
     return Sealed(number, evening, len(forecasts), content, previous, entry_hash(draft))

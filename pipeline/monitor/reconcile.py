@@ -138,7 +138,13 @@ def fills_of(text: str, name: str) -> pd.DataFrame:
 
 
 def account_book(fills: pd.DataFrame) -> Book:
-    """P&L of a session's fills before fees, and the fees."""
+    """P&L of a session's fills before fees, and the fees.
+
+    Parameters
+    ----------
+    fills
+        Of one session: side, shares, price (currency per share), fees (currency).
+    """
     sign = fills["side"].map({"buy": -1.0, "sell": 1.0})
     money = float((sign * fills["shares"] * fills["price"]).sum())
     return Book(cents(money), cents(float(fills["fees"].sum())))

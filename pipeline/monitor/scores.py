@@ -66,6 +66,15 @@ def profit(forecasts: pd.Series, market: Market, rules: Rules, bankroll: float) 
     dict
         trades; net_return and gross_return (of the bankroll), net_pnl in currency; and
         benchmark_return, of all symbols alike.
+
+    Parameters
+    ----------
+    forecasts
+        Open-to-close returns, as fractions, made before the open.
+    market
+        With final bars of that session: all of it is known after its close.
+    bankroll
+        In currency.
     """
     rows = pd.MultiIndex.from_product([market.sessions, forecasts.index], names=ROW)
     result = books(rules, bankroll, forecasts.set_axis(rows), market)

@@ -229,7 +229,19 @@ class Indicated:
 
 
 def forecast_columns(predicted: pd.DataFrame) -> pd.DataFrame:
-    """What is kept of forecasts: the prediction, and what orders on an indication need."""
+    """What is kept of forecasts: the prediction, and what orders on an indication need.
+
+    Parameters
+    ----------
+    predicted
+        By (session, symbol), such as `Indicated.forecasts`; other columns are left out.
+
+    Returns
+    -------
+    DataFrame
+        ``prediction`` (a fraction); of a decision on the indicated open also the indicated price,
+        in currency per share, and the forecasts at worse opens.
+    """
     names = ["prediction", PRICE, *map(worse_name, WORSE_BPS)]
     return predicted[[name for name in names if name in predicted]].astype("float64")
 

@@ -57,7 +57,18 @@ class Journal(Protocol):
 
 
 def joined_steps(parts: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What all steps predicted, and one row a step."""
+    """What all steps predicted, and one row a step.
+
+    Parameters
+    ----------
+    parts
+        Of `predicted_steps`, by (session, symbol), in order.
+
+    Returns
+    -------
+    tuple
+        The rows of all parts, sorted; and a table of what each step learned from and predicted.
+    """
     table = pd.DataFrame([part.attrs["step"] for part in parts])
     for part in parts:
         part.attrs = {}

@@ -63,7 +63,7 @@ def quality_page(
     quarantine
         Bars left out, as they were given: session, symbol, reason and the fields of a bar.
     refused
-        Why nothing was taken of some files and symbols.
+        Why nothing was read from some files and symbols.
     overruled
         Reasons that ``data.accept`` overrules.
     """

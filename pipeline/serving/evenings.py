@@ -174,7 +174,10 @@ def _forecasts(
     if versions.trained_until(version) >= upcoming.session:
         return None
     if decides_in_the_morning(version):
-        log.info("signals: version %s decides on the indicated open: not kept", version.version)
+        log.info(
+            "signals: version %s decides on the indicated open: no forecast in the evening",
+            version.version,
+        )
         return None
     try:
         sessions = pd.DatetimeIndex([upcoming.session])

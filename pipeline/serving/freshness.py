@@ -94,14 +94,30 @@ def stale_symbols(
 
 
 def in_words(late: pd.Series, max_names: int = 10) -> str:
-    """The first of these symbols with their newest bars."""
+    """The first of these symbols with their newest bars.
+
+    Parameters
+    ----------
+    late
+        Newest bar by symbol.
+    """
     listed = [f"{symbol} (last {day:%Y-%m-%d})" for symbol, day in late.iloc[:max_names].items()]
     more = f" and {len(late) - max_names} more" if len(late) > max_names else ""
     return ", ".join(listed) + more
 
 
 def ages(store: Store, late: pd.Series, needed: pd.Timestamp, symbols: pd.Series) -> list[int]:
-    """Sessions by which the newest bar of each symbol is older than the one needed; 0: it is it."""
+    """Sessions by which the newest bar of each symbol is older than the one needed; 0: it is it.
+
+    Parameters
+    ----------
+    late
+        Newest bar by symbol, of those that lack the one needed.
+    needed
+        Session before the one that is forecast.
+    symbols
+        Whose ages are given, in this order.
+    """
     sessions = store.sessions()
     newest = {symbol: late.get(symbol, needed) for symbol in symbols.unique()}
     age = {s: int(((sessions > day) & (sessions <= needed)).sum()) for s, day in newest.items()}

@@ -51,7 +51,7 @@ def attend(
     if code:
         raise NotReady(
             "serve", f"the model server ended by itself with code {code}",
-            "what it says above put right: mostly the port is taken (serve.port)",
+            "the fault named above corrected; usually the port is in use (serve.port)",
         )  # fmt: skip
 
 

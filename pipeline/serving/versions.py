@@ -167,7 +167,14 @@ def sessions_of(predictions: pd.Series | pd.DataFrame) -> pd.DatetimeIndex:
 
 
 def stored(version: ModelVersion) -> pd.DataFrame:
-    """Out-of-sample predictions and returns kept with the run of a version."""
+    """Out-of-sample predictions and returns kept with the run of a version.
+
+    Returns
+    -------
+    DataFrame
+        By (session, symbol): what `forecast_columns` names, ``intraday_return`` (fractions) and the
+        last session that the model of each row learned from.
+    """
     return runs.read_frame(str(version.run_id), Artifacts.PREDICTIONS)
 
 
@@ -225,7 +232,7 @@ def _not_out_of_sample(
     first, last = f"{known[0]:%Y-%m-%d}", f"{known[-1]:%Y-%m-%d}"
     return Refused(
         who,
-        f"version {version.version} has no honest prediction of {len(fitted_on)} of "
+        f"version {version.version} has no out-of-sample prediction of {len(fitted_on)} of "
         f"{len(requested)} sessions"
         + (f", {fitted_on[0]:%Y-%m-%d} the first" if len(fitted_on) else ""),
         f"sessions of its holdout ({first} to {last}) or after its training end "

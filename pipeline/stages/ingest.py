@@ -49,7 +49,7 @@ def run(settings: Settings) -> None:
             log.info("ingest: up to date, %s", source.version)
             before = built.detail.get("set_aside") if built else None
             if before:
-                log.warning("ingest: nothing was taken of %s", ", ".join(before))
+                log.warning("ingest: nothing was read from %s", ", ".join(before))
             mlflow.log_metric(Metrics.INGEST_ROWS, 0)
             return
         listed = source.symbols()
@@ -169,7 +169,7 @@ def _report_delivery(read: Increment, refused: Mapping[str, str]) -> None:
     for note in (*read.stocks.notes, *read.indices.notes):
         log.info("ingest: %s", note)
     for name, why in refused.items():
-        log.warning("ingest: nothing taken of %s: %s", name, why)
+        log.warning("ingest: nothing was read from %s: %s", name, why)
     if refused:
         mlflow.log_dict(dict(refused), Artifacts.SET_ASIDE)
 

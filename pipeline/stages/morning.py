@@ -57,7 +57,7 @@ def run(settings: Settings) -> None:
     unproven = differing_rules(traded_by, recorded_content(champion))
     if unproven and settings.signals.unproven_rules == "refuse":
         raise Refused(
-            "morning", f"version {champion.version} was evidenced by other rules: "
+            "morning", f"version {champion.version} has its evidence from other rules: "
             f"{'; '.join(unproven)}", "the rules of its recipe",
             Command("morning", "signals.unproven_rules=say"),
         )  # fmt: skip

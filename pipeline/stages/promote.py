@@ -182,7 +182,7 @@ def _after(workspace: Workspace) -> str:
 def _without_reason(overridden: Mapping[str, str]) -> Refused:
     return Refused(
         "promote",
-        f"{len(overridden)} gates are not those of their file: {in_words(overridden)}",
+        f"{len(overridden)} gates differ from their file: {in_words(overridden)}",
         "the gates as they are shipped, or a person's reason for others, which is recorded",
         Command("promote", "promote.reason='...'"),
     )

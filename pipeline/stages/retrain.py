@@ -45,7 +45,7 @@ def run(settings: Settings) -> None:
             log.info("%s", line)
         runs.log_settings(settings.parameters)
         if overridden := settings.gates.overridden(shipped_gates(settings.gates.name)):
-            log.warning("gates that are not those of their file: %s; `promote` asks for a reason",
+            log.warning("gates that differ from their file: %s; `promote` asks for a reason",
                         in_words(overridden))  # fmt: skip
             mlflow.set_tag(Tags.OVERRIDDEN_GATES, in_words(overridden))
         record_inputs(recipe, data, workspace.tags)

@@ -166,7 +166,7 @@ def _watch(
 def _unproven(version: str, differing: list[str]) -> Refused:
     return Refused(
         "signals",
-        f"version {version} was evidenced by other rules: {'; '.join(differing)}",
+        f"version {version} has its evidence from other rules: {'; '.join(differing)}",
         "the rules of its recipe, or signals that are marked as unproven",
         Command("signals", "signals.unproven_rules=say"),
     )

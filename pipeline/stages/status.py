@@ -121,8 +121,8 @@ def _undamaged(workspace: Workspace | None) -> Line:
     if found:
         print("\n".join(map(str, found)))
         raise Damaged(
-            "status", f"{len(found)} kept things are not as they were written, named above",
-            "each of them healed", [fault.next_command for fault in found if fault.next][:1],
+            "status", f"{len(found)} stored files or tables are not as written, named above",
+            "each of them repaired", [fault.next_command for fault in found if fault.next][:1],
         )  # fmt: skip
     return Line("undamaged", True, "everything that is kept is as it was written", None)
 
@@ -143,7 +143,7 @@ def _of_store(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
     built = store.built("ingest")
     refused = sorted(built.detail.get("set_aside") or ()) if built else []
     if refused:
-        yield Line("refused", True, f"nothing taken of {', '.join(refused)}: see ingest", None)
+        yield Line("refused", True, f"nothing was read from {', '.join(refused)}: see ingest", None)
     if workspace.is_live:  # others end where they end
         newest = workspace.source.last_session()
         text = f"last session {sessions[-1]:%Y-%m-%d}, the exchange's {newest:%Y-%m-%d}"

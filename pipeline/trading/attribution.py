@@ -109,6 +109,16 @@ def extreme_trades(made: pd.DataFrame, count: int) -> pd.DataFrame:
 
     The column ``place`` counts from the best one (1) to the worst; equal returns keep the order
     of the ledger.
+
+    Parameters
+    ----------
+    made
+        Trades of a ledger, with ``net_return`` as a fraction.
+
+    Returns
+    -------
+    DataFrame
+        Their rows, at most ``2 * count``, with the column ``place``.
     """
     ordered = made.sort_values("net_return", ascending=False, kind="stable")
     ordered = ordered.assign(place=np.arange(1, len(ordered) + 1))
@@ -156,7 +166,18 @@ def session_means(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def distribution(returns: pd.Series) -> pd.Series:
-    """Count, mean, deviation, skewness and quantiles of returns; NaN where there are too few."""
+    """Count, mean, deviation, skewness and quantiles of returns; NaN where there are too few.
+
+    Parameters
+    ----------
+    returns
+        By session or by trade, as fractions.
+
+    Returns
+    -------
+    Series
+        By the name of the figure.
+    """
     quantiles = returns.quantile([0.0, 0.05, 0.5, 0.95, 1.0])
     quantiles.index = pd.Index(["minimum", "low", "median", "high", "maximum"])
     moments = {"count": len(returns), "mean": returns.mean(), "deviation": returns.std(ddof=1)}

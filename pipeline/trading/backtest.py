@@ -96,6 +96,18 @@ def traded_returns(
 ) -> pd.Series:
     """The net returns of a ``backtest`` alone: quicker, for searches.
 
+    Parameters
+    ----------
+    predictions
+        As of ``backtest``: sessions x symbols, fractions known at decision time.
+    bankroll
+        Currency before the first session.
+
+    Returns
+    -------
+    Series
+        By session, as fractions of the equity before it; known after its close.
+
     Raises
     ------
     InvalidData

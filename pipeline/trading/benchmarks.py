@@ -22,7 +22,13 @@ def stale_opens(open_: pd.Series, previous_close: pd.Series) -> pd.Series:
 
 
 def stale_open_share(open_: pd.Series, previous_close: pd.Series) -> float:
-    """Part of the sessions whose open is the previous close to within 1 bp; NaN without any."""
+    """Part of the sessions whose open is the previous close to within 1 bp; NaN without any.
+
+    Parameters
+    ----------
+    open_, previous_close
+        By session, currency per share.
+    """
     return float(stale_opens(open_, previous_close).mean())
 
 

@@ -32,7 +32,7 @@ MIN_VARIANCE = 1e-12
 def trailing_mean(values: Values, sessions: int, min_values: int) -> Values:
     """Mean of the known values among the last ``sessions``, down the first axis.
 
-    NaN with fewer than ``least`` of them.
+    NaN with fewer than ``min_values`` of them.
 
     >>> trailing_mean(np.array([[1.0], [np.nan], [4.0]]), sessions=2, min_values=1).ravel()
     array([1., 1., 4.])

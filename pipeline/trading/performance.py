@@ -19,7 +19,13 @@ def filled_trades(ledger: pd.DataFrame) -> pd.DataFrame:
 
 
 def positions(ledger: pd.DataFrame) -> pd.DataFrame:
-    """The trades that a forecast was behind: all but the hedge."""
+    """The trades that a forecast was behind: all but the hedge.
+
+    Parameters
+    ----------
+    ledger
+        Of ``ledger.ledger``, one row a trade.
+    """
     trades = filled_trades(ledger)
     return trades[trades["leg"] == POSITION]
 
@@ -54,12 +60,23 @@ def break_even_bps(ledger: pd.DataFrame) -> float:
     on the notional of either fill, it takes all of the gross P&L. Of the same trades: what the
     saved or added costs would have bought is left aside. The hedge counts like any trade. Negative
     where trades lost before costs; NaN without trades.
+
+    Parameters
+    ----------
+    ledger
+        Of ``ledger.ledger``: P&L in currency, prices in currency per share.
     """
     return _round_trip_bps(ledger, ledger["gross_pnl"])
 
 
 def charged_bps(ledger: pd.DataFrame) -> float:
-    """Mean cost of a round trip in basis points, all kinds of cost together; NaN without trades."""
+    """Mean cost of a round trip in basis points, all kinds of cost together; NaN without trades.
+
+    Parameters
+    ----------
+    ledger
+        Of ``ledger.ledger``: P&L in currency, prices in currency per share.
+    """
     return _round_trip_bps(ledger, ledger["gross_pnl"] - ledger["net_pnl"])
 
 

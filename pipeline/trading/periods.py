@@ -31,6 +31,11 @@ def monthly_returns(returns: pd.Series) -> pd.DataFrame:
 
     A month without sessions is NaN; one that is only partly covered counts what there is.
 
+    Parameters
+    ----------
+    returns
+        By session, as fractions.
+
     >>> days = pd.DatetimeIndex(["2023-12-28", "2023-12-29", "2024-01-02"])
     >>> table = monthly_returns(pd.Series([0.10, 0.10, -0.05], days))
     >>> table[[1, 12, "year"]].round(4).to_numpy().tolist()

@@ -394,7 +394,7 @@ def test_a_move_by_hand_is_part_of_the_history_before_what_is_decided_of_its_ver
 
 @pytest.mark.parametrize(
     ("words", "refused"),
-    [(RULES, "trades nothing"), (("strategy.min_edge_bps=7",), "evidenced by other rules")],
+    [(RULES, "trades nothing"), (("strategy.min_edge_bps=7",), "evidence from other rules")],
 )
 def test_a_refused_signals_leaves_no_order_file_of_an_earlier_run(
     evenings: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], refused: str

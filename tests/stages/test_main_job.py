@@ -164,7 +164,7 @@ def test_retrain_and_backtest_log_a_tear_sheet_and_its_pictures(finished: Projec
 
 def test_a_backtest_refuses_sessions_the_model_was_fitted_on(finished: Project) -> None:
     done = finished.python("backtest", "start_date=2010-07-01", "end_date=2010-08-20", code=1)
-    assert "no honest prediction of" in done.stderr
+    assert "no out-of-sample prediction of" in done.stderr
     assert "2010-07-01 the first" in done.stderr
     assert finished.newest("backtest").data.tags["verdict"] == "refused"
 

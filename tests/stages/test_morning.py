@@ -221,7 +221,7 @@ def test_a_version_that_decides_in_the_morning_seals_nothing_in_the_evening(
     """Neither as champion nor, as here without one, in the shadow: the open is not known yet."""
     with caplog.at_level("INFO", "pipeline.signals"):
         step("signals", signals.run, configured(champion, *OPEN))
-    assert "version 1 decides on the indicated open: not kept" in caplog.text
+    assert "version 1 decides on the indicated open: no forecast in the evening" in caplog.text
     with Workspace.open(configured(champion)) as workspace:
         last = f"{workspace.store.sessions()[-1]:%Y-%m-%d}"
         assert [e for e in workspace.store.evenings() if e.evening.session > last] == []

@@ -46,7 +46,7 @@ def test_each_kind_of_damage_is_named_with_what_heals_it(
     kept = Path(mlflow.artifacts.download_artifacts(f"{run.artifact_uri}/config.yaml"))
     with damaged(snapshot), damaged(kept):
         changed_bars(stocked, "* 2")
-        with pytest.raises(Damaged, match="3 kept things are not as they were written"):
+        with pytest.raises(Damaged, match="3 stored files or tables are not as written"):
             step("status", status.run, configured(stocked, "status.deep=true"))
         changed_bars(stocked, "/ 2")
     said = capsys.readouterr().out

@@ -32,6 +32,11 @@ def logged_net_returns(run_id: str) -> pd.Series:
     """Net returns by session, from the equity curve that a run logged; it begins with the bankroll.
 
     Empty where the run was not backtested.
+
+    Returns
+    -------
+    Series
+        Fractions, known after each session's close.
     """
     points = MlflowClient().get_metric_history(run_id, Metrics.EQUITY)
     ordered = sorted(points, key=lambda point: point.step)

@@ -73,7 +73,9 @@ def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) 
     if not np.array_equal(np.asarray(loaded), expected.to_numpy()):
         worst = float(np.abs(np.asarray(loaded) - expected.to_numpy()).max())
         raise PipelineError(
-            "model", f"a fresh load predicts otherwise, by up to {worst:.3g}", "equal numbers"
+            "model",
+            f"the model, loaded again, predicts differently by up to {worst:.3g}",
+            "equal numbers",
         )
     return str(logged.model_uri), fingerprint
 

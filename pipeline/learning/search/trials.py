@@ -73,7 +73,14 @@ class Trial:
 
 
 def out_of_fold(trials: Sequence[Trial]) -> pd.DataFrame:
-    """Out-of-fold predictions of these trials, rows x learners."""
+    """Out-of-fold predictions of these trials, rows x learners.
+
+    Returns
+    -------
+    DataFrame
+        Open-to-close returns, as fractions, by (session, symbol); each from a fit on other
+        sessions.
+    """
     columns = {
         trial.learner: trial.out_of_fold for trial in trials if trial.out_of_fold is not None
     }

@@ -17,7 +17,7 @@ def test_ingest_tells_how_files_were_read_and_then_is_up_to_date(tmp_path: Path)
     said = project.python("ingest", *words).stdout
     for part in ("5 bars new", "ABC.csv: one symbol a file, dates: year first", "BAD.csv: no table",
                  "stocks quarantined no session of XNYS 1 1"):  # fmt: skip
-        assert part in " ".join(said.split()).replace("nothing taken of BAD.csv: ", "")
+        assert part in " ".join(said.split()).replace("nothing was read from BAD.csv: ", "")
     metrics = project.newest("ingest").data.metrics
     assert metrics["ingest/rows"] == 5
     assert metrics["ingest/set_aside"] == 1
@@ -27,7 +27,7 @@ def test_ingest_tells_how_files_were_read_and_then_is_up_to_date(tmp_path: Path)
     assert "no session of XNYS" in page
     again = project.python("ingest", *words).stdout
     assert "up to date" in again
-    assert "nothing was taken of BAD.csv" in again
+    assert "nothing was read from BAD.csv" in again
 
 
 def test_a_row_given_twice_is_kept_once_and_counted(tmp_path: Path) -> None:
