@@ -16,7 +16,7 @@ def test_ingest_tells_how_files_were_read_and_then_is_up_to_date(tmp_path: Path)
     words = ("data=files", f"data.path={tmp_path / 'prices'}")
     said = project.python("ingest", *words).stdout
     for part in ("5 bars new", "ABC.csv: one symbol a file, dates: year first", "BAD.csv: no table",
-                 "stocks quarantined no session of XNYS 1 1"):  # fmt: skip
+                 "stocks quarantined: no session of XNYS 1 1"):  # fmt: skip
         assert part in " ".join(said.split()).replace("nothing was read from BAD.csv: ", "")
     metrics = project.newest("ingest").data.metrics
     assert metrics["ingest/rows"] == 5
