@@ -117,3 +117,35 @@ def handbook() -> list[tuple[list[str], int]]:
 def entry_points() -> dict[str, dict]:
     """Entry points of MLproject by name."""
     return dict(yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"])
+
+
+ONLY_COMPOSED = {
+    "data=yfinance": "asks Yahoo; its answers are played in tests/io/sources/test_yahoo.py",
+    "PRICES": "needs years of prices, which are not part of the repository",
+    "db.example.com": "needs a server of that name; tests/stages/test_postgres.py starts one",
+    "store=postgres": "needs a server; tests/stages/test_postgres.py starts one",
+    "tracking=server": "needs a server; tests/stages/test_server.py starts one",
+    "mlflow server": "never ends; tests/stages/test_server.py starts one",
+    "-e ui": "never ends; tests/stages/test_passwords.py starts it",
+    "-e serve": "never ends; tests/soak/test_serve.py starts it",
+    "mkdocs serve": "never ends; .ci/run builds the pages",
+    "-e test": "these tests",
+    "python3 -m venv": "makes an environment; .ci/run does",
+    "pip install": "changes the environment; .ci/run does",
+    "--env-manager uv": "makes an environment from a registry",
+    "--env-manager virtualenv": "makes an environment from a registry",
+    "rm -r": "removes what is there",
+    ".ci/figures.py": "writes pages anew after minutes",
+    ".ci/screenshots.py": "writes pictures anew, in a browser",
+    "tests.soak.": "a measurement of minutes to hours",
+    "tests/soak/": "a measurement of minutes to hours",
+    "tests.benchmarks.": "a measurement of minutes to hours",
+    "tests/benchmarks/": "a measurement of minutes to hours",
+}
+"""What a page shows and no test runs as it stands: part of the command, and why."""
+
+
+def reason_not_run(command: Shown) -> str | None:
+    """Why no test runs it; None: one does."""
+    text = " ".join(command.words)
+    return next((why for part, why in ONLY_COMPOSED.items() if part in text), None)

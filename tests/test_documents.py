@@ -11,7 +11,16 @@ from omegaconf import OmegaConf
 
 from pipeline.config.compose import check, compose
 from pipeline.contract import Artifacts, Metrics
-from tests.documents import PAGES, ROOT, SPAN, Shown, entry_points, everything, handbook
+from tests.documents import (
+    ONLY_COMPOSED,
+    PAGES,
+    ROOT,
+    SPAN,
+    Shown,
+    entry_points,
+    everything,
+    handbook,
+)
 
 COMMANDS = everything()
 STAGES = [command for command in COMMANDS if command.stage]
@@ -127,7 +136,26 @@ def test_pages_link_to_pages_and_pictures_that_are_there() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_pages_link_to_headings_that_are_there() -> None:
+    """As `mkdocs build --strict` of .ci/run does, but within the suite."""
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+        for target, anchor in re.findall(r"\]\(([\w./]*\.md)?#([\w-]+)\)", text):
+            linked = (page.parent / target if target else page).read_text()
+            heads = re.findall(r"^#+ (.+)$", linked, re.M)
+            slugs = [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads]
+            assert anchor in slugs, f"{page.name}: {target}#{anchor}"
+
+
 def test_the_old_handbook_names_a_command_and_its_exit_code_for_every_workflow() -> None:
     lines = handbook()
     assert len(lines) >= 25
     assert {code for _, code in lines} == {0, 1}
+
+
+@pytest.mark.parametrize(("part", "why"), ONLY_COMPOSED.items(), ids=list(ONLY_COMPOSED))
+def test_what_is_only_composed_is_shown_and_its_reason_names_tests_that_are_there(
+    part: str, why: str
+) -> None:
+    assert any(part in " ".join(command.words) for command in COMMANDS)
+    assert all((ROOT / name).exists() for name in re.findall(r"tests/[\w/]+\.py", why))
