@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from conf/ and docs/metrics.md from pipeline/contract.py."""
+"""Writes docs/settings.md from conf/ and docs/metrics.md from pipeline/contract/."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "conf"
-CONTRACT = ROOT / "pipeline" / "contract.py"
+CONTRACT = ROOT / "pipeline" / "contract"
 MEANINGS = ROOT / ".ci" / "meanings.yaml"
 MADE = "Made by `python .ci/reference.py` from {}; change those, not this page."
 
@@ -87,7 +87,7 @@ def metrics() -> str:
     lines = [
         "# Metrics, tags, artifacts",
         "",
-        MADE.format("`pipeline/contract.py` and `.ci/meanings.yaml`"),
+        MADE.format("`pipeline/contract/` and `.ci/meanings.yaml`"),
         "",
         "Names are promises: a name changed is lost in every older run. One that ends in `/` or "
         "`_` is the start of several.",
@@ -97,14 +97,15 @@ def metrics() -> str:
         "| metric | what it is |",
         "|---|---|",
     ]
-    for name, words in classes["Metrics"]:
+    for name, words in [*classes["Metrics"], *classes["LifeMetrics"]]:
         lines.append(f"| `{name}` | {_cell(meanings.get(name) or words)} |")
     for title, of in (
         ("Tags of runs and versions", "Tags"), ("Values of the tag `verdict`", "Verdicts"),
         ("Aliases", "Aliases"), ("Artifacts", "Artifacts"), ("Tables", "Tables"),
     ):  # fmt: skip
         lines += ["", f"## {title}", "", "| name | what it is |", "|---|---|"]
-        lines += [f"| `{name}` | {_cell(words)} |" for name, words in classes[of]]
+        listed = [*classes[of], *classes.get(f"Life{of}", ())]
+        lines += [f"| `{name}` | {_cell(words)} |" for name, words in listed]
     return "\n".join(lines) + "\n"
 
 
@@ -114,7 +115,8 @@ def _cell(words: str) -> str:
 
 def _classes() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Names and descriptions by class of the contract."""
-    for node in ast.parse(CONTRACT.read_text()).body:
+    nodes = [n for file in sorted(CONTRACT.glob("*.py")) for n in ast.parse(file.read_text()).body]
+    for node in nodes:
         if not isinstance(node, ast.ClassDef):
             continue
         found: list[tuple[str, str]] = []

@@ -25,7 +25,8 @@ class Fault:
     """
 
     key: str
-    """Dotted key of the configuration, or an override as it was typed; empty: the whole."""
+    """Where it stands: a dotted key of the configuration, an override as it was typed, a file, a
+    symbol, a gate; empty: the whole."""
     found: str
     """What it is; empty where that helps nobody."""
     needed: str = ""
@@ -53,6 +54,9 @@ class PipelineError(Exception):
         What is needed instead.
     next
         The command to run next, several of them, or an empty string where none helps.
+    faults
+        Where several were collected: every one, by file, symbol, gate or key. ``found`` may name
+        fewer.
     """
 
     exit_code = 2
@@ -60,12 +64,19 @@ class PipelineError(Exception):
     keeps_overrides = True
     """Whether the next command is on the data that this one was given."""
 
-    def __init__(self, who: str, found: str, needed: str, next: Next = "") -> None:
+    def __init__(
+        self, who: str, found: str, needed: str, next: Next = "", *, faults: Iterable[Fault] = ()
+    ) -> None:
         self.who = who
         self.found = found
         self.needed = needed
         self.next = next
+        self.faults = tuple(faults)
         super().__init__(who, found, needed, next)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Faults cross to another process too: they are no argument by place."""
+        return (type(self), self.args, vars(self))
 
     @property
     def next_command(self) -> str:
@@ -108,9 +119,6 @@ class InvalidSettings(PipelineError):
         super().__init__(who, found or "; ".join(map(str, unique)), needed, next)
         self.faults = unique or (Fault("", self.found, self.needed),)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), self.args, {"faults": self.faults})
-
 
 class InvalidData(PipelineError):
     """A source delivered something that cannot be read without guessing."""
@@ -118,6 +126,26 @@ class InvalidData(PipelineError):
 
 class Damaged(InvalidData):
     """A file of the project is not as it was written."""
+
+
+class AllDamaged(Damaged):
+    """Several kept things are not as they were written.
+
+    Parameters
+    ----------
+    damages
+        The error of each, with what heals it.
+    """
+
+    def __init__(
+        self, who: str, found: str, needed: str, next: Next = "",
+        *, damages: Iterable[PipelineError] = (),
+    ) -> None:  # fmt: skip
+        self.damages = tuple(damages)
+        super().__init__(
+            who, found, needed, next,
+            faults=[Fault(each.who, each.found, each.needed) for each in self.damages],
+        )  # fmt: skip
 
 
 class StoreTooOld(PipelineError):

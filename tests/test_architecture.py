@@ -51,9 +51,11 @@ ROOMS: dict[str, set[str]] = {
 }  # fmt: skip
 """``tracking`` is ``io/tracking``: all that knows MLflow but for the stages themselves."""
 
-KNOW_MLFLOW = {"tracking", "serving", "stages"}
+KNOW_MLFLOW = {"tracking", "stages"}
 KNOW_SETTINGS = {"config", "workspace", "stages"}
 MAX_LINES = 300
+MAX_LINES_OF_A_STAGE = 120
+MAX_LINES_OF_A_RUN = 60
 MAX_TAKERS_OF_SETTINGS = 40
 OUTSIDE = {
     "mlflow", "hydra", "omegaconf", "sqlalchemy", "sqlite3", "os", "pathlib", "time", "requests",
@@ -149,7 +151,7 @@ def test_a_circle_is_found() -> None:
 
 
 @each_module
-def test_mlflow_is_known_in_tracking_serving_and_stages_alone(module: Path) -> None:
+def test_mlflow_is_known_in_tracking_and_stages_alone(module: Path) -> None:
     if room(module) not in KNOW_MLFLOW:
         assert not [name for name in imported(module) if name.split(".")[0] == "mlflow"]
 
@@ -202,6 +204,17 @@ def test_few_functions_take_all_settings() -> None:
 @each_module
 def test_a_file_is_short_enough_to_read(module: Path) -> None:
     assert len(module.read_text().splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if room(m) == "stages" and m.name != "_cli.py"],
+    ids=lambda m: m.stem,
+)  # fmt: skip
+def test_an_entry_point_is_read_in_one_screen(module: Path) -> None:
+    assert len(module.read_text().splitlines()) <= MAX_LINES_OF_A_STAGE
+    for run in tree(module).body:
+        if isinstance(run, ast.FunctionDef) and run.name == "run":
+            assert (run.end_lineno or 0) - run.lineno < MAX_LINES_OF_A_RUN
 
 
 def test_only_the_command_line_opens_hydra() -> None:

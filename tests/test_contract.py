@@ -1,4 +1,4 @@
-"""One file of names: no name twice, and none in the code that it does not know."""
+"""One room of names: no name twice, and none in the code that it does not know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from pipeline import contract
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = [m for m in sorted((ROOT / "pipeline").rglob("*.py")) if m.name != "contract.py"]
+MODULES = [m for m in sorted((ROOT / "pipeline").rglob("*.py")) if m.parent.name != "contract"]
 GROUPS = [v for v in vars(contract).values() if isinstance(v, type)]
 
 
@@ -35,14 +35,35 @@ def texts(module: Path) -> set[str]:
     }
 
 
-FIRST_PARTS = {name.split("/")[0] for name in values(contract.Metrics)}
+METRICS = {*values(contract.Metrics), *values(contract.LifeMetrics)}
+FIRST_PARTS = {name.split("/")[0] for name in METRICS}
 
 
 def test_every_metric_of_the_code_is_in_the_contract() -> None:
     used = {text for module in MODULES for text in texts(module)}
     metrics = {t for t in used if re.fullmatch(r"[a-z]+/[a-z0-9_]+", t)}
     metrics = {t for t in metrics if t.split("/")[0] in FIRST_PARTS}
-    assert metrics <= set(values(contract.Metrics))
+    assert metrics <= METRICS
+
+
+TAGS = re.compile(r"\btags(\.get)?$|\.set_(\w+_)?tags?$")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))
+def test_a_tag_is_written_and_read_by_its_name_in_the_contract(module: Path) -> None:
+    """MLflow's own tags and its search filters stand as they are."""
+    found: list[ast.expr | None] = []
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Subscript) and TAGS.search(ast.unparse(node.value)):
+            found.append(node.slice)
+        elif isinstance(node, ast.Call) and TAGS.search(ast.unparse(node.func)):
+            is_read = ast.unparse(node.func).endswith(".get")
+            found += node.args[:1] if is_read or len(node.args) == 1 else node.args[:-1]
+        elif isinstance(node, ast.keyword) and node.arg == "tags":
+            found.append(node.value)
+    found += [key for node in found if isinstance(node, ast.Dict) for key in node.keys]
+    literals = {n.value for n in found if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    assert not {text for text in literals if not text.startswith("mlflow.")}
 
 
 def test_every_file_that_is_logged_is_in_the_contract() -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shlex
 
+import pytest
 import yaml
 from mlflow.projects._project_spec import load_project
 
@@ -91,3 +92,43 @@ def test_no_package_is_listed_that_is_not_used() -> None:
         for package in {line.split("==")[0] for line in lines} - TOOLS:
             module = MODULES.get(package, package)
             assert re.search(rf"(import|from) {module}|\"{module}", source), package
+
+
+TABLE = (
+    (ROOT / "CONTRIBUTING.md").read_text().partition("## What to touch")[2].partition("\n## ")[0]
+)
+ROWS = [line for line in TABLE.splitlines() if line.startswith("| a")]
+
+
+def named(row: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """Paths that a row names, and the names that it says stand in one of them."""
+    paths = [
+        re.sub(r"<\w+>", "*", path) for path in re.findall(r"`([\w./*<>-]*/[\w./*<>-]*)`", row)
+    ]
+    return paths, re.findall(r"`([A-Za-z_]+)` (?:in|of) `([\w./]+)`", row)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
+def test_what_to_touch_for_an_addition_exists(row: str) -> None:
+    """Of files that the addition itself makes, their neighbours do."""
+    paths, names = named(row)
+    assert paths
+    assert not [path for path in paths if not list(ROOT.glob(path.rstrip("/")))]
+    assert not [(n, f) for n, f in names if not re.search(rf"\b{n}\b", (ROOT / f).read_text())]
+
+
+def test_the_rows_of_the_house_are_there() -> None:
+    wanted = (
+        "feature",
+        "learner",
+        "rule of the strategy",
+        "cost",
+        "source of bars",
+        "gate",
+        "stage",
+    )
+    assert all(any(word in row.split("|")[1] for row in ROWS) for word in wanted)
+    made = "| a stage | `OF_ONE_STAGE` of `pipeline/commands.py`; `conf/x/<name>.yaml` |"
+    assert named(made) == (
+        ["pipeline/commands.py", "conf/x/*.yaml"], [("OF_ONE_STAGE", "pipeline/commands.py")],
+    )  # fmt: skip

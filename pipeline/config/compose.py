@@ -38,15 +38,26 @@ BARE = re.compile(r"[A-Za-z0-9_./:+%@?|*\\ -]+")
 """What Hydra reads as a text without quotes."""
 
 
-def compose(overrides: Sequence[str]) -> DictConfig:
-    """The configuration of these overrides; what Hydra has open, as in a job of `-m`, stays so."""
+def compose(overrides: Sequence[str], name: str = "config") -> DictConfig:
+    """The configuration of these overrides; what Hydra has open, as in a job of `-m`, stays so.
+
+    Parameters
+    ----------
+    name
+        A file of conf/; one of a group, as ``gates/strict``, is composed without the rest.
+    """
     before = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(CONFIG_DIR, version_base="1.3"):
-            return hydra.compose("config", hydra_words(overrides))
+            return hydra.compose(name, hydra_words(overrides))
     finally:
         GlobalHydra.instance().hydra = before
+
+
+def overridden_gates(gates: Gates) -> dict[str, str]:
+    """What differs from the gates as their file has them, of ``Gates.overridden``."""
+    return gates.overridden(shipped_gates(gates.name))
 
 
 def shipped_gates(name: str | None) -> Gates | None:
@@ -54,7 +65,7 @@ def shipped_gates(name: str | None) -> Gates | None:
     if name is None:
         return None
     try:
-        config = compose([override("gates", name)])
+        config = compose([], f"gates/{name}")
         return Gates.model_validate(OmegaConf.to_container(config.gates, resolve=True))
     except (HydraException, ValidationError):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any
@@ -14,7 +13,8 @@ from pipeline.config.faults import faults_of
 from pipeline.config.sections import Strategy, Traded
 from pipeline.config.settings import Settings
 from pipeline.errors import Fault
-from pipeline.trading.rules import ONE_SLIPPAGE, Rules
+from pipeline.recipe.sweep import Combination
+from pipeline.trading.rules import ONE_SLIPPAGE
 
 MAX_COMBINATIONS = 1000
 OTHER_KEYS = ("backtest.bankroll", "backtest.max_positions")
@@ -24,15 +24,6 @@ POSITIONS = ("strategy.max_positions", "backtest.max_positions")
 
 SWEEP = "backtest.sweep"
 Changes = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Combination:
-    """One combination: the keys that are swept with their values, and what is traded by them."""
-
-    changes: Changes
-    rules: Rules
-    bankroll: float
 
 
 def combinations(settings: Settings) -> list[Combination]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,12 @@ class EvaluationJournal:
 
     def _path(self, step: Step) -> Path:
         return self.folder / f"step-{step.predicted[0]:%Y-%m-%d}.parquet"
+
+    @contextmanager
+    def until_done(self) -> Iterator[None]:
+        """Keep it while a block runs, and forget it once the block has ended well."""
+        yield
+        self.remove()
 
     def remove(self) -> None:
         """Forget all of it: what it was kept for has ended."""

@@ -137,7 +137,7 @@ def by_part(result: Backtest, market: Market) -> pd.DataFrame:
             frame.to_numpy()[rows, frame.columns.get_indexer(pd.Index(trades[SYMBOL]))]
         )
 
-    gaps = market.open / market.previous_close - 1.0
+    gaps = market.gaps
     size = np.abs(of(gaps)) / of(market.require("volatility"))
     session_gap = gaps.median(axis=1).reindex(trades[SESSION]).to_numpy()
     liquidity = market.mean_dollar_volume.rank(axis=1, pct=True)

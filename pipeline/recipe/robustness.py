@@ -56,7 +56,7 @@ def robustness(
     labelled = predicted.loc[returns.index]
     metrics = {
         **{f"ic_{age}_old": rank_ic_aged(returns, predicted, age) for age in AGES_SESSIONS},
-        "ic_overnight": _mean_ic(market.open / market.previous_close - 1, labelled),
+        "ic_overnight": _mean_ic(market.gaps, labelled),
         "ic_close_to_close": _mean_ic(market.close / market.previous_close - 1, labelled),
         "top_bps": 1e4 * top_return(returns, labelled, rules.max_positions),
     }

@@ -6,7 +6,9 @@ setting has searched, which ``sweep/deflated_sharpe`` shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,23 @@ from pipeline.stats.returns import session_sharpe, sharpe
 from pipeline.trading.backtest import Backtest, backtests
 from pipeline.trading.market import Market
 from pipeline.trading.rules import Rules
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One combination of a sweep.
+
+    Attributes
+    ----------
+    changes
+        The keys that are swept, with their values.
+    rules, bankroll
+        What is traded by them.
+    """
+
+    changes: Mapping[str, Any]
+    rules: Rules
+    bankroll: float
 
 
 def swept_books(

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 
 from pipeline.report.headlines import metric_text
-from pipeline.report.numbers import count, number, sharpe_error
+from pipeline.report.numbers import count, number
+from pipeline.stats.inference import annual_sharpe_error
 
 SKILL_T = 2.0
 """The t-statistic of a rank IC from which it differs from chance, at 5 %."""
@@ -81,7 +82,7 @@ def _error_sentence(metrics: Mapping[str, float], sessions_a_year: int) -> str:
     if metrics["backtest/trades"] == 0:
         return ""
     sessions = metrics["backtest/sessions"]
-    error = sharpe_error(sessions, sessions_a_year)
+    error = annual_sharpe_error(sessions, sessions_a_year)
     sentence = f"A Sharpe over {sessions:.0f} sessions has a standard error of about {error:.1f}"
     if error < 1.0:
         return f"{sentence} a year."

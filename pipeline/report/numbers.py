@@ -98,12 +98,3 @@ def count(value: float, what: str) -> str:
 def day(session: object) -> str:
     """A session as an ISO date."""
     return f"{pd.Timestamp(str(session)):%Y-%m-%d}"
-
-
-def sharpe_error(sessions: float, sessions_a_year: int) -> float:
-    """Standard error of an annual Sharpe ratio near 0: the root of the years observed, inverted.
-
-    >>> sharpe_error(63, 252), sharpe_error(365, 365)
-    (2.0, 1.0)
-    """
-    return math.sqrt(sessions_a_year / sessions)

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.contract import Metrics
+from pipeline.errors import Fault, Refused
+
+ELSEWHERE_TOLERANCE = 1e-6
+"""Relative; on another processor, Python or lock file the last bits may differ."""
+
 NOT_COMPARED = (
     "time/",  # of another hour
     "search/seconds",
@@ -60,6 +66,19 @@ class Reproduction:
     tolerance: float
     differences: Mapping[str, str]
 
+    @classmethod
+    def of(
+        cls,
+        was: Mapping[str, float],
+        now: Mapping[str, float],
+        worst_prediction: float,
+        differences: Mapping[str, str],
+    ) -> Reproduction:
+        """The metrics of both; on another machine the last bits may differ."""
+        elsewhere = "environment" in " ".join(differences)
+        tolerance = ELSEWHERE_TOLERANCE if elsewhere else 0.0
+        return cls(comparison(was, now), worst_prediction, tolerance, differences)
+
     @property
     def off(self) -> pd.DataFrame:
         """Metrics that differ, the most first."""
@@ -75,17 +94,38 @@ class Reproduction:
     def metrics(self) -> dict[str, float]:
         """The run contract's ``reproduce/*``."""
         return {
-            "reproduce/equal": float(self.is_equal),
-            "reproduce/metrics": len(self.table),
-            "reproduce/metrics_off": len(self.off),
-            "reproduce/largest_difference": float(self.table["difference"].max()),
-            "reproduce/largest_prediction_difference": self.worst_prediction,
+            Metrics.REPRODUCE_EQUAL: float(self.is_equal),
+            Metrics.REPRODUCE_METRICS: len(self.table),
+            Metrics.REPRODUCE_METRICS_OFF: len(self.off),
+            Metrics.REPRODUCE_DIFFERENCE: float(self.table["difference"].max()),
+            Metrics.REPRODUCE_PREDICTION_DIFFERENCE: self.worst_prediction,
         }
 
     @property
     def exactly(self) -> str:
         """How near the numbers have to come."""
         return "exactly" if self.tolerance == 0.0 else f"within {self.tolerance:g}"
+
+    def require_equal(self) -> None:
+        """Refuse numbers that did not come out again.
+
+        Raises
+        ------
+        Refused
+            Each metric that differs is a fault of it.
+        """
+        if not self.is_equal:
+            raise Refused(
+                "reproduce",
+                f"{len(self.off)} of {len(self.table)} metrics differ, predictions by "
+                f"up to {self.worst_prediction:.3g}",
+                f"every number {self.exactly}"
+                + ("" if self.differences else ", since nothing else differs"),
+                faults=[
+                    Fault(row["metric"], f"is {row['is']!r}", f"was {row['was']!r}")
+                    for row in self.off.to_dict("records")
+                ],
+            )
 
     def printed(self) -> str:
         """What differs, and what came of it."""

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.report.headlines import NO_TRADES, is_a_year_shown
-from pipeline.report.numbers import sharpe_error, shown
+from pipeline.report.numbers import shown
 from pipeline.report.text_tables import terminal_table, wrapped
+from pipeline.stats.inference import annual_sharpe_error
 from pipeline.stats.overfitting import MIN_TRIAL_SESSIONS
 from pipeline.stats.returns import sessions_a_year
 
@@ -115,7 +116,7 @@ def luck_sentence(settings: int, best: float, deflated: float, sessions: pd.Inde
     """
     if not math.isfinite(best):
         return f"None of {settings} has a Sharpe: nothing was traded."
-    error = sharpe_error(len(sessions), sessions_a_year(sessions))
+    error = annual_sharpe_error(len(sessions), sessions_a_year(sessions))
     found = (
         f"Best of {settings}: Sharpe {best:.2f} over {len(sessions)} sessions (standard error "
         f"about {error:.1f})"

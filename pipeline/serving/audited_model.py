@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-import mlflow
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.audit import model
 from pipeline.audit.checks import CheckResult
 from pipeline.contract import Artifacts, Tags
 from pipeline.io.tracking import runs, safe_models
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.learning.models import predictions
 from pipeline.recipe.steps import TRAINED_UNTIL
 from pipeline.schemas import ROW
@@ -21,7 +20,7 @@ from pipeline.serving import versions
 def out_of_sample(version: ModelVersion) -> CheckResult:
     """Stored predictions against the last session that the model of each learned from."""
     stored = versions.stored(version)
-    tags = mlflow.get_run(version.run_id).data.tags
+    tags = runs.tags_of(version.run_id)
     trained_until = None
     if TRAINED_UNTIL in stored:
         trained_until = pd.DatetimeIndex(stored[TRAINED_UNTIL])

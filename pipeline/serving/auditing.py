@@ -6,10 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.audit.checks import Check
 from pipeline.audit.folds import fold_checks
@@ -32,6 +30,8 @@ from pipeline.errors import NotReady
 from pipeline.io.sources.universe import members
 from pipeline.io.store.coverage import missing_sessions
 from pipeline.io.store.store import Store
+from pipeline.io.tracking import runs
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.learning.dataset import Dataset, join
 from pipeline.learning.models import assemble, fit, predictions
 from pipeline.learning.search.folds import capped
@@ -254,7 +254,7 @@ def _windows(
     """Development and holdout of the audit; a model's audit ends where its own holdout ended."""
     last = limits.last
     if last is None and version is not None:
-        last = pd.Timestamp(mlflow.get_run(version.run_id).data.tags[Tags.HOLDOUT_END])
+        last = pd.Timestamp(runs.tags_of(version.run_id)[Tags.HOLDOUT_END])
     return holdout_step(
         workspace.store.label_ready_sessions(),
         window_days=limits.window_days,

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-import mlflow
-from mlflow.exceptions import MlflowException
-
-from pipeline.commands import Command
-from pipeline.errors import Damaged, PipelineError
+from pipeline.errors import AllDamaged, Damaged, PipelineError
 from pipeline.io import journal
-from pipeline.io.outside import damaged_database
 from pipeline.io.parquet import read_parquet
 from pipeline.io.store.snapshots import SnapshotStore
-from pipeline.io.tracking import registry, run_files, runs, safe_models
-from pipeline.io.tracking.experiment import SQLITE
+from pipeline.io.tracking.damage import faults_of_runs
 from pipeline.workspace import Workspace
 
 RESUMED = "none: the next retrain quarantines it and predicts the step again"
+
+
+def require_undamaged(workspace: Workspace | None) -> None:
+    """Read all that is kept again.
+
+    Parameters
+    ----------
+    workspace
+        None: there is no store, only runs.
+
+    Raises
+    ------
+    AllDamaged
+        Something is not as it was written; it carries each fault with what heals it.
+    """
+    found: list[PipelineError] = [] if workspace is None else list(faults_of_data(workspace))
+    found += faults_of_runs()
+    if found:
+        raise AllDamaged(
+            "status", f"{len(found)} stored files or tables are not as written, named above",
+            "each of them repaired", [fault.next_command for fault in found if fault.next][:1],
+            damages=found,
+        )  # fmt: skip
 
 
 def faults_of_data(workspace: Workspace) -> Iterator[Damaged]:
@@ -43,43 +58,3 @@ def _of_unfinished(folder: Path) -> Iterator[Damaged]:
             read_parquet(file, needed=RESUMED)
         except Damaged as error:
             yield error
-
-
-def faults_of_runs() -> Iterator[PipelineError]:
-    """Of MLflow's database in a file, of the files of runs, and of registered models.
-
-    Each run and each version is looked at, whatever the one before was like.
-    """
-    uri = mlflow.get_tracking_uri()
-    if uri.startswith(SQLITE):
-        yield from _of_database(Path(uri.removeprefix(SQLITE)))
-    for run in runs.search("attributes.status = 'FINISHED'", newest=None):
-        try:
-            yield from run_files.faults(run)
-        except (MlflowException, OSError) as error:
-            what = f"a file of run {run.info.run_id} ({run.info.artifact_uri})"
-            yield _unread("files", what, error)
-    for version in registry.versions():
-        try:
-            safe_models.load(version)
-        except PipelineError as error:
-            yield error
-        except (MlflowException, OSError) as error:
-            yield _unread("model", f"version {version.version} ({version.source})", error)
-
-
-def _unread(who: str, what: str, error: Exception) -> Damaged:
-    """What is gone, or what the place it is kept in does not give."""
-    found = f"{what} cannot be read: {' '.join(str(error).split())[:300]}"
-    heal = Command("rollback") if who == "model" else Command("retrain")
-    return Damaged(who, found, "it put back from a backup, or another one", heal)
-
-
-def _of_database(path: Path) -> Iterator[Damaged]:
-    try:
-        with closing(sqlite3.connect(path, timeout=30)) as connection:
-            answers = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
-    except sqlite3.DatabaseError as error:
-        answers = [str(error)]
-    if answers != ["ok"]:
-        yield damaged_database("tracking", path, "; ".join(answers))

@@ -8,18 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 from pydantic_core import to_jsonable_python
 
-from pipeline.contract import Aliases, Tags
+from pipeline.contract import Aliases, LifeTags, Tags
 from pipeline.errors import Refused
 from pipeline.io import calendar, clock
 from pipeline.io.tracking import life, registry
 from pipeline.io.tracking.ledger import note_head
 from pipeline.io.tracking.recipes import recorded_content, recorded_rules
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.monitor.chain import LIVE, REPLAY, Evening, Sealed
 from pipeline.monitor.health import Thresholds
-from pipeline.monitor.names import LifeTags
 from pipeline.monitor.orders import SealedOrders
 from pipeline.recipe.decision import IndicatedOpen
 from pipeline.schemas import SYMBOL

@@ -6,13 +6,13 @@ import logging
 from dataclasses import replace
 
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.contract import Metrics, Tags
 from pipeline.errors import NotReady, TooFewSessions
 from pipeline.gates.identity import DataIdentity
 from pipeline.io.tracking import models
 from pipeline.io.tracking.identity import confirmed
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.learning.dataset import digest
 from pipeline.recipe.decision import Indicated, IndicatedOpen
 from pipeline.serving import versions

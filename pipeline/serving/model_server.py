@@ -6,10 +6,9 @@ import logging
 import subprocess
 from collections.abc import Callable
 
-from mlflow.exceptions import MlflowException
-
 from pipeline.errors import NotReady
 from pipeline.io import process
+from pipeline.io.tracking.outside import UNANSWERED
 
 log = logging.getLogger("pipeline.serve")
 
@@ -58,5 +57,5 @@ def attend(
 def _look(check: Callable[[], None]) -> None:
     try:
         check()
-    except (MlflowException, OSError) as error:
+    except UNANSWERED as error:
         log.warning("serve: the registry did not answer, it will be queried again: %s", error)

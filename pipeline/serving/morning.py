@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.commands import Command
-from pipeline.errors import NotReady, Refused
+from pipeline.errors import Fault, NotReady, Refused
 from pipeline.io.tracking import safe_models
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.market.indication import Evening
 from pipeline.opens import copies_of_closes
 from pipeline.recipe.decision import Indicated, IndicatedOpen, forecast_columns, with_indication
@@ -35,6 +35,32 @@ class Believed:
 
     price: pd.Series
     left_out: pd.Series
+
+    def require(self, min_quoted: float) -> None:
+        """Refuse to decide on the quotes of too few.
+
+        Parameters
+        ----------
+        min_quoted
+            The least part of the symbols, a fraction.
+
+        Raises
+        ------
+        Refused
+            Each symbol that is left out is a fault of it.
+        """
+        quoted, left_out = len(self.price), len(self.left_out)
+        if quoted < min_quoted * (quoted + left_out) or not quoted:
+            reasons = ", ".join(f"{n} {why}" for why, n in self.left_out.value_counts().items())
+            raise Refused(
+                "morning",
+                f"{quoted} of {quoted + left_out} symbols have a quote that is believed "
+                f"({reasons})",
+                f"quotes of at least {min_quoted:.0%} of them: the gap of market and sector are "
+                "their means",
+                Command("morning", "morning.min_quoted=0.3"),
+                faults=[Fault(str(name), str(why)) for name, why in self.left_out.items()],
+            )
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.errors import Refused
 from pipeline.io.tracking.recipes import recorded_rules
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.monitor.chain import Sealed
 from pipeline.monitor.health import Thresholds
 from pipeline.monitor.orders import SealedOrders, sealed_orders

@@ -11,6 +11,7 @@ from pipeline.contract import Metrics
 from pipeline.errors import TooFewSessions
 from pipeline.gates.judge import Result
 from pipeline.io.tracking.evidence import newest_walk_forward
+from pipeline.recipe.evaluate import OutOfSample
 from pipeline.recipe.expected import Expected, expected
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.windows import WindowPlan
@@ -31,6 +32,12 @@ class Timed:
 
     search: float
     fit: float
+
+    @classmethod
+    def of(cls, outcome: OutOfSample, seconds: float) -> Timed:
+        """Of an evaluation that took so long as a whole."""
+        search = outcome.chosen.metrics[Metrics.SEARCH_SECONDS]
+        return cls(search, max(seconds - search, 0.0))
 
 
 def next_steps(

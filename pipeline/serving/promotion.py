@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import pandas as pd
-from mlflow.entities import Run
-from mlflow.entities.model_registry import ModelVersion
 
-from pipeline.contract import Artifacts, Metrics, Tags
+from pipeline.contract import Metrics, Tags
 from pipeline.gates.champion import (
     JointSessions,
     at_sessions,
@@ -16,15 +17,16 @@ from pipeline.gates.champion import (
     joint_sessions,
 )
 from pipeline.gates.evidence import age_sessions, aged
-from pipeline.gates.gates import Gates
+from pipeline.gates.gates import GateResult, Gates
 from pipeline.gates.looks import total
 from pipeline.gates.skill import deflated, members_return
+from pipeline.gates.verdict import evaluate, unmeasured_excuses
 from pipeline.gates.version import holdout_pvalue
-from pipeline.io.tracking import looks, registry, runs
-from pipeline.io.tracking.books import logged_net_returns
-from pipeline.io.tracking.evidence import newest_evidence
+from pipeline.io.tracking import looks, registry
+from pipeline.io.tracking.evidence import Evidence, newest_evidence
 from pipeline.io.tracking.identity import logged_identity
 from pipeline.io.tracking.recipes import recorded_rules
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.books import books
 from pipeline.recipe.decision import forecast_columns, with_indication
 from pipeline.schemas import TARGET
@@ -37,59 +39,137 @@ from pipeline.workspace import Workspace
 log = logging.getLogger("pipeline.promote")
 
 
-def evidence_metrics(workspace: Workspace, evidence: Run, gates: Gates) -> dict[str, float]:
+@dataclass(frozen=True)
+class TradedBy:
+    """How forecasts are traded where two versions are compared, and the seed of the comparison."""
+
+    rules: Rules
+    bankroll: float
+    seed: int
+
+    def of(self, version: ModelVersion) -> TradedBy:
+        """By the rules of a version's own recipe, where its run recorded any."""
+        return replace(self, rules=recorded_rules(version, self.rules))
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A version that may be deployed, and the evidence of its recipe.
+
+    Attributes
+    ----------
+    evidence
+        The newest walk-forward of its recipe on its data; else its own run.
+    """
+
+    version: ModelVersion
+    evidence: Evidence
+
+    @classmethod
+    def of(cls, workspace: Workspace, version: ModelVersion) -> Candidate:
+        """A version with the newest evidence there is."""
+        return cls(version, newest_evidence(workspace, version))
+
+    @property
+    def is_own_evidence(self) -> bool:
+        """Whether nothing but the version's own run speaks for its recipe."""
+        return self.evidence.run_id == self.version.run_id
+
+    @cached_property
+    def stored(self) -> pd.DataFrame:
+        """Out-of-sample predictions and returns of its own run, by (session, symbol)."""
+        return self.evidence.predictions if self.is_own_evidence else versions.stored(self.version)
+
+    @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """Sessions that its own run predicted."""
+        return versions.sessions_of(self.stored["prediction"])
+
+    @property
+    def out_of_sample(self) -> pd.DataFrame:
+        """Predictions of its evidence, and those of its own run on other sessions."""
+        own = forecast_columns(self.stored)
+        if self.is_own_evidence:
+            return own
+        proven = forecast_columns(self.evidence.predictions)
+        others = versions.sessions_of(own).difference(versions.sessions_of(proven))
+        return pd.concat([proven, at_sessions(own, others)]).sort_index()
+
+
+def judged(
+    workspace: Workspace,
+    candidate: Candidate,
+    champion: ModelVersion | None,
+    gates: Gates,
+    traded: TradedBy,
+    audited: Callable[[str], bool],
+) -> list[GateResult]:
+    """The gates' answers on a version.
+
+    Parameters
+    ----------
+    champion
+        Who holds the alias; None: nobody.
+    traded
+        How versions are traded that recorded no rules of their own.
+    audited
+        Whether the audit of a run passes; asked where its metrics are too good to be true.
+    """
+    metrics = evidence_metrics(workspace, candidate.evidence, gates)
+    metrics |= version_metrics(workspace, candidate)
+    if champion:
+        metrics |= comparison(workspace, traded, candidate, champion)
+    if Metrics.AUDIT_PASSED in unmeasured_excuses(metrics, gates):
+        log.info("promote: the evidence is too good to be true until it is audited")
+        metrics[Metrics.AUDIT_PASSED] = float(audited(candidate.evidence.run_id))
+    return evaluate(metrics, gates)
+
+
+def evidence_metrics(workspace: Workspace, evidence: Evidence, gates: Gates) -> dict[str, float]:
     """The metrics of the evidence, deflated by all looks at its sessions until now.
 
     None of trading where it ended too many sessions ago.
     """
-    ended = pd.Timestamp(evidence.data.tags[Tags.HOLDOUT_END])
+    ended = pd.Timestamp(evidence.tags[Tags.HOLDOUT_END])
     age = age_sessions(workspace.store.label_ready_sessions(), ended)
     allowed = gates.evidence_max_age_sessions
     if age > allowed:
         log.warning("promote: the evidence ended %d sessions ago, %d are allowed", age, allowed)
-        return aged(evidence.data.metrics, age, allowed)
-    return {**evidence.data.metrics, **_of_later_looks(workspace, evidence)}
+        return aged(evidence.metrics, age, allowed)
+    return {**evidence.metrics, **_of_later_looks(workspace, evidence)}
 
 
-def _of_later_looks(workspace: Workspace, evidence: Run) -> dict[str, float]:
+def _of_later_looks(workspace: Workspace, evidence: Evidence) -> dict[str, float]:
     """What changes by looks at its sessions since: who looks on and takes the first has chosen."""
-    run_id = str(evidence.info.run_id)
-    if Tags.PREDICTIONS not in evidence.data.tags:
+    if Tags.PREDICTIONS not in evidence.tags:
         return {}
-    stored = runs.read_frame(run_id, Artifacts.PREDICTIONS)
+    stored = evidence.predictions
     sessions = versions.sessions_of(stored)
-    before = total(looks.logged_looks(run_id))
+    before = total(looks.logged_looks(evidence.run_id))
     now = total(looks.earlier_looks(workspace, looks.look_of(evidence), sessions))
     if now <= before:
         return {}
     log.info("promote: %.3g looks at the evidence's sessions by now, %.3g before it", now, before)
     members = members_return(stored["prediction"], stored[TARGET].dropna())
-    return deflated(logged_net_returns(run_id), members, now)
+    return deflated(evidence.net_returns, members, now)
 
 
-def version_metrics(workspace: Workspace, version: ModelVersion, evidence: Run) -> dict[str, float]:
+def version_metrics(workspace: Workspace, candidate: Candidate) -> dict[str, float]:
     """``version/*``: of the fit that would be deployed, whatever its recipe can do."""
-    ready = workspace.store.label_ready_sessions()
+    ready, version = workspace.store.label_ready_sessions(), candidate.version
     metrics = {Metrics.VERSION_AGE: float(age_sessions(ready, versions.trained_until(version)))}
     identity = logged_identity(str(version.run_id))
     if identity is not None:
         metrics |= learned_metrics(workspace, version, identity)
-    if evidence.info.run_id != version.run_id:
+    if not candidate.is_own_evidence:
         metrics[Metrics.VERSION_HOLDOUT_PVALUE] = holdout_pvalue(
-            versions.stored(version),
-            runs.read_frame(str(evidence.info.run_id), Artifacts.PREDICTIONS),
+            candidate.stored, candidate.evidence.predictions
         )
     return metrics
 
 
 def comparison(
-    workspace: Workspace,
-    rules: Rules,
-    bankroll: float,
-    challenger: ModelVersion,
-    champion: ModelVersion,
-    evidence: Run,
-    seed: int,
+    workspace: Workspace, traded: TradedBy, challenger: Candidate, champion: ModelVersion
 ) -> dict[str, float]:
     """p-value of a lower net return than the champion's, on sessions unseen by both.
 
@@ -98,10 +178,8 @@ def comparison(
 
     Parameters
     ----------
-    rules
-        Where a run recorded none.
-    evidence
-        Of the challenger.
+    traded
+        Where a run recorded no rules.
 
     Returns
     -------
@@ -117,8 +195,8 @@ def comparison(
     if registry.active_run(champion, "promote") is None:
         log.warning("promote: the run of the champion, version %s, is gone", champion.version)
         return {Metrics.CHAMPION_PVALUE: float("nan")}
-    ours = with_live_sessions(workspace, challenger, _out_of_sample(challenger, evidence))
-    theirs = _out_of_sample(champion, newest_evidence(workspace, champion))
+    ours = with_live_sessions(workspace, challenger.version, challenger.out_of_sample)
+    theirs = Candidate.of(workspace, champion).out_of_sample
     joint = joint_sessions(
         versions.sessions_of(ours),
         versions.sessions_of(theirs),
@@ -126,7 +204,7 @@ def comparison(
     )
     log.info(
         "promote: %d sessions are out of sample for version %s and for the champion, version %s",
-        len(joint.sessions), challenger.version, champion.version,
+        len(joint.sessions), challenger.version.version, champion.version,
     )  # fmt: skip
     if len(joint.sessions) < MIN_BLOCK_SESSIONS:
         log.warning(
@@ -138,10 +216,10 @@ def comparison(
         now = versions.predicted_now(workspace, champion, joint.to_predict, "promote")
         theirs = pd.concat([theirs, now])
     our_net, their_net = (
-        _net_returns(workspace, recorded_rules(version, rules), bankroll, predictions, joint)
-        for version, predictions in ((challenger, ours), (champion, theirs))
+        _net_returns(workspace, traded.of(version), predictions, joint)
+        for version, predictions in ((challenger.version, ours), (champion, theirs))
     )
-    return {Metrics.CHAMPION_PVALUE: champion_pvalue(our_net, their_net, seed)}
+    return {Metrics.CHAMPION_PVALUE: champion_pvalue(our_net, their_net, traded.seed)}
 
 
 def with_live_sessions(
@@ -162,22 +240,8 @@ def with_live_sessions(
 
 
 def _net_returns(
-    workspace: Workspace,
-    rules: Rules,
-    bankroll: float,
-    forecasts: pd.DataFrame,
-    joint: JointSessions,
+    workspace: Workspace, traded: TradedBy, forecasts: pd.DataFrame, joint: JointSessions
 ) -> pd.Series:
     own = at_sessions(forecasts, joint.sessions)
-    market = with_indication(workspace.market(joint.sessions, rules), own)
-    return books(rules, bankroll, own["prediction"], market).net_returns
-
-
-def _out_of_sample(version: ModelVersion, evidence: Run) -> pd.DataFrame:
-    """Predictions of a version's evidence, and those of its own run on other sessions."""
-    own = forecast_columns(versions.stored(version))
-    if evidence.info.run_id == version.run_id:
-        return own
-    proven = forecast_columns(runs.read_frame(str(evidence.info.run_id), Artifacts.PREDICTIONS))
-    others = versions.sessions_of(own).difference(versions.sessions_of(proven))
-    return pd.concat([proven, at_sessions(own, others)]).sort_index()
+    market = with_indication(workspace.market(joint.sessions, traded.rules), own)
+    return books(traded.rules, traded.bankroll, own["prediction"], market).net_returns

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.commands import Command
 from pipeline.errors import NotReady
 from pipeline.io.tracking import registry
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.monitor.chain import LIVE, Sealed
 from pipeline.monitor.orders import SealedOrders
 from pipeline.monitor.reconcile import Book, Split, account_book, cents, sealed_pnl, split

@@ -7,14 +7,20 @@ again as of each date.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from pipeline.commands import Command
+from pipeline.contract import Artifacts, Tables, Tags
 from pipeline.errors import Refused
 from pipeline.io.evaluation_journal import EvaluationJournal
+from pipeline.io.tracking import runs
+from pipeline.io.tracking.chosen import chosen_parameters
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.learning.dataset import Dataset, digest
 from pipeline.learning.pool import Pool
 from pipeline.learning.windows import Step
@@ -23,7 +29,10 @@ from pipeline.recipe.decision import forecast_columns
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen
 from pipeline.recipe.steps import TRAINED_UNTIL, joined_steps, predicted_steps
+from pipeline.serving import versions
 from pipeline.workspace import Workspace
+
+log = logging.getLogger("pipeline.backtest")
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,54 @@ class Refits:
         every = self.recipe.windows.evaluation.refit_every
         name = f"v{version}-{digest(self.dataset)[:12]}-{first:%Y%m%d}-{last:%Y%m%d}-{every}"
         return EvaluationJournal(workspace.folder / "refits" / name, run_id)
+
+
+def refitted(
+    recipe: Recipe,
+    workspace: Workspace,
+    version: ModelVersion,
+    first: pd.Timestamp | None,
+    opened: AbstractContextManager[Pool],
+) -> pd.DataFrame:
+    """Forecasts by a version's recipe, refitted as of each date with its parameters; logged.
+
+    Parameters
+    ----------
+    recipe
+        Of the version.
+    first
+        Default: the first session that can be predicted.
+    opened
+        What the fits run on, opened once there is something to fit.
+
+    Returns
+    -------
+    DataFrame
+        By (session, symbol), columns of ``recipe.decision.forecast_columns``.
+
+    Raises
+    ------
+    Refused
+        The version does not serve here, or sessions without a full window before them are asked
+        for.
+    """
+    versions.check_serves(workspace, version, "backtest")
+    planned = refits(recipe, workspace, first, "backtest")
+    workspace.require_current("backtest", planned.dataset.sessions, labels=True)
+    until = runs.tags_of(version.run_id)[Tags.WINDOW_END]
+    count = len(planned.steps)
+    log.info("backtest: %d refits with the parameters chosen until %s", count, until)
+    runs.set_tag(Tags.REFIT, "walk_forward")
+    runs.set_tag(Tags.CHOSEN_UNTIL, until)
+    journal = planned.journal(workspace, version.version, runs.current_run_id())
+    with runs.timed("refits"):
+        params = chosen_parameters(version.run_id, [own.name for own in recipe.learners])
+        with opened as pool:
+            predicted, steps = planned.predicted(params, workspace, journal, pool)
+    runs.log_table(steps, Tables.STEPS)
+    runs.log_frame(predicted, Artifacts.PREDICTIONS)
+    journal.remove()
+    return forecast_columns(predicted)
 
 
 def refits(recipe: Recipe, workspace: Workspace, first: pd.Timestamp | None, who: str) -> Refits:

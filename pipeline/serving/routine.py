@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import mlflow
 import pandas as pd
 
-from pipeline.contract import Aliases
+from pipeline.contract import Aliases, LifeTags
 from pipeline.errors import Damaged, PipelineError
 from pipeline.io import calendar
 from pipeline.io.store.protocol import Database
 from pipeline.io.store.store import Store
-from pipeline.io.tracking import outside, registry
+from pipeline.io.tracking import outside, registry, runs
 from pipeline.io.tracking.ledger import anchors
 from pipeline.monitor.chain import LIVE
-from pipeline.monitor.names import LifeTags
 from pipeline.report.life import summary_line
 from pipeline.secrets import masked
 from pipeline.workspace import Workspace
@@ -86,7 +84,7 @@ def summed_up(workspace: Workspace) -> Evening:
         session=session,
         data_until=f"{sessions[-1]:%Y-%m-%d}" if len(sessions) else "",
         champion=str(champion.version) if champion else "none",
-        health=champion.tags.get("health", "").split(":")[0] if champion else "",
+        health=champion.tags.get(LifeTags.HEALTH, "").split(":")[0] if champion else "",
         orders=orders,
         outcomes=str(len(store.outcomes())),
         ledger="damaged" if store.ledger_faults(anchors(store.store_id)) else "whole",
@@ -133,7 +131,7 @@ def last_line(name: str) -> Iterator[Callable[[Mapping[str, object]], None]]:
     def report(facts: Mapping[str, object]) -> None:
         printed.append(_line(name, facts))
         print(printed[-1], flush=True)
-        mlflow.set_tag(LifeTags.SUMMARY, printed[-1])
+        runs.set_tag(LifeTags.SUMMARY, printed[-1])
 
     try:
         yield report

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.contract import Aliases
 from pipeline.errors import Refused
 from pipeline.gates.evidence import age_sessions
 from pipeline.io.tracking import life, registry
 from pipeline.io.tracking.promises import Promises, promises
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.monitor.chain import Sealed, countable
 from pipeline.monitor.drift import drift
 from pipeline.monitor.health import Health, Thresholds, counted, health

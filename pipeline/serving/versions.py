@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.commands import Command
 from pipeline.contract import Artifacts, Tags
 from pipeline.errors import Refused
 from pipeline.io.tracking import models, runs, safe_models
 from pipeline.io.tracking.recipes import recorded_content
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.decision import (
     EveningBefore,
     Indicated,

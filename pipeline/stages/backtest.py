@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
-
 import mlflow
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from pipeline.config import build, sweep
 from pipeline.config.logged import for_refits
 from pipeline.config.settings import Settings
-from pipeline.contract import Artifacts, Tables, Tags
-from pipeline.gates.looks import strategy_digest
-from pipeline.io.tracking import looks, registry, runs
+from pipeline.contract import Tags
+from pipeline.io.tracking import registry, runs
 from pipeline.io.tracking.backtest import record_backtest, record_capacity
-from pipeline.io.tracking.chosen import chosen_parameters
-from pipeline.io.tracking.sweep import record_sweep
-from pipeline.recipe.decision import forecast_columns, with_indication
-from pipeline.recipe.sweep import hedged_with, swept_books
+from pipeline.io.tracking.values import ModelVersion
+from pipeline.recipe.decision import with_indication
 from pipeline.report.capacity import capacity_sentence
 from pipeline.report.summary import printed_headlines
-from pipeline.report.sweep import Grid, printed_sweep
+from pipeline.report.sweep import printed_sweep
 from pipeline.serving import versions
+from pipeline.serving.sweeping import TradedVersion
 from pipeline.stages._cli import command
 from pipeline.trading.capacity import size_aware
-from pipeline.trading.market import Market
-from pipeline.trading.performance import equal_weight_benchmark
-from pipeline.trading.rules import Rules
 from pipeline.workspace import Workspace
-
-log = logging.getLogger("pipeline.backtest")
 
 
 def run(settings: Settings) -> None:
@@ -61,8 +50,8 @@ def run(settings: Settings) -> None:
             }
         )
         first, last = market.sessions[0], market.sessions[-1]
-        traded = f"version {version.version}, {settings.strategy.name}"
-        mlflow.set_tag(MLFLOW_RUN_NAME, f"backtest {traded}, until {last:%Y-%m-%d}")
+        what = f"version {version.version}, {settings.strategy.name}"
+        mlflow.set_tag(MLFLOW_RUN_NAME, f"backtest {what}, until {last:%Y-%m-%d}")
         print(f"\nversion {version.version}, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
         metrics = record_backtest(
             workspace, version, predicted, market, rules,
@@ -78,70 +67,20 @@ def run(settings: Settings) -> None:
             capacity = record_capacity(predicted, market, sized, chosen.capacity)
             print(f"{capacity_sentence(capacity)}.")
         if chosen.grid:
-            combinations = sweep.combinations(settings)
-            _sweep(combinations, chosen.grid, workspace, version, predicted, market, rules)
+            traded = TradedVersion(workspace, version, predicted, market, rules)
+            table, worth = traded.sweep(sweep.combinations(settings), chosen.grid)
+            print(f"\n{printed_sweep(table, chosen.grid)}\n{worth}")
 
 
 def _refitted(
     of_version: Settings, version: ModelVersion, first: pd.Timestamp | None
 ) -> pd.DataFrame:
     """Forecasts by the version's recipe, refitted as of each date; logged."""
-    from pipeline.serving.refits import refits  # brings the learners
+    from pipeline.serving.refits import refitted  # brings the learners
 
-    run_id = str(version.run_id)
-    recipe = build.recipe(of_version)
-    until = mlflow.get_run(run_id).data.tags[Tags.WINDOW_END]
+    recipe, pool = build.recipe(of_version), build.pool(of_version.compute, "backtest")
     with Workspace.open(of_version) as workspace:
-        versions.check_serves(workspace, version, "backtest")
-        planned = refits(recipe, workspace, first, "backtest")
-        workspace.require_current("backtest", planned.dataset.sessions, labels=True)
-        count = len(planned.steps)
-        log.info("backtest: %d refits with the parameters chosen until %s", count, until)
-        mlflow.set_tags({Tags.REFIT: "walk_forward", Tags.CHOSEN_UNTIL: until})
-        journal = planned.journal(workspace, version.version, runs.current_run_id())
-        with runs.timed("refits"):
-            params = chosen_parameters(run_id, [own.name for own in recipe.learners])
-            with build.pool(of_version.compute, "backtest") as pool:
-                predicted, steps = planned.predicted(params, workspace, journal, pool)
-    runs.log_table(steps, Tables.STEPS)
-    runs.log_frame(predicted, Artifacts.PREDICTIONS)
-    journal.remove()
-    return forecast_columns(predicted)
-
-
-def _sweep(
-    combinations: list[sweep.Combination],
-    grid: Grid,
-    workspace: Workspace,
-    version: ModelVersion,
-    predicted: pd.Series,
-    market: Market,
-    rules: Rules,
-) -> None:
-    """Trade every combination of `backtest.sweep`; log a nested run of each."""
-    swept = swept_books(
-        [(each.rules, each.bankroll) for each in combinations],
-        predicted,
-        market,
-        hedged_with(rules),
-        lambda other: replace(
-            workspace.market(market.sessions, other), indication=market.indication
-        ),
-    )
-    benchmark = equal_weight_benchmark(market.open, market.close, predicted)
-    recipe = version.tags.get(Tags.RECIPE, "")
-    base = looks.look(workspace, "", recipe, predicted, rules, combinations[0].bankroll)
-
-    def shown(number: int, run_id: str) -> dict[str, str]:
-        each = combinations[number]
-        strategy = strategy_digest(each.rules, each.bankroll)
-        look = replace(base, run_id=run_id, strategy=strategy)
-        looks.keep_look(workspace, look)
-        return looks.look_tags(look)
-
-    changes = [each.changes for each in combinations]
-    table, worth = record_sweep(changes, swept, benchmark, grid, shown)
-    print(f"\n{printed_sweep(table, grid)}\n{worth}")
+        return refitted(recipe, workspace, version, first, pool)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def _blocks(
     workspace: Workspace, chosen: pd.DatetimeIndex, following: pd.Timestamp
 ) -> Iterator[Block]:
     """Parts of the sessions, each with what it is made of; read when it is asked for."""
-    store, features = workspace.store, workspace.features
+    store, features, dated = workspace.store, workspace.features, workspace.dated
     sessions, symbols = store.sessions(), store.symbols("stock")
     for part in blocks(chosen, len(symbols), features.warm_up + 1):
         start = sessions_before(sessions, part[0], features.warm_up + 1)
@@ -113,7 +113,6 @@ def _blocks(
             symbols=symbols,
             short_sessions=workspace.short_sessions(part),
         )
-        dated = workspace.dated
         yield Block(inputs, part, following, None if dated is None else members(dated, part))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pipeline.commands import Command
 from pipeline.config.settings import Settings
+from pipeline.contract import LifeTables
 from pipeline.errors import NotReady
 from pipeline.io.tracking import runs
-from pipeline.monitor.names import LifeTables
 from pipeline.monitor.reconcile import fills_of, split_table
 from pipeline.report.life import printed_reconciliation
 from pipeline.serving.reconciling import reconciled

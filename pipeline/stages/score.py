@@ -9,14 +9,13 @@ import mlflow
 import pandas as pd
 
 from pipeline.config.settings import Settings
-from pipeline.contract import Tags
+from pipeline.contract import LifeMetrics, LifeTables, Tags
 from pipeline.io import process
 from pipeline.io.tracking import champion as champion_moves
 from pipeline.io.tracking import life, monitoring, runs
 from pipeline.monitor.health import EXPIRED as EXPIRED_HEALTH
 from pipeline.monitor.health import STOP, Thresholds, curves
 from pipeline.monitor.history import EXPIRED, STOPPED
-from pipeline.monitor.names import LifeMetrics, LifeTables
 from pipeline.report.life import health_table, printed_health
 from pipeline.serving import scoring
 from pipeline.stages._cli import command

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import mlflow
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.config.settings import Settings
-from pipeline.contract import Aliases, Tags
+from pipeline.contract import Aliases, LifeMetrics, Tags
 from pipeline.io.store.store import Store
 from pipeline.io.tracking import registry
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.monitor.comparison import Comparison, compared
-from pipeline.monitor.names import LifeMetrics
 from pipeline.report.text_tables import wrapped
 from pipeline.serving import routine
 from pipeline.stages import promote, retrain

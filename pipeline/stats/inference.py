@@ -256,3 +256,24 @@ def _spa(baseline: np.ndarray, model: np.ndarray, seed: int) -> float:
     test.compute()
     students = ttest_1samp(gain, 0.0, alternative="greater").pvalue
     return float(max(test.pvalues["consistent"], students))
+
+
+def sharpe_error(session_sharpes: Values, sessions: float) -> Values:
+    """Standard error of Sharpe ratios, all per session, of independent returns.
+
+    Source: Lo (2002), "The Statistics of Sharpe Ratios", Financial Analysts Journal 58,
+    equation 9: sqrt((1 + SR^2 / 2) / T).
+
+    >>> float(sharpe_error(np.array([0.2]), 102)[0])
+    0.1
+    """
+    return np.asarray(np.sqrt((1.0 + session_sharpes**2 / 2.0) / sessions))
+
+
+def annual_sharpe_error(sessions: float, sessions_a_year: int) -> float:
+    """Standard error of an annual Sharpe ratio near 0: the root of the years observed, inverted.
+
+    >>> [round(annual_sharpe_error(*years), 9) for years in ((63, 252), (365, 365))]
+    [2.0, 1.0]
+    """
+    return math.sqrt(sessions_a_year) * float(sharpe_error(np.zeros(1), sessions)[0])

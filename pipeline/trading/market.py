@@ -133,6 +133,11 @@ class Market:
         return pd.DatetimeIndex(self.close.index)
 
     @property
+    def gaps(self) -> pd.DataFrame:
+        """Return from the close before to the open, a fraction; of the open it is known."""
+        return self.open / self.previous_close - 1.0
+
+    @property
     def previous_close(self) -> pd.DataFrame:
         """Close of t-1."""
         return self.known["previous_close"]

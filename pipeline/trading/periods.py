@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.schemas import SESSION
+from pipeline.stats.inference import sharpe_error
 from pipeline.stats.returns import (
     max_drawdown,
     session_sharpe,
@@ -100,18 +101,6 @@ def _results(part: Backtest, benchmark_returns: pd.Series) -> dict[str, float]:
         "turnover": turnover(part),
         "cost": float((part.gross_returns - net).mean()),
     }
-
-
-def sharpe_error(session_sharpes: Values, sessions: int) -> Values:
-    """Standard error of Sharpe ratios, all per session, of independent returns.
-
-    Source: Lo (2002), "The Statistics of Sharpe Ratios", Financial Analysts Journal 58,
-    equation 9: sqrt((1 + SR^2 / 2) / T).
-
-    >>> float(sharpe_error(np.array([0.2]), 102)[0])
-    0.1
-    """
-    return np.asarray(np.sqrt((1.0 + session_sharpes**2 / 2.0) / sessions))
 
 
 def sharpe_interval_by_lo(returns: pd.Series) -> tuple[float, float]:

@@ -10,8 +10,8 @@ from mlflow import MlflowClient
 
 from pipeline.errors import Damaged
 from pipeline.io.tracking import run_files
+from pipeline.io.tracking.damage import _of_database, faults_of_runs
 from pipeline.schemas import MODEL_NAME
-from pipeline.serving import deep_check
 from tests.io.tracking.conftest import prepared, store  # noqa: F401
 
 
@@ -35,7 +35,7 @@ def test_deleted_folders_of_models_and_of_runs_are_named_one_by_one(
     for run_id in emptied:
         shutil.rmtree(Path(store.get_run(run_id).info.artifact_uri))
 
-    faults = list(deep_check.faults_of_runs())
+    faults = list(faults_of_runs())
 
     for run_id in emptied:
         assert sum(f"note.txt of run {run_id}" in fault.found for fault in faults) == 1
@@ -49,7 +49,7 @@ def test_deleted_folders_of_models_and_of_runs_are_named_one_by_one(
 def test_a_damaged_database_is_named_with_the_command_that_heals_it(tmp_path: Path) -> None:
     file = tmp_path / "mlflow.db"
     file.write_bytes(b"no database, as long as it may be " * 100)
-    (fault,) = deep_check._of_database(file)
+    (fault,) = _of_database(file)
     assert isinstance(fault, Damaged)
     assert str(file) in fault.found
     assert fault.next_command.endswith(f"backup restore backups/mlflow.db {file}")

@@ -143,6 +143,7 @@ def state(folder: Path) -> str:
     import pandas as pd
 
     from pipeline.io.tracking import champion, registry
+    from pipeline.io.tracking.damage import faults_of_runs
     from pipeline.serving import deep_check
     from pipeline.workspace import Workspace
     from tests.stages.stocked import configured
@@ -152,7 +153,7 @@ def state(folder: Path) -> str:
     moves = champion.settle("soak")
     parts: list[Any] = [[(m.version, m.previous, m.action) for m in moves]]
     with Workspace.open(configured(folder, *files(folder))) as workspace:
-        found = [*deep_check.faults_of_data(workspace), *deep_check.faults_of_runs()]
+        found = [*deep_check.faults_of_data(workspace), *faults_of_runs()]
         assert not found, found[0]
         store = workspace.store
         first, last = store.sessions()[[0, -1]]

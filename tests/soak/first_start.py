@@ -31,7 +31,7 @@ import mlflow
 import pandas as pd
 from sklearn.linear_model import LinearRegression
 
-from pipeline.contract import Tags
+from pipeline.contract import LifeTags, Tags
 from pipeline.errors import NotReady
 from pipeline.io.tracking import champion, local_store, models, registry, runs
 from pipeline.schemas import SYMBOL
@@ -102,7 +102,7 @@ def versions_whole(folder: Path) -> str:
     for version in listed:
         assert TAGS.items() <= version.tags.items(), version
         assert version.description == TEXT
-        assert registry.CHALLENGER_INTENT not in version.tags
+        assert LifeTags.CHALLENGER_INTENT not in version.tags
     held = registry.holder("challenger")
     assert (held and held.version) == (listed[0].version if listed else None)
     return f"{len(listed)} whole"

@@ -21,6 +21,7 @@ from pipeline.errors import NotReady, Refused
 from pipeline.io.store.backup import back_up, restore
 from pipeline.io.tracking import champion, experiment, registered, registry, runs
 from pipeline.io.tracking.books import logged_net_returns
+from pipeline.io.tracking.evidence import Evidence
 from pipeline.io.tracking.identity import logged_identity
 from pipeline.io.tracking.looks import logged_looks
 from pipeline.learning.dataset import Dataset
@@ -114,7 +115,7 @@ def test_looks_after_the_evidence_deflate_it_too(rivals: Path) -> None:
     seen = float((sessions >= second.data.tags[Tags.HOLDOUT_START]).mean())
     settings = configured(rivals, *TRADING)
     with Workspace.open(settings) as workspace:
-        metrics = evidence_metrics(workspace, first, settings.gates)
+        metrics = evidence_metrics(workspace, Evidence.of(first), settings.gates)
 
     assert 0.5 < seen < 1.0
     net = logged_net_returns(first.info.run_id)
@@ -146,7 +147,7 @@ def test_of_evidence_that_nobody_looked_at_since_nothing_changes(rivals: Path) -
     run = newest("retrain")
     settings = configured(rivals, *TRADING)
     with Workspace.open(settings) as workspace:
-        assert evidence_metrics(workspace, run, settings.gates) == run.data.metrics
+        assert evidence_metrics(workspace, Evidence.of(run), settings.gates) == run.data.metrics
 
 
 def test_sessions_since_the_training_end_are_compared_too(rivals: Path) -> None:

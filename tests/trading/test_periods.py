@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.stats.inference import sharpe_error
 from pipeline.stats.returns import sharpe, total_return
 from pipeline.trading.backtest import Backtest
 from pipeline.trading.periods import (
     monthly_returns,
     rolling_sharpe,
-    sharpe_error,
     sharpe_interval_by_lo,
     yearly_results,
 )

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import mlflow
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.contract import Artifacts, Metrics, Tables, Tags
 from pipeline.gates.evidence import luck
 from pipeline.gates.looks import total
 from pipeline.io.tracking import looks, runs
 from pipeline.io.tracking.books import index_returns, record_books, record_tear_sheet
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.books import books, wide
 from pipeline.report.capacity import capacity_figure
 from pipeline.report.tear_sheet.header import backtest_header, trading_facts

@@ -17,11 +17,10 @@ from dataclasses import asdict, dataclass
 from mlflow import MlflowClient
 
 from pipeline.commands import Command
-from pipeline.contract import Aliases, Tags
+from pipeline.contract import Aliases, LifeTags, Tags
 from pipeline.errors import NotReady, Refused
 from pipeline.io.tracking import life, registered, registry
 from pipeline.monitor.history import Event
-from pipeline.monitor.names import LifeTags
 from pipeline.report.model_page import model_page
 
 log = logging.getLogger("pipeline.tracking")
@@ -31,8 +30,6 @@ TAG_CHARACTERS = 4800
 """A tag's value may hold 5,000."""
 
 BY_HAND = "by hand"
-INTENT = "champion.intent"
-"""Tag of the registered model: the move under way, gone when it is recorded."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def settle(who: str) -> list[Move]:
     moves, is_damaged = _recorded(tags)
     last = moves[-1].version if moves else None
     is_whole = not moves or any(life.is_same(moves[-1].event, e) for e in life.of_tags(tags))
-    if not is_damaged and is_whole and INTENT not in tags and last == _held():
+    if not is_damaged and is_whole and LifeTags.CHAMPION_INTENT not in tags and last == _held():
         return moves
     with registry.alone(who):
         return _settle()
@@ -181,7 +178,9 @@ def _move(
     )
     for key, value in tags.items():  # true of the version wherever the alias is
         client.set_model_version_tag(registered.name(), str(version), key, value)
-    client.set_registered_model_tag(registered.name(), INTENT, json.dumps(asdict(move)))
+    client.set_registered_model_tag(
+        registered.name(), LifeTags.CHAMPION_INTENT, json.dumps(asdict(move))
+    )
     client.set_registered_model_alias(registered.name(), Aliases.CHAMPION, str(version))
     _settle()
     return move
@@ -191,7 +190,7 @@ def _settle() -> list[Move]:
     """See `settle`; for who holds the lock."""
     client, tags = MlflowClient(), life.model_tags()
     moves, is_damaged = _recorded(tags)
-    meant, held = tags.get(INTENT), _held()
+    meant, held = tags.get(LifeTags.CHAMPION_INTENT), _held()
     recorded = len(moves)
     move = _move_of(meant) if meant else None
     is_made = move is not None and move.version == held
@@ -225,7 +224,7 @@ def _settle() -> list[Move]:
             tag = f"{Tags.CHAMPION}{key}"
             client.set_model_version_tag(registered.name(), str(move.version), tag, str(value))
     if meant is not None:
-        client.delete_registered_model_tag(registered.name(), INTENT)
+        client.delete_registered_model_tag(registered.name(), LifeTags.CHAMPION_INTENT)
     return moves
 
 

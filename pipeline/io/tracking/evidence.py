@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from functools import cached_property
 
 import mlflow
-from mlflow.entities import Run
-from mlflow.entities.model_registry import ModelVersion
+import pandas as pd
 
-from pipeline.contract import Tags
+from pipeline.contract import Artifacts, Tags
 from pipeline.gates.identity import MIN_AGREEMENT, DataIdentity, differences
 from pipeline.io.tracking import runs
+from pipeline.io.tracking.books import logged_net_returns
 from pipeline.io.tracking.identity import confirmed, logged_identity
+from pipeline.io.tracking.values import FinishedRun, ModelVersion
 from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.promote")
 
 
-def newest_evidence(workspace: Workspace, version: ModelVersion) -> Run:
+@dataclass(frozen=True, eq=False)
+class Evidence(FinishedRun):
+    """A run that a recipe is judged by; its files are read when they are first asked for, once."""
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """What it predicted out of sample, with returns, by (session, symbol)."""
+        return runs.read_frame(self.run_id, Artifacts.PREDICTIONS)
+
+    @cached_property
+    def net_returns(self) -> pd.Series:
+        """Net returns of its backtest by session."""
+        return logged_net_returns(self.run_id)
+
+
+def newest_evidence(workspace: Workspace, version: ModelVersion) -> Evidence:
     """The newest finished walk-forward of the version's recipe whose data its own data extends.
 
     Without one, the version's own run, whose few sessions are rarely enough. What is passed over
@@ -31,15 +49,15 @@ def newest_evidence(workspace: Workspace, version: ModelVersion) -> Run:
         newest=None,
     ):
         if run.info.run_id == version.run_id:
-            return run
+            return Evidence.of(run)
         reasons = _other_data(workspace, identity, str(run.info.run_id))
         if not reasons:
-            return run
+            return Evidence.of(run)
         log.info(
             "promote: walk-forward %s of the same recipe is no evidence for version %s: %s",
             run.info.run_id, version.version, "; ".join(reasons),
         )  # fmt: skip
-    return mlflow.get_run(version.run_id)
+    return Evidence.of(mlflow.get_run(version.run_id))
 
 
 def _other_data(workspace: Workspace, version: DataIdentity | None, run_id: str) -> list[str]:
@@ -53,7 +71,7 @@ def _other_data(workspace: Workspace, version: DataIdentity | None, run_id: str)
     return reasons
 
 
-def newest_walk_forward(recipe: str, data_source: str, universe: str) -> Run | None:
+def newest_walk_forward(recipe: str, data_source: str, universe: str) -> FinishedRun | None:
     """The newest finished walk-forward of a recipe, on a source and universe; None without one."""
     found = runs.search(
         "attributes.status = 'FINISHED' and tags.stage = 'retrain'"
@@ -62,4 +80,4 @@ def newest_walk_forward(recipe: str, data_source: str, universe: str) -> Run | N
         f" and tags.data_source = '{data_source}' and tags.universe = '{universe}'",
         newest=1,
     )
-    return found[0] if found else None
+    return FinishedRun.of(found[0]) if found else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import mlflow
 
+from pipeline.contract import LifeTags
 from pipeline.io.tracking import runs
 from pipeline.monitor.chain import Sealed
-from pipeline.monitor.names import LifeTags
 
 
 def note_head(store_id: str, newest: Sealed) -> None:

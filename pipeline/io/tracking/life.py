@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from pipeline.contract import LifeTags
 from pipeline.io import clock
 from pipeline.io.tracking import registered, registry
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.monitor.health import STOP
 from pipeline.monitor.history import RESUMED, STOPPED, Event
-from pipeline.monitor.names import LifeTags
 
 MAX_REASON = 1500
 

@@ -23,6 +23,7 @@ from pipeline.gates.identity import (
 )
 from pipeline.gates.looks import SAME_DATA, Look
 from pipeline.io.tracking import run_files, runs
+from pipeline.io.tracking.values import FinishedRun
 from pipeline.trading.rules import Rules
 from pipeline.workspace import Workspace
 
@@ -88,7 +89,7 @@ def known_looks(workspace: Workspace) -> list[Look]:
     """All looks that the store and MLflow know, of whatever data; most are in both."""
     known = [_of_store(row) for row in workspace.store.looks()]
     whole = (run for run in _looking_runs() if _has_sessions(run))
-    return known + [look_of(run) for run in whole]
+    return known + [look_of(FinishedRun.of(run)) for run in whole]
 
 
 def _has_sessions(run: Run) -> bool:
@@ -120,9 +121,9 @@ def _of_store(row: Mapping[str, Any]) -> Look:
     return Look(**{**content, "witnesses": _read(content["witnesses"])})
 
 
-def look_of(run: Run) -> Look:
+def look_of(run: FinishedRun) -> Look:
     """What a run showed; of an older release a holdout by its sessions, its strategy unknown."""
-    tags = run.data.tags
+    tags = run.tags
     first, last = (
         pd.Timestamp(tags.get(new) or tags[old])
         for new, old in (
@@ -131,7 +132,7 @@ def look_of(run: Run) -> Look:
         )
     )
     return Look(
-        run_id=str(run.info.run_id),
+        run_id=run.run_id,
         forecast=tags[Tags.PREDICTIONS],
         strategy=tags.get(Tags.LOOK_STRATEGY, tags.get(Tags.RECIPE, "")),
         recipe=tags.get(Tags.RECIPE, ""),

@@ -11,12 +11,12 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.contract import Artifacts, Tags
 from pipeline.errors import PipelineError
 from pipeline.io.tracking import run_files, runs
 from pipeline.io.tracking.safe_models import FORMAT, digest, listed
+from pipeline.io.tracking.values import ModelVersion
 
 NEEDED = ("mlflow", "scikit-learn", "lightgbm", "numpy", "pandas", "scipy", "skops")
 CHECKED_ROWS = 1000

@@ -10,15 +10,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-from pipeline.contract import Tags
+from pipeline.contract import LifeArtifacts, LifeMetrics, LifeStages, LifeTags, Tags
 from pipeline.io import process
 from pipeline.io.tracking import runs
 from pipeline.io.tracking.experiment import DEFAULT_EXPERIMENT, EXPERIMENT_ID
 from pipeline.monitor.chain import LIVE
-from pipeline.monitor.names import LifeArtifacts, LifeMetrics, LifeStages, LifeTags
-
-UNTIL = "monitor.until"
-"""Tag: the last session that is drawn, by kind."""
 
 
 def monitoring_run(model: str, data_source: str, store_id: str) -> str:
@@ -59,7 +55,7 @@ def log_curves(run_id: str, kind: str, curves: pd.DataFrame, ages: pd.Series) ->
         Sessions since the model's training end, by session: the steps.
     """
     client = MlflowClient()
-    tag = f"{UNTIL}.{kind}"
+    tag = f"{LifeTags.DRAWN_UNTIL}.{kind}"
     until = client.get_run(run_id).data.tags.get(tag)
     new = curves[curves.index > pd.Timestamp(until)] if until else curves
     if new.empty:

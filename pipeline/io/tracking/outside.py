@@ -21,6 +21,9 @@ from pipeline.secrets import masked
 
 log = logging.getLogger("pipeline.tracking")
 
+UNANSWERED = (MlflowException, OSError)
+"""What MLflow raises of a registry that does not answer for a while."""
+
 REACH_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 PORTS = {"http": 80, "https": 443}

@@ -8,17 +8,16 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from pipeline.contract import Artifacts
+from pipeline.contract import Artifacts, LifeTags
 from pipeline.io.tracking import runs
 from pipeline.io.tracking.books import logged_net_returns
 from pipeline.io.tracking.evidence import newest_evidence
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.targets import market_relative
 from pipeline.monitor.evidence import Promise
-from pipeline.monitor.names import LifeTags
 from pipeline.schemas import SESSION, TARGET
 from pipeline.workspace import Workspace
 
@@ -31,9 +30,7 @@ def promises(workspace: Workspace, version: ModelVersion) -> Promises:
     Of a version that was never promoted, by the evidence that promote would look at.
     """
     client, run_id = MlflowClient(), str(version.run_id)
-    evidence = version.tags.get(LifeTags.EVIDENCE) or str(
-        newest_evidence(workspace, version).info.run_id
-    )
+    evidence = version.tags.get(LifeTags.EVIDENCE) or newest_evidence(workspace, version).run_id
     known = json.loads(client.get_run(run_id).data.tags.get(LifeTags.PROMISE, "{}"))
     if known.get("evidence") != evidence:
         try:

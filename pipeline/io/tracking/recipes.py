@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mlflow.entities.model_registry import ModelVersion
 from pydantic import ValidationError
 
 from pipeline.contract import Artifacts
 from pipeline.io.tracking import run_files
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.trading.rules import ONE_SLIPPAGE, Rules
 
 RECORDED = {*Rules.model_fields, ONE_SLIPPAGE}

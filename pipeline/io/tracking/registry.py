@@ -16,25 +16,21 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, Run
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.utils.logging_utils import disable_logging, enable_logging
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from pipeline.commands import Command
-from pipeline.contract import Aliases, Metrics, Tags
+from pipeline.contract import Aliases, LifeTags, Metrics, Tags
 from pipeline.errors import NotReady
 from pipeline.io.lock import writer_lock
 from pipeline.io.tracking import registered
 from pipeline.io.tracking.outside import RESTORE_RUN
-from pipeline.monitor.names import LifeTags
+from pipeline.io.tracking.values import ModelVersion
 from pipeline.paths import ARTIFACTS
 
 LOCK_SECONDS = 120.0
-CHALLENGER_INTENT = "challenger.intent"
-"""Tag of a version that the alias was not moved to yet."""
-
 OF_A_PLACE = ("store.", "store=", "tracking.", "compute.", "compute=")
 """Starts of overrides that say where things lie: a copied project has a store of its own."""
 
@@ -101,7 +97,7 @@ def register(model_uri: str, tags: Mapping[str, str], text: str = "") -> int:
     A kill between two steps is made good by `settle_challenger`.
     """
     settle_challenger()
-    intent = {CHALLENGER_INTENT: "true"} if is_challenger_next() else {}
+    intent = {LifeTags.CHALLENGER_INTENT: "true"} if is_challenger_next() else {}
     disable_logging()  # it would tell in two lines more what the summary tells
     try:
         version = mlflow.register_model(model_uri, registered.name(), tags={**tags, **intent})
@@ -135,7 +131,7 @@ def is_challenger_next() -> bool:
 def settle_challenger() -> None:
     """Describe and move `challenger` to the newest version, where a kill came before."""
     newest = versions()[:1]
-    if newest and CHALLENGER_INTENT in newest[0].tags:
+    if newest and LifeTags.CHALLENGER_INTENT in newest[0].tags:
         if not newest[0].description:
             describe(newest[0].version, _note_of(newest[0].run_id))
         _make_challenger(newest[0].version)
@@ -157,7 +153,7 @@ def _make_challenger(number: int | str) -> None:
     client, name = MlflowClient(), registered.name()
     client.set_registered_model_alias(name, Aliases.CHALLENGER, str(number))
     client.set_model_version_tag(name, str(number), LifeTags.CHALLENGED, "true")
-    client.delete_model_version_tag(name, str(number), CHALLENGER_INTENT)
+    client.delete_model_version_tag(name, str(number), LifeTags.CHALLENGER_INTENT)
 
 
 def recipe_overrides(version: ModelVersion) -> tuple[str, ...]:
@@ -214,15 +210,15 @@ def _find(name: str, who: str) -> ModelVersion:
     client = MlflowClient()
     try:
         if name.isdigit():
-            return client.get_model_version(registered.name(), name)
+            return ModelVersion.of(client.get_model_version(registered.name(), name))
         if len(name) == 32 and set(name) <= set("0123456789abcdef"):
             of_run = client.search_model_versions(
                 f"name = '{registered.name()}' and run_id = '{name}'"
             )
             if of_run:
-                return of_run[0]
+                return ModelVersion.of(of_run[0])
             raise MlflowException(f"no version of run {name}", RESOURCE_DOES_NOT_EXIST)
-        return client.get_model_version_by_alias(registered.name(), name)
+        return ModelVersion.of(client.get_model_version_by_alias(registered.name(), name))
     except MlflowException as error:
         if not registered.is_absent(error):
             raise
@@ -264,7 +260,7 @@ def _champions() -> list[int]:
 def holder(alias: str) -> ModelVersion | None:
     """The version that holds an alias now, if any."""
     try:
-        return MlflowClient().get_model_version_by_alias(registered.name(), alias)
+        return ModelVersion.of(MlflowClient().get_model_version_by_alias(registered.name(), alias))
     except MlflowException as error:
         if registered.is_absent(error):
             return None
@@ -274,7 +270,7 @@ def holder(alias: str) -> ModelVersion | None:
 def versions() -> list[ModelVersion]:
     """All versions, newest first."""
     found = MlflowClient().search_model_versions(f"name = '{registered.name()}'")
-    return sorted(found, key=lambda v: -int(v.version))
+    return sorted(map(ModelVersion.of, found), key=lambda v: -int(v.version))
 
 
 def record_audit(version: ModelVersion, answer: str, passed: bool) -> None:

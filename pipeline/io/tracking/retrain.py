@@ -1,55 +1,36 @@
-"""What a retrain leaves in MLflow: its inputs, its trials while they are done, its result."""
+"""What a retrain records before it is published: inputs, looks, result, refit."""
 
 from __future__ import annotations
 
 import json
 import logging
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import mlflow
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from sklearn.pipeline import Pipeline
 
-from pipeline import commands
-from pipeline.contract import Artifacts, Metrics, Tables, Tags
+from pipeline.contract import Artifacts, Tables, Tags
+from pipeline.gates.gates import in_words
 from pipeline.gates.judge import Result
-from pipeline.gates.verdict import gate_table, gate_tags
 from pipeline.io import process
 from pipeline.io.tracking import (
-    champion,
     later,
     looks,
-    models,
-    registered,
-    registry,
     run_files,
     runs,
 )
-from pipeline.io.tracking.books import index_returns, record_books, record_tear_sheet
-from pipeline.io.tracking.chosen import log_chosen_parameters
-from pipeline.io.tracking.safe_models import files_digest, files_of
+from pipeline.io.tracking.identity import data_identity, log_identity
 from pipeline.learning.contributions import contributions, drivers
-from pipeline.learning.dataset import digest, model_inputs
+from pipeline.learning.dataset import digest
 from pipeline.paths import ROOT
 from pipeline.recipe.data import RetrainData
 from pipeline.recipe.evaluate import (
     OutOfSample,
 )
+from pipeline.recipe.fit import weight_metrics
 from pipeline.recipe.recipe import Recipe
 from pipeline.report.headlines import headlines_first
-from pipeline.report.search import trials_table
-from pipeline.report.summary import (
-    RetrainSummary,
-    markdown_summary,
-    printed_summary,
-    version_summary,
-)
-from pipeline.report.survivorship import survivorship
-from pipeline.report.tear_sheet.header import retrain_header, trading_facts
-from pipeline.stats.returns import sessions_a_year
-from pipeline.trading.benchmarks import REAL_WINDOW
+from pipeline.trading.market import Market
 from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.retrain")
@@ -88,6 +69,45 @@ def record_inputs(recipe: Recipe, data: RetrainData, tags: Mapping[str, str]) ->
         runs.log_dataset(tags[Tags.DATA_SOURCE], digest(part), context)
 
 
+def record_overridden_gates(overridden: Mapping[str, str]) -> None:
+    """Gates that are not those of their file: a promotion asks for a reason.
+
+    Parameters
+    ----------
+    overridden
+        Of ``Gates.overridden``.
+    """
+    if overridden:
+        log.warning("gates that differ from their file: %s; `promote` asks for a reason",
+                    in_words(overridden))  # fmt: skip
+        mlflow.set_tag(Tags.OVERRIDDEN_GATES, in_words(overridden))
+
+
+def record_look(
+    recipe: Recipe, workspace: Workspace, data: RetrainData, outcome: OutOfSample, market: Market
+) -> dict[str, float]:
+    """Keep that these predictions are looked at, and on what data, before a figure of them is seen.
+
+    Parameters
+    ----------
+    market
+        Of the judged sessions.
+
+    Returns
+    -------
+    dict
+        Earlier looks at these sessions, by run id with the part they cover.
+    """
+    shown = looks.look(
+        workspace, runs.current_run_id(), recipe.hash, outcome.predictions, recipe.rules,
+        recipe.bankroll,
+    )  # fmt: skip
+    earlier = looks.earlier_looks(workspace, shown, data.judged.sessions)
+    log_identity(data_identity(workspace, data, market))
+    looks.record_look(workspace, shown)
+    return earlier
+
+
 def record_result(result: Result) -> None:
     """Verdict, metrics, looks, tables and predictions of a judged recipe.
 
@@ -101,176 +121,19 @@ def record_result(result: Result) -> None:
     runs.log_frame(result.stored, Artifacts.PREDICTIONS)
 
 
-def record_drivers(model: Pipeline, data: RetrainData) -> list[tuple[str, float]]:
-    """What drives the forecasts of the model to serve, on its newest sessions.
+def record_refit(
+    model: Pipeline, weights: Mapping[str, float], data: RetrainData
+) -> list[tuple[str, float]]:
+    """Weights of the model to serve, and what drives its forecasts on its newest sessions.
 
     Returns
     -------
     list
         Features with their share, largest first.
     """
+    mlflow.log_metrics(weight_metrics(weights))
     sessions = data.windows.newest[-DRIVER_SESSIONS:]
     parts = contributions(model, data.dataset.at(sessions).features)
     table = drivers(parts)
     runs.log_table(table, Tables.DRIVERS)
     return list(zip(table["feature"], table["share"], strict=True))
-
-
-def publish(
-    recipe: Recipe,
-    workspace: Workspace,
-    data: RetrainData,
-    outcome: OutOfSample,
-    result: Result,
-    model: Pipeline,
-    strategy: str,
-    main_drivers: Sequence[tuple[str, float]],
-    next_steps: Sequence[str],
-) -> None:
-    """Log the model, register it as the challenger, and write what people read of it.
-
-    Parameters
-    ----------
-    strategy
-        What people call the rules.
-    main_drivers
-        Of ``record_drivers``.
-    next_steps
-        Sentences on what to do next, printed at the end.
-    """
-    last = f"{data.judged.sessions[-1]:%Y-%m-%d}"
-    called = f"{recipe.name}, {workspace.features.name}, until {last}"
-    uri, fingerprint = _logged(recipe, outcome, data, model, called)
-    summary = RetrainSummary(
-        registered_model=registered.name(),
-        version=0,
-        model=recipe.name,
-        features=workspace.features.name,
-        data_source=workspace.data_source,
-        seed=recipe.seed,
-        windows=data.sentence,
-        metrics=result.metrics,
-        gates=result.answers,
-        sessions_a_year=sessions_a_year(data.judged.sessions),
-        survivorship=survivorship(
-            workspace.store.last_final_sessions(), is_dated=workspace.dated is not None
-        ),
-        refits=len(data.windows.steps),
-        next_steps=next_steps,
-    )
-    tags = _version_tags(recipe, workspace, data, result) | {
-        Tags.FILES_DIGEST: files_digest(files_of(uri)),
-        Tags.MODEL_DIGEST: fingerprint,
-    }
-    name = run_name(recipe, workspace.features.name, last, commands.given())
-    mlflow.set_tag(MLFLOW_RUN_NAME, name)
-    # A version comes last, and whole: what is killed before leaves none. Its number is in the
-    # report, so nobody else may take it.
-    with registry.alone("retrain"):
-        equal, is_challenger = registry.equal_version(tags), registry.is_challenger_next()
-        number = equal or registry.next_version()
-        summary = replace(
-            summary, version=number, is_new=equal is None, is_challenger=is_challenger
-        )
-        with runs.timed("report"):
-            _write_report(recipe, workspace, data, outcome, result, summary, strategy, main_drivers)
-            _describe(summary)
-        run_files.record_digests(runs.current_run_id())
-        if equal is None:
-            version = registry.register(uri, tags, version_summary(summary))
-        else:
-            version = equal
-            registry.take_again(equal, uri)
-        mlflow.set_tag(Tags.MODEL_VERSION, str(version))
-        champion.refresh_page()
-    if version != summary.version:  # taken on another machine of the same server
-        summary = replace(summary, version=version)
-        _describe(summary)
-        registry.describe(version, version_summary(summary))
-    print(printed_summary(summary))
-
-
-def _describe(summary: RetrainSummary) -> None:
-    """What people read on the page of the run."""
-    text = markdown_summary(summary)
-    run_files.log_text(text, Artifacts.REPORT)
-    mlflow.set_tag(Tags.NOTE, text)
-
-
-def _logged(
-    recipe: Recipe, outcome: OutOfSample, data: RetrainData, model: Pipeline, name: str
-) -> tuple[str, str]:
-    """Log the model with what it needs to be served and refitted; gives its URI and digest."""
-    with runs.timed("log_model"):
-        models.log_features(recipe.features)
-        log_chosen_parameters(outcome.chosen.params)
-        return models.log_model(model, model_inputs(data.newest.features), name)
-
-
-def _version_tags(
-    recipe: Recipe, workspace: Workspace, data: RetrainData, result: Result
-) -> dict[str, str]:
-    return {
-        Tags.DATA_SOURCE: workspace.data_source,
-        Tags.UNIVERSE: workspace.universe,
-        Tags.RECIPE: recipe.hash,
-        Tags.OVERRIDES: shlex.join(commands.given()),
-        Tags.FEATURE_SET: workspace.features.name,
-        Tags.MARKET_INDEX: workspace.index.symbol,
-        Tags.TRAINED_UNTIL: f"{data.windows.newest[-1]:%Y-%m-%d}",
-        Tags.LEARNED_DIGEST: data.learned_digest,
-        Tags.VERDICT: result.verdict,
-        **gate_tags(result.answers),
-    }
-
-
-def run_name(recipe: Recipe, features: str, last: str, given: Sequence[str]) -> str:
-    """Model, features, window, last session judged, and what else was overridden."""
-    window = recipe.windows.window
-    days = "all" if window.expanding else f"{window.window_days}d"
-    kind = "walk-forward" if recipe.windows.evaluation.is_walk_forward else "retrain"
-    in_words = ("model", "features", "evaluation", "retrain.window_days", "experiment")
-    others = [
-        word for word in given if word.partition("=")[0] not in in_words and "path" not in word
-    ]
-    changed = f" ({', '.join(others)})" if others else ""
-    return f"{kind} {recipe.name}, {features}, {days}, until {last}{changed}"[:250]
-
-
-def _write_report(
-    recipe: Recipe,
-    workspace: Workspace,
-    data: RetrainData,
-    outcome: OutOfSample,
-    result: Result,
-    summary: RetrainSummary,
-    strategy: str,
-    main_drivers: Sequence[tuple[str, float]],
-) -> None:
-    """Ledger, tables, step metrics and the tear sheet."""
-    record_books(result.books)
-    runs.log_table(gate_table(result.answers), Tables.GATES)
-    runs.log_table(trials_table(outcome.chosen.trials), Tables.TRIALS)
-    runs.log_steps({Metrics.RANK_IC_BY_SESSION: result.rank_ic.dropna()})
-    facts = trading_facts(
-        result.books,
-        data_source=workspace.data_source,
-        universe=workspace.universe,
-        strategy=strategy,
-        max_positions=recipe.rules.max_positions,
-        bankroll=recipe.bankroll,
-    )
-    header = retrain_header(
-        summary,
-        facts,
-        development=data.windows.development,
-        last_predicted=data.judged.sessions[-1],
-        fits=len(data.windows.steps),
-        drivers=main_drivers,
-    )
-    sessions = result.market.sessions
-    index = index_returns(workspace.index_bars(sessions, REAL_WINDOW), sessions)
-    record_tear_sheet(
-        result.books, result.predictions, result.market, result.metrics, header, index,
-        recipe.rules.min_edge,
-    )  # fmt: skip

@@ -90,6 +90,16 @@ def _explain(error: BaseException) -> None:
     mlflow.set_tags({Tags.VERDICT: verdict, Tags.NOTE: note})
 
 
+def set_tag(name: str, value: str) -> None:
+    """A tag of the open run."""
+    mlflow.set_tag(name, value)
+
+
+def tags_of(run_id: str) -> dict[str, str]:
+    """Tags of a run."""
+    return dict(mlflow.get_run(run_id).data.tags)
+
+
 def log_settings(settings: Mapping[str, Any], sections: Iterable[str] | None = None) -> None:
     """Sections of a configuration, by default all, as flat parameters to sort and compare by.
 

@@ -14,13 +14,13 @@ from typing import Any
 import mlflow
 import numpy as np
 import yaml
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pipeline.commands import Command
 from pipeline.contract import Tags
 from pipeline.errors import Damaged, Refused
 from pipeline.io.tracking import run_files
+from pipeline.io.tracking.values import ModelVersion
 
 DESCRIPTION = "MLmodel"
 MODEL_FILE = "model.skops"

@@ -10,7 +10,7 @@ import sys
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.contract import Tags
+from pipeline.contract import LifeTags, Tags
 from pipeline.errors import NotReady, Refused
 from pipeline.io.tracking import champion, registry
 from pipeline.io.tracking.champion import Move, predecessor
@@ -56,7 +56,7 @@ def test_moves_are_kept_on_the_model_and_the_last_one_on_the_version(store: Mlfl
     tags = store.get_model_version(MODEL_NAME, "3").tags
     assert (tags["champion.previous"], tags["champion.reason"]) == ("1", "why")
     assert tags["gate.x"] == "pass"
-    assert champion.INTENT not in store.get_registered_model(MODEL_NAME).tags
+    assert LifeTags.CHAMPION_INTENT not in store.get_registered_model(MODEL_NAME).tags
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback"])

@@ -230,7 +230,7 @@ def version(run_id: str) -> ModelVersion:
 
 
 def evidence(here: Workspace, run_id: str) -> str:
-    return str(newest_evidence(here, version(run_id)).info.run_id)
+    return newest_evidence(here, version(run_id)).run_id
 
 
 def test_evidence_is_the_newest_walk_forward_of_the_recipe_else_its_own(here: Workspace) -> None:

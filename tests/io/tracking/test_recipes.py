@@ -29,7 +29,7 @@ def test_a_walk_forward_is_found_by_recipe_source_and_universe(store: MlflowClie
     finished(store, 3, evaluation="holdout")
     found = newest_walk_forward("r", "sample", "all")
     assert found is not None
-    assert found.info.run_id == newest
+    assert found.run_id == newest
 
 
 def version(run_id: str) -> ModelVersion:

@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
 
 from pipeline.commands import Command
+from pipeline.contract import LifeTags
 from pipeline.errors import NotReady
 from pipeline.io.tracking import registered, registry
 from pipeline.schemas import MODEL_NAME
@@ -108,7 +109,7 @@ def test_a_version_without_a_run_becomes_challenger_all_the_same(
     store: MlflowClient, run_id: str | None
 ) -> None:
     store.create_registered_model(MODEL_NAME)
-    intent = {registry.CHALLENGER_INTENT: "true"}
+    intent = {LifeTags.CHALLENGER_INTENT: "true"}
     store.create_model_version(MODEL_NAME, "file:///nowhere", run_id, tags=intent)
     registry.settle_challenger()
     assert str(registry.holder("challenger").version) == "1"

@@ -1,4 +1,4 @@
-"""Names of a model's life that the outside reads; promises like those of ``pipeline.contract``."""
+"""Names of a model's life: its health, its history, the run it is drawn on."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ class LifeTags:
     """One line of an evening, as a monitoring system reads it."""
     CHALLENGED: Final = "challenger.was"
     """Of a version that is or was the challenger: "true"."""
+    CHALLENGER_INTENT: Final = "challenger.intent"
+    """Of a version that the alias was not moved to yet."""
+    CHAMPION_INTENT: Final = "champion.intent"
+    """Of the registered model: the move under way, gone when it is recorded."""
+    DRAWN_UNTIL: Final = "monitor.until"
+    """Start of a monitoring run's tags that hold the last session drawn, by kind."""
     MONITORS: Final = "monitors"
     """Version, or baseline, that a monitoring run is of."""
     LEDGER_HEAD: Final = "ledger.head"

@@ -1,0 +1,208 @@
+"""A retrain is published: model, version, challenger, and what people read of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+
+import mlflow
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from sklearn.pipeline import Pipeline
+
+from pipeline import commands
+from pipeline.contract import Artifacts, Metrics, Tables, Tags
+from pipeline.gates.judge import Result
+from pipeline.gates.verdict import gate_table, gate_tags
+from pipeline.io.tracking import (
+    champion,
+    models,
+    registered,
+    registry,
+    run_files,
+    runs,
+)
+from pipeline.io.tracking.books import index_returns, record_books, record_tear_sheet
+from pipeline.io.tracking.chosen import log_chosen_parameters
+from pipeline.io.tracking.safe_models import files_digest, files_of
+from pipeline.learning.dataset import model_inputs
+from pipeline.recipe.data import RetrainData
+from pipeline.recipe.evaluate import (
+    OutOfSample,
+)
+from pipeline.recipe.recipe import Recipe
+from pipeline.report.doubts import printed_doubts
+from pipeline.report.search import trials_table
+from pipeline.report.summary import (
+    RetrainSummary,
+    markdown_summary,
+    printed_summary,
+    version_summary,
+)
+from pipeline.report.survivorship import survivorship
+from pipeline.report.tear_sheet.header import retrain_header, trading_facts
+from pipeline.stats.returns import sessions_a_year
+from pipeline.trading.benchmarks import REAL_WINDOW
+from pipeline.workspace import Workspace
+
+
+def publish(
+    recipe: Recipe,
+    workspace: Workspace,
+    data: RetrainData,
+    outcome: OutOfSample,
+    result: Result,
+    model: Pipeline,
+    strategy: str,
+    main_drivers: Sequence[tuple[str, float]],
+    next_steps: Sequence[str],
+) -> None:
+    """Log the model, register it as the challenger, and write what people read of it.
+
+    Parameters
+    ----------
+    strategy
+        What people call the rules.
+    main_drivers
+        Of ``retrain.record_refit``.
+    next_steps
+        Sentences on what to do next, printed at the end.
+    """
+    last = f"{data.judged.sessions[-1]:%Y-%m-%d}"
+    called = f"{recipe.name}, {workspace.features.name}, until {last}"
+    uri, fingerprint = _logged(recipe, outcome, data, model, called)
+    summary = RetrainSummary(
+        registered_model=registered.name(),
+        version=0,
+        model=recipe.name,
+        features=workspace.features.name,
+        data_source=workspace.data_source,
+        seed=recipe.seed,
+        windows=data.sentence,
+        metrics=result.metrics,
+        gates=result.answers,
+        sessions_a_year=sessions_a_year(data.judged.sessions),
+        survivorship=survivorship(
+            workspace.store.last_final_sessions(), is_dated=workspace.dated is not None
+        ),
+        refits=len(data.windows.steps),
+        next_steps=next_steps,
+    )
+    tags = _version_tags(recipe, workspace, data, result) | {
+        Tags.FILES_DIGEST: files_digest(files_of(uri)),
+        Tags.MODEL_DIGEST: fingerprint,
+    }
+    name = run_name(recipe, workspace.features.name, last, commands.given())
+    mlflow.set_tag(MLFLOW_RUN_NAME, name)
+    # A version comes last, and whole: what is killed before leaves none. Its number is in the
+    # report, so nobody else may take it.
+    with registry.alone("retrain"):
+        equal, is_challenger = registry.equal_version(tags), registry.is_challenger_next()
+        number = equal or registry.next_version()
+        summary = replace(
+            summary, version=number, is_new=equal is None, is_challenger=is_challenger
+        )
+        with runs.timed("report"):
+            _write_report(recipe, workspace, data, outcome, result, summary, strategy, main_drivers)
+            _describe(summary)
+        run_files.record_digests(runs.current_run_id())
+        if equal is None:
+            version = registry.register(uri, tags, version_summary(summary))
+        else:
+            version = equal
+            registry.take_again(equal, uri)
+        mlflow.set_tag(Tags.MODEL_VERSION, str(version))
+        champion.refresh_page()
+    if version != summary.version:  # taken on another machine of the same server
+        summary = replace(summary, version=version)
+        _describe(summary)
+        registry.describe(version, version_summary(summary))
+    print(printed_summary(summary))
+    if doubts := printed_doubts(result.tables, result.metrics):
+        print(doubts)
+
+
+def _describe(summary: RetrainSummary) -> None:
+    """What people read on the page of the run."""
+    text = markdown_summary(summary)
+    run_files.log_text(text, Artifacts.REPORT)
+    mlflow.set_tag(Tags.NOTE, text)
+
+
+def _logged(
+    recipe: Recipe, outcome: OutOfSample, data: RetrainData, model: Pipeline, name: str
+) -> tuple[str, str]:
+    """Log the model with what it needs to be served and refitted; gives its URI and digest."""
+    with runs.timed("log_model"):
+        models.log_features(recipe.features)
+        log_chosen_parameters(outcome.chosen.params)
+        return models.log_model(model, model_inputs(data.newest.features), name)
+
+
+def _version_tags(
+    recipe: Recipe, workspace: Workspace, data: RetrainData, result: Result
+) -> dict[str, str]:
+    return {
+        Tags.DATA_SOURCE: workspace.data_source,
+        Tags.UNIVERSE: workspace.universe,
+        Tags.RECIPE: recipe.hash,
+        Tags.OVERRIDES: shlex.join(commands.given()),
+        Tags.FEATURE_SET: workspace.features.name,
+        Tags.MARKET_INDEX: workspace.index.symbol,
+        Tags.TRAINED_UNTIL: f"{data.windows.newest[-1]:%Y-%m-%d}",
+        Tags.LEARNED_DIGEST: data.learned_digest,
+        Tags.VERDICT: result.verdict,
+        **gate_tags(result.answers),
+    }
+
+
+def run_name(recipe: Recipe, features: str, last: str, given: Sequence[str]) -> str:
+    """Model, features, window, last session judged, and what else was overridden."""
+    window = recipe.windows.window
+    days = "all" if window.expanding else f"{window.window_days}d"
+    kind = "walk-forward" if recipe.windows.evaluation.is_walk_forward else "retrain"
+    in_words = ("model", "features", "evaluation", "retrain.window_days", "experiment")
+    others = [
+        word for word in given if word.partition("=")[0] not in in_words and "path" not in word
+    ]
+    changed = f" ({', '.join(others)})" if others else ""
+    return f"{kind} {recipe.name}, {features}, {days}, until {last}{changed}"[:250]
+
+
+def _write_report(
+    recipe: Recipe,
+    workspace: Workspace,
+    data: RetrainData,
+    outcome: OutOfSample,
+    result: Result,
+    summary: RetrainSummary,
+    strategy: str,
+    main_drivers: Sequence[tuple[str, float]],
+) -> None:
+    """Ledger, tables, step metrics and the tear sheet."""
+    record_books(result.books)
+    runs.log_table(gate_table(result.answers), Tables.GATES)
+    runs.log_table(trials_table(outcome.chosen.trials), Tables.TRIALS)
+    runs.log_steps({Metrics.RANK_IC_BY_SESSION: result.rank_ic.dropna()})
+    facts = trading_facts(
+        result.books,
+        data_source=workspace.data_source,
+        universe=workspace.universe,
+        strategy=strategy,
+        max_positions=recipe.rules.max_positions,
+        bankroll=recipe.bankroll,
+    )
+    header = retrain_header(
+        summary,
+        facts,
+        development=data.windows.development,
+        last_predicted=data.judged.sessions[-1],
+        fits=len(data.windows.steps),
+        drivers=main_drivers,
+    )
+    sessions = result.market.sessions
+    index = index_returns(workspace.index_bars(sessions, REAL_WINDOW), sessions)
+    record_tear_sheet(
+        result.books, result.predictions, result.market, result.metrics, header, index,
+        recipe.rules.min_edge,
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+"""The opening auction of an exchange: until when orders have to be there, and limits as sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.commands import Command
+from pipeline.errors import Refused
+from pipeline.io import calendar
+
+BEFORE_OPEN = pd.Timedelta(minutes=2)
+"""Orders for Nasdaq's opening cross have to be there by 9:28; other exchanges take them longer."""
+
+CENT = 100
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """Until when orders have to be there.
+
+    Attributes
+    ----------
+    until
+        UTC.
+    """
+
+    until: pd.Timestamp
+    in_words: str
+
+
+def deadline(exchange: str, session: pd.Timestamp, now: pd.Timestamp) -> Deadline:
+    """The deadline of a session's opening auction.
+
+    Raises
+    ------
+    Refused
+        It has passed.
+    """
+    last = calendar.opens_at(exchange, session) - BEFORE_OPEN
+    local = f"{last.tz_convert(calendar.timezone(exchange)):%Y-%m-%d %H:%M %Z}"
+    if now > last:
+        raise Refused(
+            "morning", f"it is {now.tz_convert(last.tz):%Y-%m-%d %H:%M} UTC, and orders for the "
+            f"opening auction had to be there by {local}", "a decision before it",
+            Command("signals"),
+        )  # fmt: skip
+    return Deadline(last, f"to be there by {local}")
+
+
+def in_cents(listed: pd.DataFrame) -> pd.Series:
+    """The limit of each order as it can be sent: to the cent, on the safe side."""
+    cents = listed["limit"] * CENT
+    sent = np.where(listed["side"] == "long", np.floor(cents + 1e-9), np.ceil(cents - 1e-9))
+    return pd.Series(sent / CENT, listed.index)
