@@ -1,4 +1,4 @@
-"""Trials as nested runs, recorded on a thread of their own while the search goes on."""
+"""Trials as nested runs, recorded on threads of their own while the search goes on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+import mlflow
 from mlflow import MlflowClient
 
 from pipeline.cells import csv_text
@@ -14,11 +15,20 @@ from pipeline.contract import Artifacts, Metrics, Stages, Tags
 from pipeline.io.tracking import runs
 from pipeline.learning.search.trials import Trial
 
+AT_A_TIME = 8
+"""Trials that are recorded side by side on a server."""
+
 
 @contextmanager
 def recorded(parent: str, objective: str) -> Iterator[Callable[[Trial], None]]:
-    """Record each trial handed over, in order; all of them are when the block ends."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="trial-runs") as thread:
+    """Record each trial handed over; all of them are when the block ends.
+
+    One after another into a file, which has one writer; several at a time on a server, where a
+    trial is four requests that mostly wait.
+    """
+    is_served = mlflow.get_tracking_uri().startswith("http")
+    workers = AT_A_TIME if is_served else 1
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="trial-runs") as thread:
         pending: deque[Future[None]] = deque()
 
         def record(trial: Trial) -> None:

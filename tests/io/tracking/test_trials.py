@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
+from pipeline.io.tracking import trials as recording
 from pipeline.io.tracking.trials import recorded
 from pipeline.learning.search.trials import Trial
 from tests.learning import made
@@ -77,3 +81,32 @@ def test_all_that_was_handed_over_is_recorded_when_the_search_fails(store) -> No
         interrupted()
 
     assert len(store.search_runs(["0"], f"tags.mlflow.parentRunId = '{parent}'")) == 5
+
+
+def test_a_server_is_given_several_trials_at_a_time_and_a_file_one(
+    store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, most, lock = 0, [0], threading.Lock()
+    together = threading.Barrier(3)
+
+    def slow(*_: object) -> None:
+        nonlocal at_work
+        with lock:
+            at_work += 1
+            most[-1] = max(most[-1], at_work)
+        if len(most) == 1:
+            together.wait(timeout=10)
+        with lock:
+            at_work -= 1
+
+    monkeypatch.setattr(recording, "_log", slow)
+    with monkeypatch.context() as served:
+        served.setattr(mlflow, "get_tracking_uri", lambda: "http://127.0.0.1:1")
+        with recorded("parent", "mae") as record:
+            for number in range(3):
+                record(trial(number))
+    most.append(0)
+    with recorded("parent", "mae") as record:
+        for number in range(3):
+            record(trial(number))
+    assert most == [3, 1]
