@@ -14,7 +14,7 @@ HASHED = ROOT / "pipeline" / "market"
 """Names there are part of the hashes of features: one that changes strands every trained model."""
 
 STORED = "contract"
-"""Its constants are called as what MLflow and the store hold is."""
+"""Constants there are called as what MLflow and the store hold is."""
 
 INSTEAD = {
     "told": "recorded, reported", "said": "stated, logged", "asked": "requested",
