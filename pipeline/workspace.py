@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pipeline.learning.dataset import Dataset
     from pipeline.market.indication import Evening
     from pipeline.trading.market import Market
+    from pipeline.trading.order_files import Cutoffs
     from pipeline.trading.rules import Rules
 
 
@@ -52,8 +53,8 @@ class Workspace:
         Whether it goes on, so that its newest session is the exchange's.
     data_source
         Its name: ``sample``, ``files`` or ``yfinance``.
-    exchange_calendar
-        Whose sessions count.
+    exchange_calendar, cutoffs
+        Whose sessions count, and until when it takes orders for its auctions.
     configured_index
         ``data.market_index``; None: found by a rule, see ``index``.
     universe, members
@@ -71,6 +72,7 @@ class Workspace:
     is_live: bool
     data_source: str
     exchange_calendar: str
+    cutoffs: Cutoffs
     configured_index: str | None
     universe: str
     members: tuple[str, ...] | None
@@ -99,6 +101,7 @@ class Workspace:
                 is_live=settings.data.download is not None,
                 data_source=settings.data.name,
                 exchange_calendar=settings.data.exchange_calendar,
+                cutoffs=settings.auctions.of(settings.data.exchange_calendar),
                 configured_index=settings.data.market_index,
                 universe=settings.universe.name,
                 members=None if universe is None else universe.symbols,
@@ -119,11 +122,9 @@ class Workspace:
     def tags(self) -> dict[str, str]:
         """What a run says of its data."""
         return {
-            Tags.FEATURE_SET: self.features.name,
-            Tags.FEATURE_VERSION: self.features.version,
-            Tags.DATA_SOURCE: self.data_source,
-            Tags.UNIVERSE: self.universe,
-        }
+            Tags.FEATURE_SET: self.features.name, Tags.FEATURE_VERSION: self.features.version,
+            Tags.DATA_SOURCE: self.data_source, Tags.UNIVERSE: self.universe,
+        }  # fmt: skip
 
     @cached_property
     def source(self) -> Provider:

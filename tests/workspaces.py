@@ -14,6 +14,7 @@ from pipeline.io.store.bulk import stacked
 from pipeline.io.store.store import Store
 from pipeline.schemas import BAR_FIELDS, LABELS, ROW, SYMBOL, TARGET, BarPanel
 from pipeline.selection import Selection
+from pipeline.trading.order_files import Cutoffs
 from pipeline.workspace import Workspace
 from tests.recipe import made
 from tests.recipe.history import History
@@ -27,6 +28,7 @@ def workspace(store: Store, **changes: Any) -> Workspace:
         "is_live": False,
         "data_source": "sample",
         "exchange_calendar": "XNYS",
+        "cutoffs": Cutoffs(opening=2, closing=10),
         "configured_index": None,
         "universe": "all",
         "members": None,

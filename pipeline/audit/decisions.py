@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.audit.checks import CheckResult, combine, compare
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.windows import Step
-from pipeline.schemas import BAR_FIELDS, SESSION, SYMBOL, TARGET, BarPanel
+from pipeline.schemas import SESSION, SYMBOL, TARGET, BarPanel
 
 Join = Callable[[pd.DataFrame, pd.DataFrame], Dataset]
 """Snapshots and labels, as long frames, to rows that are learned from."""
@@ -107,14 +107,21 @@ def ordered_alike(order: Order, sessions: pd.DatetimeIndex, *, seed: int) -> Che
 
 
 def with_corrupted_bars(bars: BarPanel, since: pd.Timestamp, seed: int) -> BarPanel:
-    """Every price from a session on times a factor of its bar, every volume times another."""
+    """Bars from a session on with other prices, other moves from open to close, other volumes."""
     random = np.random.default_rng(seed)
     later = (bars.sessions >= since)[:, None]
-    shape = bars.close.shape
-    prices = np.where(later, np.exp(random.normal(0.0, 0.3, shape)), 1.0)
-    volumes = np.where(later, np.exp(random.normal(0.0, 3.0, shape)), 1.0)
-    factors = {name: volumes if name == "volume" else prices for name in BAR_FIELDS}
-    return BarPanel(**{name: getattr(bars, name) * factor for name, factor in factors.items()})
+    price, move, volume = (
+        np.where(later, np.exp(random.normal(0.0, size, bars.close.shape)), 1.0)
+        for size in (0.3, 0.1, 3.0)
+    )
+    close = bars.close * price * move
+    return BarPanel(
+        open=bars.open * price,
+        high=(bars.high * price).where(~(close > bars.high * price), close),
+        low=(bars.low * price).where(~(close < bars.low * price), close),
+        close=close,
+        volume=bars.volume * volume,
+    )
 
 
 def with_edge(dataset: Dataset) -> Dataset:

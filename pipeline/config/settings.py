@@ -22,6 +22,7 @@ from pipeline.learning.splits import AnySplitter
 from pipeline.monitor.health import Thresholds
 from pipeline.recipe.decision import Decision
 from pipeline.recipe.windows import Evaluation
+from pipeline.trading.order_files import Auctions
 
 Day = date | None
 
@@ -73,6 +74,7 @@ class Settings(sections.Named):
     gates: Gates
     monitor: Thresholds
     tracking: sections.Tracking
+    auctions: Auctions
 
     indicators: stage_sections.Indicators
     regimes: stage_sections.Regimes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.contract import Metrics
 from pipeline.gates.evidence import luck
 from pipeline.gates.gates import GateResult, Gates, Verdict
 from pipeline.gates.looks import predictions_digest, total
@@ -18,7 +20,7 @@ from pipeline.learning.dataset import Dataset
 from pipeline.learning.metrics import by_group, out_of_sample_metrics, rank_ic, session_losses
 from pipeline.recipe.books import books
 from pipeline.recipe.decision import forecast_columns, with_indication
-from pipeline.recipe.doubts import measured_doubts
+from pipeline.recipe.doubts import at_errors, measured_doubts
 from pipeline.recipe.evaluate import BASELINES, OutOfSample, learning_curve
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.robustness import robustness
@@ -98,23 +100,32 @@ def judge(
         Earlier looks at the same sessions, see ``gates.looks.earlier_looks``.
     """
     returns = labelled.returns
-    predicted = outcome.predicted[PREDICTION]
-    market = with_indication(market, outcome.predicted)
+    predicted, count = outcome.predicted[PREDICTION], total(looks)
+    bare, market = market, with_indication(market, outcome.predicted)
     scored, others = predicted.loc[returns.index], outcome.predicted.loc[returns.index]
-    metrics = out_of_sample_metrics(returns, scored, others[BASELINES], seed=recipe.seed)
-    metrics["test/ridge_pvalue"] = worse_than_ridge(returns, scored, others["ridge"], recipe.seed)
     result = books(recipe.rules, recipe.bankroll, predicted, market)
+    metrics = measured(recipe, predicted, returns, others[BASELINES], market, result, count)
     benchmark = equal_weight_benchmark(market.open, market.close, predicted)
-    metrics |= summary(result, benchmark)
     metrics |= selective_metrics(
         recipe.rules, recipe.bankroll, predicted, market, result, benchmark
     )
     metrics |= robustness(recipe.rules, recipe.bankroll, returns, predicted, market)
-    count = total(looks)
-    metrics |= luck(result.net_returns, count, recipe.seed)
-    metrics |= skill_metrics(result, returns, predicted, count, recipe.seed, market.previous_close)
-    doubted, doubts = measured_doubts(recipe, outcome.predicted, returns, market, result)
+    seen = at_errors(recipe, outcome.predicted, bare)
+    doubted, doubts = measured_doubts(recipe, seen, predicted, returns, market, result)
     metrics |= doubted
+    if seen:
+        answers = [
+            _if_audited(
+                measured(recipe, one.predicted, returns, others[BASELINES], one.market, one.books,
+                         count), gates,
+            )
+            for one in seen
+        ]  # fmt: skip
+        doubts["doubts_by_error"]["gates"] = answers
+        passed = [
+            one.error_bps for one, answer in zip(seen, answers, strict=True) if answer == "accepted"
+        ]
+        metrics[Metrics.DOUBT_LARGEST_ERROR] = max(passed, default=math.nan)
     until = outcome.predicted[TRAINED_UNTIL]
     return Result(
         predictions=predicted,
@@ -136,6 +147,44 @@ def judge(
         tables={**_tables(outcome, returns, scored, market.regimes), **doubts},
         looks=looks,
     )
+
+
+def measured(
+    recipe: Recipe,
+    predicted: pd.Series,
+    returns: pd.Series,
+    baselines: pd.DataFrame,
+    market: Market,
+    result: Backtest,
+    looks: float,
+) -> dict[str, float]:
+    """Metrics of forecasts and of the books traded on them: what the gates ask for.
+
+    Parameters
+    ----------
+    predicted
+        Of every row, by (session, symbol).
+    returns
+        Of the labelled ones.
+    baselines
+        Their forecasts by simple rules, ``BASELINES``.
+    looks
+        At these sessions, this one included.
+    """
+    scored, seed = predicted.loc[returns.index], recipe.seed
+    benchmark = equal_weight_benchmark(market.open, market.close, predicted)
+    return {
+        **out_of_sample_metrics(returns, scored, baselines, seed=seed),
+        "test/ridge_pvalue": worse_than_ridge(returns, scored, baselines["ridge"], seed),
+        **summary(result, benchmark),
+        **luck(result.net_returns, looks, seed),
+        **skill_metrics(result, returns, predicted, looks, seed, market.previous_close),
+    }
+
+
+def _if_audited(metrics: Mapping[str, float], gates: Gates) -> Verdict:
+    """The verdict, were the audit passed, which `promote` makes."""
+    return verdict(evaluate({**metrics, **AS_TRAINED, Metrics.AUDIT_PASSED: 1.0}, gates))
 
 
 def worse_than_ridge(

@@ -20,10 +20,16 @@ from pipeline.io.files import read_limited
 log = logging.getLogger("pipeline.morning")
 
 COLUMNS = ("symbol", "price", "time")
+ACTIONS = ("dividend", "split")
+"""Columns that may be there: what goes ex on the session, whose last close was of other shares."""
+
 NEEDED = "a CSV with the columns symbol, price, time, one row a quote"
 STANDARD_INPUT, YFINANCE = "-", "yfinance"
 BATCH = 100
 """Symbols requested in one call of yfinance."""
+
+Quote = tuple[str, float, pd.Timestamp, bool]
+"""Symbol, price, time in UTC, and whether a dividend or a split goes ex on the session."""
 
 Fetch = Callable[[Sequence[str]], pd.DataFrame]
 """Minute bars of some symbols in yfinance's wide shape: columns (field, symbol)."""
@@ -32,7 +38,7 @@ Fetch = Callable[[Sequence[str]], pd.DataFrame]
 def quotes(
     source: str | None, symbols: Sequence[str], timezone: str, max_megabytes: int
 ) -> pd.DataFrame:
-    """Quotes of a source: columns symbol, price, time (UTC); rows as they are given.
+    """Quotes of a source: columns symbol, price, time (UTC), goes_ex; rows as they are given.
 
     Parameters
     ----------
@@ -74,6 +80,9 @@ def quotes(
 def parsed(text: str, name: str, timezone: str) -> pd.DataFrame:
     """Quotes of a CSV; what is no number or no time is missing.
 
+    Of a symbol that goes ex a dividend or a split on the session, the columns ``dividend`` and
+    ``split`` say so by anything but nothing and 0 (of a split, 1).
+
     Raises
     ------
     InvalidData
@@ -97,8 +106,19 @@ def parsed(text: str, name: str, timezone: str) -> pd.DataFrame:
             "symbol": rows["symbol"].str.strip(),
             "price": pd.Series([_number(text) for text in rows["price"]], dtype="float64"),
             "time": pd.to_datetime(pd.Series(times, dtype="object"), utc=True),
+            "goes_ex": _goes_ex(rows),
         }
     )
+
+
+def _goes_ex(rows: pd.DataFrame) -> pd.Series:
+    marked = pd.Series(False, rows.index)
+    for name in ACTIONS:
+        if name in rows:
+            nothing = {"", "0", "1"} if name == "split" else {"", "0"}
+            text = rows[name].str.strip().str.replace(r"(?<=\d)\.0*$", "", regex=True)
+            marked |= ~text.isin(nothing)
+    return marked
 
 
 def _number(text: str) -> float:
@@ -124,7 +144,7 @@ def yahoo_quotes(symbols: Sequence[str], fetch: Fetch) -> pd.DataFrame:
 
     A batch that fails is named and left out: its symbols then have no quote.
     """
-    rows: list[tuple[str, float, pd.Timestamp]] = []
+    rows: list[Quote] = []
     for first in range(0, len(symbols), BATCH):
         batch = list(symbols[first : first + BATCH])
         try:
@@ -134,15 +154,17 @@ def yahoo_quotes(symbols: Sequence[str], fetch: Fetch) -> pd.DataFrame:
             log.warning("morning: no answer for %d symbols, %s: %s", len(batch), names, error)
             continue
         rows += answered
-        silent = sorted(set(batch) - {symbol for symbol, _, _ in answered})
+        silent = sorted(set(batch) - {symbol for symbol, *_ in answered})
         if silent:
             log.warning("morning: no pre-market price of %s", ", ".join(silent))
-    quoted = pd.DataFrame(rows, columns=list(COLUMNS))
-    return quoted.astype({"price": "float64"}).assign(time=pd.to_datetime(quoted["time"], utc=True))
+    quoted = pd.DataFrame(rows, columns=[*COLUMNS, "goes_ex"])
+    return quoted.astype({"price": "float64", "goes_ex": "bool"}).assign(
+        time=pd.to_datetime(quoted["time"], utc=True)
+    )
 
 
-def newest(bars: pd.DataFrame, symbols: Sequence[str]) -> list[tuple[str, float, pd.Timestamp]]:
-    """Symbol, last price there is and its time, of wide minute bars."""
+def newest(bars: pd.DataFrame, symbols: Sequence[str]) -> list[Quote]:
+    """Symbol, last price there is, its time and whether it goes ex, of wide minute bars."""
     if bars.empty or "Close" not in bars.columns.get_level_values(0):
         return []
     closes = bars["Close"]
@@ -152,8 +174,14 @@ def newest(bars: pd.DataFrame, symbols: Sequence[str]) -> list[tuple[str, float,
         if len(prices):
             moment = pd.Timestamp(prices.index[-1])
             utc = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
-            found.append((symbol, float(prices.iloc[-1]), utc))
+            found.append((symbol, float(prices.iloc[-1]), utc, _acts(bars, symbol)))
     return found
+
+
+def _acts(bars: pd.DataFrame, symbol: str) -> bool:
+    """Whether Yahoo tells a dividend or a split of the day."""
+    known = [(name, symbol) for name in ("Dividends", "Stock Splits") if (name, symbol) in bars]
+    return bool((bars[known].fillna(0.0) != 0.0).any(axis=None)) if known else False
 
 
 def premarket(symbols: Sequence[str], session: Any = None) -> pd.DataFrame:
@@ -163,7 +191,7 @@ def premarket(symbols: Sequence[str], session: Any = None) -> pd.DataFrame:
     # What a symbol fails with stays inside: the others of its batch are answers all the same.
     found = yfinance.download(
         list(symbols), period="1d", interval="1m", prepost=True, auto_adjust=False,
-        actions=False, group_by="column", progress=False, multi_level_index=True,
+        actions=True, group_by="column", progress=False, multi_level_index=True,
         session=session,
     )  # fmt: skip
     return pd.DataFrame() if found is None else found

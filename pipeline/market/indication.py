@@ -233,6 +233,27 @@ BEYOND_RANGE = 1e-3
 """An open further than this beyond high or low is none of the session's prices."""
 
 
+MOST_JUMP = 0.5
+"""Logarithm; a gap beyond it is a split, another company or a fault: not a price to trade on."""
+
+SMALL_SPLITS = (2 / 3, 3 / 4, 4 / 5, 5 / 4, 4 / 3, 3 / 2)
+SPLIT_WITHIN = 0.01
+"""So near to one of these, on either side, are 58 of 1.6 million opens of 500 large US stocks."""
+
+
+def jumps(opened: Array, previous_close: Array) -> dict[str, npt.NDArray[np.bool_]]:
+    """Where an open or an indicated one is no price of the shares that closed, by reason.
+
+    Of two for one, as of every gap beyond `MOST_JUMP`, and of the usual smaller splits.
+    """
+    ratio_of_gap = ratio(opened, previous_close)
+    near = [np.abs(ratio_of_gap / split - 1) < SPLIT_WITHIN for split in SMALL_SPLITS]
+    return {
+        "jump": np.abs(np.log(ratio_of_gap)) > MOST_JUMP,
+        "like a split": np.logical_or.reduce(near),
+    }
+
+
 def tradeable_opens(bars: BarPanel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
     """Opens of these sessions that an order could have been filled at; NaN otherwise.
 
@@ -250,12 +271,17 @@ def bad_opens(bars: BarPanel) -> dict[str, pd.DataFrame]:
     """Where opens are no prices to trade at, by reason; sessions x symbols of booleans.
 
     ``copy of a close``: most opens of the 63 sessions before were the previous close, which is
-    known the evening before. ``outside of the range``: beyond the session's high or low, which is
-    known after it: such a print is a fault of the data, and no fill is made of it.
+    known the evening before. ``outside of the range``, beyond the session's high or low, and
+    ``without volume`` are known after it: such a print is a fault of the data, and no fill is made
+    of it. That a stock opened late no daily bar tells; in the morning its quote is too old.
     """
     opened = bars.open
     moves = (opened / bars.close.shift() - 1.0).abs()
     copies = (moves < STALE_WITHIN).astype("float64").where(moves.notna())
     share = copies.rolling(STALE_SESSIONS, min_periods=LEAST_SESSIONS).mean().shift()
     beyond = (opened > bars.high * (1 + BEYOND_RANGE)) | (opened < bars.low * (1 - BEYOND_RANGE))
-    return {"copy of a close": share > STALE_SHARE, "outside of the range": beyond}
+    return {
+        "copy of a close": share > STALE_SHARE,
+        "outside of the range": beyond,
+        "without volume": (bars.volume == 0.0) & opened.notna(),
+    }

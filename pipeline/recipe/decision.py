@@ -18,7 +18,7 @@ from pydantic_core import to_jsonable_python
 
 from pipeline.market import indication
 from pipeline.market.fingerprints import fingerprint
-from pipeline.market.indication import Evening, indicated_columns, simulated
+from pipeline.market.indication import Evening, indicated_columns, jumps, simulated
 from pipeline.schemas import SESSION, SYMBOL
 from pipeline.trading.indication import WORSE_BPS, Indication
 from pipeline.trading.market import Market
@@ -34,8 +34,8 @@ ERRORS_BPS = (0.0, 10.0, 25.0, 50.0, 100.0)
 FOLLOWED = 40
 """Forecasts of a side and session that are followed to worse opens: the rest is never traded."""
 
-MAX_JUMP = 0.5
-"""A gap beyond this is a split, a dividend or another company: not a price to trade on."""
+DROPS = np.arange(0.0, 0.15, 0.001)
+"""Falls of an open that the price to buy below is looked for among."""
 
 PRICE = "indicated_price"
 
@@ -79,7 +79,7 @@ Decision = Annotated[EveningBefore | IndicatedOpen, Field(discriminator="name")]
 
 def made_by() -> str:
     """Fingerprint of the code that makes the indicated columns."""
-    return fingerprint((indication.evening, indicated_columns))[:12]
+    return fingerprint((indication.evening, indicated_columns, jumps))[:12]
 
 
 def decision_of(content: Mapping[str, Any]) -> EveningBefore | IndicatedOpen:
@@ -134,9 +134,10 @@ class Indicated:
 
     @classmethod
     def of(cls, evening: Evening, price: pd.DataFrame) -> Indicated:
-        """Indications; those of a jump no session has are none."""
-        jump = np.abs(np.log(price / evening.previous_close))
-        return cls(evening, price.where(jump <= MAX_JUMP))
+        """Indications; those that are no price of the shares that closed are none."""
+        prices = price.to_numpy()
+        faults = jumps(prices, evening.previous_close)
+        return cls(evening, price.mask(faults["jump"] | faults["like a split"]))
 
     def columns(self, rows: pd.Index, factor: np.ndarray | None = None) -> pd.DataFrame:
         """The indicated columns of these rows, float32.
@@ -190,10 +191,15 @@ class Indicated:
         )
         followed = (places <= FOLLOWED).to_numpy()
         some, sign = evening_features[followed], side[followed]
-        for bps in WORSE_BPS:
-            moved = self.columns(some.index, 1.0 + sign * bps * BPS)
-            at_worse = predictions(model, pd.concat([some, moved], axis=1))
-            made[worse_name(bps)] = at_worse.reindex(rows.index)
+        moved = [
+            pd.concat([some, self.columns(some.index, 1.0 + sign * bps * BPS)], axis=1)
+            for bps in WORSE_BPS
+        ]
+        at_worse = np.full((len(moved), len(some)), np.nan)
+        if len(some):
+            at_worse = predictions(model, pd.concat(moved)).to_numpy().reshape(at_worse.shape)
+        for bps, values in zip(WORSE_BPS, at_worse, strict=True):
+            made[worse_name(bps)] = pd.Series(values, some.index).reindex(rows.index)
         return made
 
     def buy_below(
@@ -215,17 +221,18 @@ class Indicated:
         from pipeline.learning.models import predictions  # brings scikit-learn
 
         rows = evening_features.index
-        found = pd.Series(np.nan, rows)
-        for drop in np.arange(0.0, 0.15, 0.001):
-            waiting = found.isna().to_numpy()
-            if not waiting.any():
-                break
-            some = evening_features[waiting]
-            moved = self.columns(some.index, np.full(len(some), 1.0 - drop))
-            edge = predictions(model, pd.concat([some, moved], axis=1))
-            price = self.prices(some.index) * (1.0 - drop)
-            found[waiting] = price.where(edge > hurdle).to_numpy()
-        return found.droplevel(SESSION)
+        price = self.prices(rows).to_numpy()
+        # Forecasts never fall as the own open falls: halve the interval, all symbols at once.
+        low, high = np.zeros(len(rows), int), np.full(len(rows), len(DROPS))
+        while (low < high).any():
+            middle = np.minimum((low + high) // 2, len(DROPS) - 1)
+            moved = self.columns(rows, 1.0 - DROPS[middle])
+            edge = predictions(model, pd.concat([evening_features, moved], axis=1)).to_numpy()
+            meets, open_ = edge > hurdle, low < high
+            high = np.where(open_ & meets, middle, high)
+            low = np.where(open_ & ~meets, middle + 1, low)
+        drop = np.append(DROPS, np.nan)[low]
+        return pd.Series(price * (1.0 - drop), rows).droplevel(SESSION)
 
 
 def forecast_columns(predicted: pd.DataFrame) -> pd.DataFrame:

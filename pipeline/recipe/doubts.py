@@ -6,20 +6,24 @@ configured error of the indication; only what it sees afterwards is another.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from pipeline.learning.metrics import rank_ic
-from pipeline.market.indication import bad_opens
+from pipeline.market.indication import bad_opens, jumps
 from pipeline.recipe.books import books, net_returns
 from pipeline.recipe.decision import (
     ERRORS_BPS,
-    MAX_JUMP,
     IndicatedOpen,
     at_error,
     with_indication,
 )
 from pipeline.recipe.recipe import Recipe
+from pipeline.recipe.robustness import ROUND_TRIPS_BPS, charging
+from pipeline.recipe.steps import PREDICTION
 from pipeline.schemas import SESSION, SYMBOL, BarPanel
 from pipeline.stats.inference import newey_west_t
 from pipeline.stats.returns import sharpe
@@ -35,15 +39,54 @@ LARGE_GAP = 4.0
 MARKET_GAP = 0.01
 
 
-def measured_doubts(
-    recipe: Recipe, predicted: pd.DataFrame, returns: pd.Series, market: Market, result: Backtest
-) -> tuple[dict[str, float], dict[str, pd.DataFrame]]:
-    """Metrics and tables; both empty where it is decided the evening before.
+@dataclass(frozen=True, eq=False)
+class AtError:
+    """Forecasts and books where the indication misses the print by another error."""
+
+    error_bps: float
+    predicted: pd.Series
+    market: Market
+    books: Backtest
+
+
+def at_errors(recipe: Recipe, predicted: pd.DataFrame, market: Market) -> list[AtError]:
+    """One for each of ``ERRORS_BPS``; none where it is decided the evening before.
 
     Parameters
     ----------
     predicted
         Of ``evaluate.OutOfSample``.
+    market
+        Of the judged sessions.
+    """
+    if not isinstance(recipe.decision, IndicatedOpen):
+        return []
+    seen = []
+    for error in ERRORS_BPS:
+        start = at_error(error)
+        forecast = predicted[f"{start}{PREDICTION}"].rename(PREDICTION)
+        traded = with_indication(market, predicted, start)
+        done = books(recipe.rules, recipe.bankroll, forecast, traded)
+        seen.append(AtError(error, forecast, traded, done))
+    return seen
+
+
+def measured_doubts(
+    recipe: Recipe,
+    seen: list[AtError],
+    predicted: pd.Series,
+    returns: pd.Series,
+    market: Market,
+    result: Backtest,
+) -> tuple[dict[str, float], dict[str, pd.DataFrame]]:
+    """Metrics and tables; both empty where it is decided the evening before.
+
+    Parameters
+    ----------
+    seen
+        Of `at_errors`.
+    predicted
+        Forecasts at the configured error.
     returns
         Open-to-close returns of the labelled rows.
     market, result
@@ -52,53 +95,69 @@ def measured_doubts(
     Returns
     -------
     tuple
-        ``doubt/*`` of the run contract; tables ``doubts_by_error`` and ``doubts_by_part``.
+        ``doubt/*`` of the run contract; tables ``doubts_by_error``, ``doubts_by_error_and_year``
+        and ``doubts_by_part``.
     """
-    if not isinstance(recipe.decision, IndicatedOpen):
+    if not seen:
         return {}, {}
-    by_error = pd.DataFrame(_at(recipe, predicted, returns, market, e) for e in ERRORS_BPS)
+    scores = {one.error_bps: rank_ic(returns, one.predicted.loc[returns.index]) for one in seen}
+    by_error = pd.DataFrame(_row(recipe, one, scores[one.error_bps]) for one in seen)
     metrics: dict[str, float] = {}
     for row in by_error.to_dict("records"):
         error = f"error_{row['error_bps']:g}bp"
         metrics[f"doubt/sharpe_{error}"] = float(row["sharpe"])
         metrics[f"doubt/rank_ic_{error}"] = float(row["rank_ic"])
-    passed = by_error.loc[by_error["sharpe"] > 0.0, "error_bps"]
-    metrics["doubt/largest_error_bps"] = float(passed.max()) if len(passed) else np.nan
     for bps in WORSE_FILLS_BPS:
         rules = recipe.rules.changed(open_bps=recipe.rules.open_bps + bps)
         # The same orders, decided by the rules as they are: only the fill is worse.
-        net = result.net_returns - bps * BPS * _entered(result)
+        net = result.net_returns - bps * BPS * result.exposure
         metrics[f"doubt/sharpe_fill_{bps:g}bp"] = sharpe(net)
-        again = net_returns(rules, recipe.bankroll, market, predicted["prediction"])
+        again = net_returns(rules, recipe.bankroll, market, predicted)
         metrics[f"doubt/sharpe_open_{bps:g}bp"] = sharpe(again)
-    parts = by_part(result, market)
     metrics |= bad_open_counts(predicted.index, market)
-    return metrics, {"doubts_by_error": by_error, "doubts_by_part": parts}
+    by_year = [row for one in seen for row in _years(one, scores[one.error_bps])]
+    return metrics, {
+        "doubts_by_error": by_error,
+        "doubts_by_error_and_year": pd.DataFrame(by_year),
+        "doubts_by_part": by_part(result, market),
+    }
 
 
-def _entered(result: Backtest) -> pd.Series:
-    return result.exposure
-
-
-def _at(
-    recipe: Recipe, predicted: pd.DataFrame, returns: pd.Series, market: Market, error: float
-) -> dict[str, float]:
-    """The result where the indication misses the print by another error."""
-    start = at_error(error)
-    forecast = predicted[f"{start}prediction"]
-    seen = with_indication(market, predicted, start)
-    traded = books(recipe.rules, recipe.bankroll, forecast, seen)
-    ic = rank_ic(returns, forecast.loc[returns.index]).dropna()
+def _row(recipe: Recipe, one: AtError, ic: pd.Series) -> dict[str, float]:
+    """The result of one error; ``sharpe_<n>bp`` is net at another cost of a round trip."""
+    done, ic = one.books, ic.dropna()
+    others = {
+        f"sharpe_{bps:g}bp": sharpe(
+            net_returns(charging(recipe.rules, bps), recipe.bankroll, one.market, one.predicted)
+        )
+        for bps in ROUND_TRIPS_BPS
+    }
     return {
-        "error_bps": error,
+        "error_bps": one.error_bps,
         "rank_ic": float(ic.mean()),
         "rank_ic_t": newey_west_t(ic),
-        "gross_sharpe": sharpe(traded.gross_returns),
-        "sharpe": sharpe(traded.net_returns),
-        "break_even_bps": break_even_bps(traded.ledger),
-        "trades": float(len(positions(traded.ledger))),
-        "orders": float((traded.ledger["shares_ordered"] > 0.0).sum()),
+        "gross_sharpe": sharpe(done.gross_returns),
+        "sharpe": sharpe(done.net_returns),
+        **others,
+        "break_even_bps": break_even_bps(done.ledger),
+        "trades": float(len(positions(done.ledger))),
+        "orders": float((done.ledger["shares_ordered"] > 0.0).sum()),
     }
+
+
+def _years(one: AtError, ic: pd.Series) -> Iterator[dict[str, float]]:
+    """The same by year: rank IC, net Sharpe, trades."""
+    days = pd.DatetimeIndex(one.books.net_returns.index)
+    traded = pd.DatetimeIndex(positions(one.books.ledger)[SESSION]).year
+    scored = pd.DatetimeIndex(ic.index).year
+    for year in sorted(set(days.year)):
+        yield {
+            "error_bps": one.error_bps,
+            "year": float(year),
+            "rank_ic": float(ic[scored == year].mean()),
+            "sharpe": sharpe(one.books.net_returns[days.year == year]),
+            "trades": float((traded == year).sum()),
+        }
 
 
 def bad_open_counts(rows: pd.Index, market: Market) -> dict[str, float]:
@@ -109,8 +168,11 @@ def bad_open_counts(rows: pd.Index, market: Market) -> dict[str, float]:
     """
     bars = BarPanel(market.open, market.high, market.low, market.close, market.volume)
     faults = bad_opens(bars)
-    jumps = np.abs(np.log(market.open / market.previous_close)) > MAX_JUMP
-    faults |= {"jump": pd.DataFrame(jumps, market.open.index, market.open.columns)}
+    jumped = jumps(market.open.to_numpy(), market.previous_close.to_numpy())
+    faults |= {
+        name: pd.DataFrame(where, market.open.index, market.open.columns)
+        for name, where in jumped.items()
+    }
     return {
         f"doubt/bad_opens_{name.replace(' ', '_')}": float(
             np.sum(frame.stack().reindex(rows, fill_value=False).to_numpy())
@@ -125,11 +187,12 @@ def by_part(result: Backtest, market: Market) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a part: by, part, trades, net_bps (mean net P&L over the notional), net_pnl.
+        One row a part: by, part, trades, net_bps (mean net P&L over the notional), net_pnl, and
+        sharpe, net, of these trades alone over all sessions.
     """
     trades = positions(result.ledger)
     if trades.empty:
-        return pd.DataFrame(columns=["by", "part", "trades", "net_bps", "net_pnl"])
+        return pd.DataFrame(columns=["by", "part", "trades", "net_bps", "net_pnl", "sharpe"])
 
     def of(frame: pd.DataFrame) -> np.ndarray:
         rows = frame.index.get_indexer(pd.Index(trades[SESSION]))
@@ -151,13 +214,22 @@ def by_part(result: Backtest, market: Market) -> pd.DataFrame:
         "year": year.astype(str),
     }
     notional = (trades["shares_filled"] * trades["open"]).to_numpy()
+    earned = (trades["net_pnl"] / trades["equity_before"]).to_numpy()
     rows = []
     for by, parts in groups.items():
-        for part in sorted(set(parts)):
+        for part in sorted(set(parts), key=_in_order):
             own = parts == part
             net = float(trades["net_pnl"].to_numpy()[own].sum())
+            alone = pd.Series(earned[own]).groupby(trades[SESSION].to_numpy()[own]).sum()
             rows.append({
                 "by": by, "part": part, "trades": int(own.sum()),
                 "net_bps": net / float(notional[own].sum()) / BPS, "net_pnl": net,
+                "sharpe": sharpe(alone.reindex(result.net_returns.index, fill_value=0.0)),
             })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _in_order(part: str) -> tuple[str, int]:
+    """Decile 10 after decile 9."""
+    words, _, last = part.rpartition(" ")
+    return (words, int(last)) if last.isdigit() else (part, 0)

@@ -61,7 +61,7 @@ def robustness(
         "top_bps": 1e4 * top_return(returns, labelled, rules.max_positions),
     }
     for bps in ROUND_TRIPS_BPS:
-        net = net_returns(_charging(rules, bps), bankroll, market, predicted)
+        net = net_returns(charging(rules, bps), bankroll, market, predicted)
         metrics |= {f"sharpe_{bps:g}bp": sharpe(net), f"return_{bps:g}bp": total_return(net)}
     return {f"robustness/{name}": value for name, value in metrics.items()}
 
@@ -72,7 +72,13 @@ def _mean_ic(wide: pd.DataFrame, predicted: pd.Series) -> float:
     return float(rank_ic(other, predicted).mean())
 
 
-def _charging(rules: Rules, round_trip_bps: float) -> Rules:
-    """The same rules where a round trip costs this much and nothing else."""
+def charging(rules: Rules, round_trip_bps: float) -> Rules:
+    """The same rules where a round trip costs this much and nothing else.
+
+    Parameters
+    ----------
+    round_trip_bps
+        Basis points, half of them on each leg.
+    """
     return Rules(**{**vars(rules), **NO_OTHER_COSTS, "open_bps": round_trip_bps / 2,
                     "close_bps": round_trip_bps / 2})  # fmt: skip

@@ -10,9 +10,8 @@ import pandas as pd
 from pipeline.commands import Command
 from pipeline.errors import Refused
 from pipeline.io import calendar
-
-BEFORE_OPEN = pd.Timedelta(minutes=2)
-"""Orders for Nasdaq's opening cross have to be there by 9:28; other exchanges take them longer."""
+from pipeline.trading.order_files import Deadlines
+from pipeline.workspace import Workspace
 
 CENT = 100
 
@@ -31,7 +30,7 @@ class Deadline:
     in_words: str
 
 
-def deadline(exchange: str, session: pd.Timestamp, now: pd.Timestamp) -> Deadline:
+def deadline(workspace: Workspace, session: pd.Timestamp, now: pd.Timestamp) -> Deadline:
     """The deadline of a session's opening auction.
 
     Raises
@@ -39,7 +38,8 @@ def deadline(exchange: str, session: pd.Timestamp, now: pd.Timestamp) -> Deadlin
     Refused
         It has passed.
     """
-    last = calendar.opens_at(exchange, session) - BEFORE_OPEN
+    exchange = workspace.exchange_calendar
+    last = Deadlines.of(*calendar.hours(exchange, session), workspace.cutoffs).opening
     local = f"{last.tz_convert(calendar.timezone(exchange)):%Y-%m-%d %H:%M %Z}"
     if now > last:
         raise Refused(

@@ -20,6 +20,7 @@ from pipeline.learning.dataset import Dataset, join
 from pipeline.learning.windows import Step, walk_forward_steps
 from pipeline.market.indication import Evening
 from pipeline.recipe.books import books
+from pipeline.recipe.decision import with_indication
 from pipeline.recipe.evaluate import out_of_sample
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.steps import PREDICTION
@@ -60,7 +61,12 @@ class _Rows:
 
 
 def decision_checks(
-    workspace: Workspace, recipe: Recipe, audited: AuditedRecipe, max_rows: int, count: int
+    workspace: Workspace,
+    recipe: Recipe,
+    audited: AuditedRecipe,
+    max_rows: int,
+    count: int,
+    forecasts: Callable[[], pd.DataFrame],
 ) -> dict[str, Check]:
     """Whether rows, predictions and orders depend on what was not known when they were made.
 
@@ -72,6 +78,8 @@ def decision_checks(
         Of the evaluation that is done again; symbols are drawn for it.
     count
         Sessions whose orders are compared.
+    forecasts
+        What orders of the holdout are made of, see `orderer`.
     """
     sessions, seed = audited.dataset.sessions, audited.seed
     few = few_symbols(audited.dataset, max_rows, seed)
@@ -85,7 +93,7 @@ def decision_checks(
         ),
         "steps": lambda: _walked_alike(recipe, workspace, few, audited.windows, max_rows),
         "orders": lambda: ordered_alike(
-            orderer(recipe, workspace, audited.original), ordered, seed=seed
+            orderer(recipe, workspace, forecasts()), ordered, seed=seed
         ),
     }
 
@@ -139,18 +147,25 @@ def predictor(
 
 
 def orderer(
-    recipe: Recipe, workspace: Workspace, predictions: pd.Series
+    recipe: Recipe, workspace: Workspace, forecasts: pd.DataFrame
 ) -> Callable[[Callable[[BarPanel], BarPanel], pd.Timestamp], pd.DataFrame]:
-    """Orders of a session as a backtest that ends with it gives them."""
-    of_row = predictions.index.get_level_values(SESSION)
+    """Orders of a session as a backtest that ends with it gives them.
+
+    Parameters
+    ----------
+    forecasts
+        By (session, symbol): ``prediction``, and what limits are made of where it is decided on
+        the indicated open. Of the session itself that is all orders may know.
+    """
+    of_row = forecasts.index.get_level_values(SESSION)
     listed = pd.DatetimeIndex(of_row.unique().sort_values())
 
     def order(alter: Callable[[BarPanel], BarPanel], session: pd.Timestamp) -> pd.DataFrame:
         place = int(listed.get_indexer(pd.DatetimeIndex([session]))[0])
         sessions = listed[max(place - TRADED_BEFORE, 0) : place + 1]
-        market = workspace.market(sessions, recipe.rules, alter)
-        known = predictions[np.asarray(of_row.isin(sessions))]
-        ledger = books(recipe.rules, recipe.bankroll, known, market).ledger
+        known = forecasts[np.asarray(of_row.isin(sessions))]
+        market = with_indication(workspace.market(sessions, recipe.rules, alter), known)
+        ledger = books(recipe.rules, recipe.bankroll, known[PREDICTION], market).ledger
         return ledger[ledger[SESSION] == session].set_index(ROW)[ORDERED]
 
     return order

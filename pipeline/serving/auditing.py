@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from pipeline.audit.checks import Check
 from pipeline.audit.folds import fold_checks
-from pipeline.audit.indication import indication_checks
 from pipeline.audit.recomputation import (
     History,
     Recomputation,
@@ -37,11 +37,10 @@ from pipeline.learning.models import assemble, fit, predictions
 from pipeline.learning.search.folds import capped
 from pipeline.learning.windows import Step, holdout_step
 from pipeline.recipe.data import decided
-from pipeline.recipe.decision import Indicated, IndicatedOpen
 from pipeline.recipe.recipe import Recipe
-from pipeline.schemas import INDICATED, SESSION
 from pipeline.serving import audited_model
 from pipeline.serving.audited_decisions import decision_checks
+from pipeline.serving.audited_indication import checks_of_indication, holdout_forecasts
 from pipeline.workspace import Workspace
 
 
@@ -145,55 +144,24 @@ def checks_of_recipe(
     )
     return {
         **fold_checks(
-            development,
-            recipe.splitter,
-            target=recipe.target,
-            max_rows=recipe.plan.max_rows,
+            development, recipe.splitter, target=recipe.target, max_rows=recipe.plan.max_rows,
             seed=seed,
         ),
-        **decision_checks(workspace, recipe, audited, limits.max_rows, limits.sessions),
-        **_checks_of_indication(workspace, recipe, dataset, limits, seed),
+        **decision_checks(
+            workspace, recipe, audited, limits.max_rows, limits.sessions,
+            lambda: holdout_forecasts(
+                recipe, workspace, _fitted(recipe, limits.max_rows, development),
+                dataset.at(windows.predicted),
+            ),
+        ),
+        **checks_of_indication(workspace, recipe, dataset, limits.sessions, seed),
         **skill_checks(
             everything,
             audited,
             permutations=limits.permutations,
             gap_sessions=recipe.splitter.gap_sessions,
         ),
-    }
-
-
-def _checks_of_indication(
-    workspace: Workspace, recipe: Recipe, dataset: Dataset, limits: Limits, seed: int
-) -> dict[str, Check]:
-    """Whether what a decision on the indicated open sees is the indication, and no more."""
-    decision = recipe.decision
-    if not isinstance(decision, IndicatedOpen):
-        return {}
-    sessions = sample_sessions(dataset.sessions, limits.sessions, seed)
-    part = dataset.at(sessions).features
-    names = [name for name in part if str(name).startswith(INDICATED)]
-
-    def drawn() -> list[Indicated]:
-        """Each session by itself: nothing of it or after it is read but its opens."""
-        return [
-            Indicated.drawn(workspace, pd.DatetimeIndex([session]), decision, recipe.seed)
-            for session in sessions
-        ]
-
-    def rows_of(session: pd.Timestamp) -> pd.Index:
-        return part.index[part.index.get_level_values(SESSION) == session]
-
-    def recomputed() -> pd.DataFrame:
-        pairs = zip(sessions, drawn(), strict=True)
-        return pd.concat([one.columns(rows_of(session)) for session, one in pairs])
-
-    def missed() -> pd.Series:
-        pairs = zip(sessions, drawn(), strict=True)
-        seen = pd.concat([one.prices(rows_of(session)) for session, one in pairs])
-        printed = workspace.printed_opens(dataset.sessions).stack()
-        return seen / printed.reindex(seen.index) - 1.0
-
-    return indication_checks(part[names], recomputed, missed, decision.error_bps)
+    }  # fmt: skip
 
 
 def checks_of_version(version: ModelVersion) -> dict[str, Check]:
@@ -274,9 +242,13 @@ def _dataset(workspace: Workspace, windows: Step) -> Dataset:
 
 
 def _forecast(recipe: Recipe, max_rows: int, train: Dataset, test: Dataset) -> pd.Series:
+    return predictions(_fitted(recipe, max_rows, train), test.features)
+
+
+def _fitted(recipe: Recipe, max_rows: int, train: Dataset) -> Pipeline:
     """The configured model with its initial parameters, its learners weighted equally."""
     rows = capped(train, max_rows)
     learners = {own.name: own.unfitted(seed=recipe.seed) for own in recipe.learners}
     equal = dict.fromkeys(learners, 1.0 / len(learners))
     pipeline = assemble(learners, equal, numeric=rows.numeric, categorical=rows.categorical)
-    return predictions(fit(pipeline, rows, recipe.target), test.features)
+    return fit(pipeline, rows, recipe.target)

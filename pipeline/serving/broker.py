@@ -34,7 +34,7 @@ def write_order_files(
     """
     exchange = workspace.exchange_calendar
     is_american = exchange in calendar.AMERICAN
-    deadlines, opens, closes = _deadlines(exchange, session)
+    deadlines, opens, closes = _deadlines(workspace, session)
     if not withdraw_order_files(workspace, session, now):
         return [], (
             f"No order files: the exchange took orders for {session:%Y-%m-%d} until "
@@ -75,7 +75,7 @@ def withdraw_order_files(workspace: Workspace, session: pd.Timestamp, now: pd.Ti
 
     After the deadline they stay: what was taken to a broker can be looked up.
     """
-    if now >= _deadlines(workspace.exchange_calendar, session)[0].opening:
+    if now >= _deadlines(workspace, session)[0].opening:
         return False
     for path in (workspace.folder / FOLDER).glob(f"{session:%Y-%m-%d}*"):
         path.unlink(missing_ok=True)
@@ -83,12 +83,11 @@ def withdraw_order_files(workspace: Workspace, session: pd.Timestamp, now: pd.Ti
 
 
 def _deadlines(
-    exchange: str, session: pd.Timestamp
+    workspace: Workspace, session: pd.Timestamp
 ) -> tuple[Deadlines, pd.Timestamp, pd.Timestamp]:
     """Until when orders are taken, and when the session opens and closes, in UTC."""
-    opens, closes = calendar.hours(exchange, session)
-    is_american = exchange in calendar.AMERICAN
-    return Deadlines.of(opens, closes) if is_american else Deadlines(opens, closes), opens, closes
+    opens, closes = calendar.hours(workspace.exchange_calendar, session)
+    return Deadlines.of(opens, closes, workspace.cutoffs), opens, closes
 
 
 def _write(text: str, path: Path) -> None:

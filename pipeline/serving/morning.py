@@ -7,23 +7,27 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from pipeline.commands import Command
 from pipeline.errors import Fault, NotReady, Refused
 from pipeline.io.tracking import safe_models
 from pipeline.io.tracking.values import ModelVersion
-from pipeline.market.indication import Evening
+from pipeline.market.indication import Evening, jumps
 from pipeline.opens import copies_of_closes
 from pipeline.recipe.decision import Indicated, IndicatedOpen, forecast_columns, with_indication
 from pipeline.recipe.steps import PREDICTION
 from pipeline.schemas import SYMBOL
 from pipeline.serving import versions
 from pipeline.trading.forecasts import Forecasts
+from pipeline.trading.market import Market
 from pipeline.trading.rules import Rules
 from pipeline.trading.strategy import orders
 from pipeline.workspace import Workspace
 
 NO_QUOTE, ABSURD, TOO_OLD, TOO_EARLY = "no quote", "absurd price", "too old", "from the future"
+EX = "goes ex a dividend or a split"
+LIKE_A_SPLIT = "gap of a split"
 COPIES = "its opens are copies of closes"
 AHEAD = pd.Timedelta(minutes=1)
 """Clocks differ by less."""
@@ -128,6 +132,22 @@ class Morning:
         """The last close by symbol."""
         return pd.Series(self.evening.previous_close[0], self.evening.symbols)
 
+    @cached_property
+    def model(self) -> Pipeline:
+        """The champion's, checked and loaded."""
+        return safe_models.load(self.champion)
+
+    @cached_property
+    def copied(self) -> list[str]:
+        """Symbols whose opens were copies of the close before."""
+        return copies_of_closes(self.workspace.store, self.workspace.members, self.session)
+
+    def prepare(self, rules: Rules) -> Market:
+        """Read all that is known before there are quotes; what is left takes a second or two."""
+        self.forecasts(self.close)  # the first forecast of a process is the slowest
+        self.copied.sort()
+        return self.workspace.market(self.sessions, rules)
+
     def indicated(self, price: pd.Series) -> Indicated:
         """Indications of the session by symbol."""
         evening = self.evening
@@ -142,7 +162,7 @@ class Morning:
         Parameters
         ----------
         quotes
-            Columns symbol, price, time; of a symbol with several the newest counts.
+            Of ``io.quotes.quotes``; of a symbol with several the newest counts.
         max_gap
             The largest distance from the last close, as a fraction.
         """
@@ -150,28 +170,39 @@ class Morning:
         newest = newest.drop_duplicates("symbol", keep="last").set_index("symbol")
         newest = newest.reindex(self.symbols)
         close = self.close.reindex(self.symbols)
-        copied = copies_of_closes(self.workspace.store, self.workspace.members, self.session)
         gap = (newest["price"] / close - 1.0).abs()
+        split = jumps(newest["price"].to_numpy("float64"), close.to_numpy())["like a split"]
+        goes_ex = quotes.loc[quotes["goes_ex"], "symbol"]
         is_given, age = newest["time"].notna() & newest["price"].notna(), now - newest["time"]
         why = np.select(
             [
                 ~is_given, age < -AHEAD, age > max_age,
+                newest.index.isin(goes_ex), split,
                 ~((newest["price"] > 0.0) & (gap <= max_gap)),
-                newest.index.isin(copied),
+                newest.index.isin(self.copied),
             ],
-            [NO_QUOTE, TOO_EARLY, TOO_OLD, ABSURD, COPIES], "",
+            [NO_QUOTE, TOO_EARLY, TOO_OLD, EX, LIKE_A_SPLIT, ABSURD, COPIES], "",
         )  # fmt: skip
         reasons = pd.Series(why, newest.index, name="left_out")
         return Believed(newest.loc[reasons == "", "price"], reasons[reasons != ""])
 
     def forecasts(self, price: pd.Series) -> pd.DataFrame:
         """Forecasts at these indicated prices, of ``recipe.decision.forecast_columns``."""
-        model = safe_models.load(self.champion)
-        return forecast_columns(self.indicated(price).forecasts(model, self.rows))
+        return forecast_columns(self.indicated(price).forecasts(self.model, self.rows))
 
-    def orders(self, forecasts: pd.DataFrame, rules: Rules, bankroll: float) -> pd.DataFrame:
-        """Orders on these forecasts, of ``trading.strategy.orders``."""
-        market = with_indication(self.workspace.market(self.sessions, rules), forecasts)
+    def orders(
+        self, forecasts: pd.DataFrame, rules: Rules, bankroll: float, market: Market | None = None
+    ) -> pd.DataFrame:
+        """Orders on these forecasts, of ``trading.strategy.orders``.
+
+        Parameters
+        ----------
+        market
+            Of `prepare`; by default it is read.
+        """
+        if market is None:
+            market = self.workspace.market(self.sessions, rules)
+        market = with_indication(market, forecasts)
         wide = forecasts[PREDICTION].unstack(SYMBOL).reindex_like(market.close)
         return orders(Forecasts(wide, market), rules, bankroll)
 
@@ -185,9 +216,7 @@ class Morning:
             buy_below, gap_bps; the nearest first.
         """
         close = self.close
-        below = self.indicated(close).buy_below(
-            safe_models.load(self.champion), self.rows, rules.min_edge
-        )
+        below = self.indicated(close).buy_below(self.model, self.rows, rules.min_edge)
         listed = pd.DataFrame({"close": close.reindex(self.symbols), "buy_below": below})
         listed = listed.dropna().rename_axis(SYMBOL).reset_index()
         listed["gap_bps"] = 1e4 * (listed["buy_below"] / listed["close"] - 1.0)

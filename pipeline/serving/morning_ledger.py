@@ -19,7 +19,9 @@ from pipeline.recipe.steps import PREDICTION
 from pipeline.schemas import SESSION
 from pipeline.serving import versions
 from pipeline.serving.evenings import (
+    CHAMPION,
     SHADOW,
+    TRADED,
     Entries,
     decides_in_the_morning,
     digest_of,
@@ -88,6 +90,16 @@ def keep_decided(
         for one in decided
     ]  # fmt: skip
     return seal(workspace, made, "morning")
+
+
+def has_ordered(workspace: Workspace, version: ModelVersion, session: pd.Timestamp) -> bool:
+    """Whether orders of this champion for a session are sealed, as `morning` does it.
+
+    A list of the evening made again must leave these orders where they are.
+    """
+    mine = (f"{session:%Y-%m-%d}", str(version.version), CHAMPION, TRADED)
+    entries = (entry.evening for entry in workspace.store.evenings())
+    return any(mine == (one.session, one.model, one.role, one.state) for one in entries)
 
 
 def in_the_shadow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from functools import partial
 
 import mlflow
@@ -30,14 +31,13 @@ from pipeline.workspace import Workspace
 
 
 def run(settings: Settings) -> None:
-    """Join quotes to the evening's snapshot; seal, list and write the orders.
+    """Join quotes, read last, to the evening's snapshot; seal, list and write the orders.
 
     Called again before the deadline, the newest quotes count: their orders replace the files, and
     their entry follows the earlier one in the ledger. The same quotes again change nothing. When
-    an entry was made is read from the clock, whatever `morning.now` pretends.
+    an entry was made is told by the clock, whatever `morning.now` pretends.
     """
-    began, chosen = time.perf_counter(), settings.morning
-    now = clock.now() if chosen.now is None else pd.Timestamp(chosen.now)
+    chosen = settings.morning
     champion_moves.settle("morning")
     champion = registry.find(Aliases.CHAMPION, who="morning")
     stopped = verdicts.reasons_not_to_trade(champion, settings.monitor)
@@ -50,15 +50,19 @@ def run(settings: Settings) -> None:
         raise verdicts.not_proven(champion, unproven, "morning", "the rules of its recipe")
     with Workspace.open(settings) as workspace:
         upcoming = freshness.signal_session(workspace)
-        deadline = auction.deadline(workspace.exchange_calendar, upcoming.session, now)
+        deadline = auction.deadline(workspace, upcoming.session, _now(chosen.now))
         morning = Morning.of(workspace, champion, upcoming.session, "morning")
+        market = morning.prepare(rules)
         zone = calendar.timezone(workspace.exchange_calendar)
+        began = time.perf_counter()
         given = quotes(chosen.quotes, morning.symbols, zone, chosen.max_megabytes)
+        now = _now(chosen.now)
+        auction.deadline(workspace, upcoming.session, now)
         max_age = pd.Timedelta(minutes=chosen.max_age_minutes)
         believed = morning.believed(given, now.tz_convert("UTC"), max_age, chosen.max_gap)
         believed.require(chosen.min_quoted)
         forecasts = morning.forecasts(believed.price)
-        listed = morning.orders(forecasts, rules, bankroll)
+        listed = morning.orders(forecasts, rules, bankroll, market)
         sent = listed.assign(limit=auction.in_cents(listed))
         decided = partial(Decided.of, morning, forecasts, rules=rules, role=evenings.CHAMPION)
         seal = partial(keep_decided, workspace, upcoming, bankroll=bankroll, until=deadline.until)
@@ -86,6 +90,10 @@ def run(settings: Settings) -> None:
     if unproven:
         mlflow.set_tag(Tags.RULES, "unproven")
         print(verdicts.unproven_sentence(unproven))
+
+
+def _now(given: datetime | None) -> pd.Timestamp:
+    return clock.now() if given is None else pd.Timestamp(given)
 
 
 if __name__ == "__main__":

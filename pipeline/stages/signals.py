@@ -25,6 +25,7 @@ from pipeline.report.signals import printed_signals
 from pipeline.serving import evenings, freshness, verdicts
 from pipeline.serving.broker import withdraw_order_files, write_order_files
 from pipeline.serving.morning import Morning
+from pipeline.serving.morning_ledger import has_ordered
 from pipeline.serving.signals import EveningOrders
 from pipeline.stages._cli import command
 from pipeline.trading.rules import Rules
@@ -37,7 +38,8 @@ def run(settings: Settings) -> None:
     """Rank, size and store the orders of whoever holds `champion` at this moment.
 
     What everybody forecast is sealed in the ledger, whether it is traded or not. Order files of an
-    earlier run for the session go first: of a run that is refused, none are left to be sent.
+    earlier run for the session go first: of a run that is refused, none are left to be sent. Those
+    that `morning` wrote for the same champion stay: it decides on later news.
     """
     champion_moves.settle("signals")
     rules, chosen = build.rules(settings), settings.signals
@@ -49,13 +51,15 @@ def run(settings: Settings) -> None:
     unproven = verdicts.unproven_rules(champion, traded_by)
     with Workspace.open(settings) as workspace:
         upcoming = freshness.signal_session(workspace)
-        withdraw_order_files(workspace, upcoming.session, clock.now())
+        stopped = verdicts.reasons_not_to_trade(champion, settings.monitor)
+        by_open = evenings.decides_in_the_morning(champion)
+        if stopped or not (by_open and has_ordered(workspace, champion, upcoming.session)):
+            withdraw_order_files(workspace, upcoming.session, clock.now())
         if unproven and chosen.unproven_rules == "refuse":
             needed = "the rules of its recipe, or signals that are marked as unproven"
             raise verdicts.not_proven(champion, unproven, "signals", needed)
         late = freshness.stale_symbols(workspace, upcoming.needed, chosen.max_stale_fraction)
-        stopped = verdicts.reasons_not_to_trade(champion, settings.monitor)
-        if evenings.decides_in_the_morning(champion):
+        if by_open:
             evenings.keep(workspace, upcoming, None, rules, chosen.bankroll, settings.monitor)
             if stopped:
                 raise verdicts.not_traded(champion, stopped, "signals")

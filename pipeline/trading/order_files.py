@@ -1,9 +1,8 @@
 """Orders of a session as files that a broker's own software reads; nothing is sent anywhere.
 
 Each position is two orders: in at the opening auction, out at the closing one. Auctions take whole
-shares only. Exchanges stop taking market-on-open and limit-on-open orders two minutes before the
-open, and market-on-close orders ten minutes before the close (New York Stock Exchange; Nasdaq takes
-the latter five minutes longer): the earlier time holds for all.
+shares only. Each exchange stops taking orders for its auctions at a time of its own, see the table
+``auctions`` of the configuration.
 
 Sources: Interactive Brokers, Trader Workstation User's Guide, "Manually Create a Basket File" (one
 header row for each order type); Alpaca, "Placing Orders" (time in force ``opg`` and ``cls``, which
@@ -13,22 +12,51 @@ are rejected between the deadline and 19:00 in New York; later they wait for the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Annotated, NamedTuple
 
 import pandas as pd
+from pydantic import Field
 
 from pipeline.cells import csv_text
 from pipeline.trading.strategy import LONG
-
-BEFORE_OPEN = pd.Timedelta(minutes=2)
-BEFORE_CLOSE = pd.Timedelta(minutes=10)
+from pipeline.values import Value
 
 ALPACA_FROM = "19:00"
 """New York time from which Alpaca takes orders for the next session's auctions."""
 
 MARKET_ON_OPEN, LIMIT_ON_OPEN = "market-on-open", "limit-on-open"
 MARKET_ON_CLOSE = "market-on-close"
+
+
+class Cutoffs(Value):
+    """Until when an exchange takes orders for its auctions.
+
+    Attributes
+    ----------
+    opening, closing
+        Minutes before the session opens and closes.
+    """
+
+    opening: Annotated[float, Field(ge=0, le=120)]
+    closing: Annotated[float, Field(ge=0, le=120)]
+
+
+class Auctions(Value):
+    """Cutoffs of each exchange, and of those that are not listed.
+
+    Attributes
+    ----------
+    exchanges
+        By the name of the calendar.
+    """
+
+    default: Cutoffs
+    exchanges: Mapping[str, Cutoffs]
+
+    def of(self, exchange: str) -> Cutoffs:
+        """Those of an exchange."""
+        return self.exchanges.get(exchange, self.default)
 
 
 class Deadlines(NamedTuple):
@@ -38,9 +66,12 @@ class Deadlines(NamedTuple):
     closing: pd.Timestamp
 
     @classmethod
-    def of(cls, opens: pd.Timestamp, closes: pd.Timestamp) -> Deadlines:
+    def of(cls, opens: pd.Timestamp, closes: pd.Timestamp, cutoffs: Cutoffs) -> Deadlines:
         """Of a session that opens and closes at these moments; half days close early."""
-        return cls(opens - BEFORE_OPEN, closes - BEFORE_CLOSE)
+        return cls(
+            opens - pd.Timedelta(minutes=cutoffs.opening),
+            closes - pd.Timedelta(minutes=cutoffs.closing),
+        )
 
 
 class Leg(NamedTuple):

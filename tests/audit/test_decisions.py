@@ -162,3 +162,5 @@ def test_bars_are_corrupted_from_the_session_on_and_stay_bars(make_bars) -> None
         pd.testing.assert_frame_equal(before.iloc[:12], after.iloc[:12], check_exact=True)
         assert (before.iloc[12:] != after.iloc[12:]).all(axis=None)
     assert (corrupted.high >= corrupted.low).all(axis=None)
+    moves, others = (each.close / each.open for each in (bars, corrupted))
+    assert ((moves - others).abs().iloc[12:] > 1e-6).all(axis=None)

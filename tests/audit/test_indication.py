@@ -26,7 +26,10 @@ def found(stored: pd.DataFrame, seen: Indicated = HONEST) -> dict[str, CheckResu
         prices = seen.prices(ROWS)
         return prices / printed.reindex(prices.index) - 1.0
 
-    checks = indication_checks(stored, lambda: HONEST.columns(ROWS), missed, DECISION.error_bps)
+    def honest() -> pd.DataFrame:
+        return HONEST.columns(ROWS)
+
+    checks = indication_checks(stored, honest, honest, missed, DECISION.error_bps)
     return {name: check() for name, check in checks.items()}
 
 

@@ -56,6 +56,27 @@ def test_a_file_standard_input_and_none(tmp_path: Path, monkeypatch: pytest.Monk
         quotes(str(tmp_path / "none.csv"), [], ZONE, 1)
 
 
+def test_what_goes_ex_is_told_by_a_csv_and_by_yahoo() -> None:
+    text = (
+        "symbol,price,time,dividend,split\nA,1,2024-07-01 09:20,0.31,1\n"
+        "B,1,2024-07-01 09:20,0,1.0\n"
+        "C,1,2024-07-01 09:20,,2\nD,1,2024-07-01 09:20,0.00,\n"
+    )
+    assert parsed(text, "q.csv", ZONE)["goes_ex"].tolist() == [True, False, True, False]
+    assert not parsed("symbol,price,time\nA,1,2024-07-01 09:20\n", "q.csv", ZONE)["goes_ex"].any()
+    sessions = pd.DatetimeIndex(["2024-06-28", "2024-07-01"])
+    listings = {
+        "PAYS": Listing(bars(sessions), dividends={"2024-07-01": 0.31}),
+        "PAID": Listing(bars(sessions), dividends={"2024-06-28": 0.31}),
+        "HALF": Listing(bars(sessions), splits={"2024-07-01": (2, 1)}),
+    }
+    servers = Servers(listings)
+    told = yahoo_quotes(list(listings), lambda batch: premarket(batch, session=servers))
+    assert dict(zip(told["symbol"], told["goes_ex"], strict=True)) == {
+        "PAYS": True, "PAID": False, "HALF": True,
+    }  # fmt: skip
+
+
 def minutes(prices: dict[str, list[float]], zone: str = ZONE) -> pd.DataFrame:
     """Minute bars as ``yfinance.download`` gives several symbols: columns (field, symbol)."""
     count = len(next(iter(prices.values())))
@@ -69,7 +90,7 @@ def minutes(prices: dict[str, list[float]], zone: str = ZONE) -> pd.DataFrame:
 def test_the_newest_price_there_is_counts() -> None:
     wide = minutes({"A": [1.0, 2.0, np.nan], "B": [np.nan] * 3})
     told = newest(wide, ["A", "B", "C"])
-    assert told == [("A", 2.0, pd.Timestamp("2024-07-01 12:01", tz="UTC"))]
+    assert told == [("A", 2.0, pd.Timestamp("2024-07-01 12:01", tz="UTC"), False)]
     assert newest(pd.DataFrame(), ["A"]) == []
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import Pipeline
 
 from pipeline.config import build
 from pipeline.config.compose import check, compose
@@ -12,6 +15,7 @@ from pipeline.errors import InvalidSettings
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.models import assemble, fit
 from pipeline.recipe.decision import (
+    DROPS,
     EVENING,
     FOLLOWED,
     Indicated,
@@ -99,6 +103,34 @@ def test_a_model_that_is_scored_falls_with_the_own_open_and_its_forecasts_follow
     along = known.drop(columns="indicated_price").to_numpy()
     assert (np.diff(along, axis=1) * side[:, None] <= 1e-12).all()
     assert len(BARS.symbols) <= FOLLOWED
+
+
+class Falling:
+    """Forecasts that fall with the own gap, by another amount for every symbol."""
+
+    def predict(self, features: pd.DataFrame) -> np.ndarray:
+        return features["signal"].to_numpy() - 0.05 * features["indicated_gap"].to_numpy()
+
+
+def test_the_price_to_buy_below_is_the_first_on_the_way_down_that_meets_the_hurdle() -> None:
+    session = pd.MultiIndex.from_product([SESSIONS[-1:], BARS.symbols], names=ROW)
+    one = EVENING_OF_ALL.at(SESSIONS[-1:])
+    close = pd.DataFrame(one.previous_close, SESSIONS[-1:], BARS.symbols)
+    signal = np.linspace(-0.09, 0.02, len(session))
+    evening = pd.DataFrame({"signal": signal}, session)
+    seen, model, hurdle = Indicated.of(one, close), cast(Pipeline, Falling()), 0.002
+    told = seen.buy_below(model, evening, hurdle)
+    edges = np.array([
+        model.predict(pd.concat(
+            [evening, seen.columns(session, np.full(len(session), 1.0 - drop))], axis=1
+        ))
+        for drop in DROPS
+    ])  # fmt: skip
+    meets = edges > hurdle
+    first = np.where(meets.any(axis=0), meets.argmax(axis=0), len(DROPS))
+    expected = close.iloc[0].to_numpy() * (1.0 - np.append(DROPS, np.nan)[first])
+    np.testing.assert_array_equal(told.to_numpy(), expected)
+    assert {0, len(DROPS)} < set(first)
 
 
 def test_the_market_takes_its_indications_and_stays_without_any() -> None:

@@ -177,7 +177,9 @@ def checks(made_of: World, seed: int) -> Iterator[tuple[str, Check]]:
     ordered = sample_sessions(windows.predicted, 10, seed)
     yield (
         "orders",
-        lambda: ordered_alike(orderer(recipe, any_world, audited.original), ordered, seed=seed),
+        lambda: ordered_alike(
+            orderer(recipe, any_world, audited.original.to_frame("prediction")), ordered, seed=seed
+        ),
     )
     yield from skill_checks(
         data, audited, permutations=2, gap_sessions=recipe.splitter.gap_sessions

@@ -6,8 +6,9 @@ Who knows the print knows the way back from it, and is filled at it: in history 
 from a true reversal but an indication that does not know on which side the print will lie. Gaps are
 of 0.1 % and moves of 1 %, calmer than those of stocks, so that the bounce is not lost among them.
 
-``bounce_10`` and ``bounce_20``: prints 10 and 20 bp off. ``reversal``: no bounce, and gaps of 1 % a
-session of which a quarter goes back until the close.
+``walk``: a random walk with gaps of 1 %, and nothing else. ``bounce_10`` and ``bounce_20``: prints
+10 and 20 bp off. ``reversal``: no bounce, and gaps of 1 % of which a quarter goes back until the
+close.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Kind:
 
 
 KINDS = {
+    "walk": Kind(gap=0.01, move=0.015),
     "bounce_10": Kind(gap=0.001, move=0.01, bounce=0.001),
     "bounce_20": Kind(gap=0.001, move=0.01, bounce=0.002),
     "reversal": Kind(gap=0.01, move=0.015, reversal=0.25),

@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import load_text
 
+from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.errors import Refused
 from pipeline.io import calendar, clock
@@ -21,6 +22,7 @@ from pipeline.monitor.chain import Sealed
 from pipeline.monitor.orders import SealedOrders
 from pipeline.recipe.decision import Indicated, IndicatedOpen
 from pipeline.report.morning import printed_watch_list
+from pipeline.serving.morning import Morning
 from pipeline.stages import backtest, morning, promote, reconcile, retrain, score, signals
 from pipeline.stages._cli import step
 from pipeline.workspace import Workspace
@@ -31,8 +33,11 @@ OPEN = (
     "strategy.min_edge_bps=0", "strategy.sides=long_short", "backtest.capacity=[]",
     "retrain.window_days=150",
 )  # fmt: skip
-LATER = 4
+LATER = 60
 """Sessions after the champion's training end."""
+
+BY_COMMAND = 3
+"""The last of these, done by the real command."""
 
 SAME = ["rank", "symbol", "side", "prediction", "weight", "shares", "reference_price", "limit"]
 
@@ -119,6 +124,8 @@ def test_what_the_morning_decides_is_sealed_scored_and_reconciled(
     bodies = json.loads((champion / "orders" / f"{day}_alpaca.json").read_text())
     bought = [each for each in bodies if each["time_in_force"] == "opg"]
     assert {each["type"] for each in bought} == {"limit"}
+    step("signals", signals.run, configured(champion, *OPEN, f"date={day}"))
+    assert json.loads((champion / "orders" / f"{day}_alpaca.json").read_text()) == bodies
     late = ordered(opens - pd.Timedelta(minutes=1))
     assert len(late) == 3  # the same as was decided in time, later: no news
     late = ordered(opens - pd.Timedelta(minutes=1), 1.005)
@@ -150,11 +157,35 @@ def test_what_the_morning_decides_is_sealed_scored_and_reconciled(
     assert round(100 * total) == round(100 * parts["difference"])
 
 
-def test_the_morning_orders_what_the_backtest_trades(champion: Path) -> None:
-    settings = configured(champion, *OPEN)
-    ledger = table("backtest", "ledger").assign(session=lambda t: pd.to_datetime(t["session"]))
+def traded() -> pd.DataFrame:
+    """Of the backtest."""
+    return table("backtest", "ledger").assign(session=lambda t: pd.to_datetime(t["session"]))
+
+
+def test_sixty_mornings_order_row_by_row_what_the_backtest_trades(champion: Path) -> None:
+    settings, ledger = configured(champion, *OPEN), traded()
     assert ledger["session"].nunique() == LATER
-    for session, rows in ledger.groupby("session"):
+    version, rules = registry.find("champion", who="test"), build.rules(settings)
+    days, decision = pd.DatetimeIndex(ledger["session"].unique()), settings.decision
+    assert isinstance(decision, IndicatedOpen)
+    with Workspace.open(settings) as workspace:
+        price = Indicated.drawn(workspace, days, decision, settings.seed).price
+        for session, rows in ledger.groupby("session"):
+            morning = Morning.of(workspace, version, session, "test")
+            told = morning.forecasts(price.loc[session].dropna())
+            listed = morning.orders(told, rules, float(rows["equity_before"].iloc[0]))
+            expected = rows.reset_index(drop=True).rename(columns={"shares_ordered": "shares"})
+            pd.testing.assert_frame_equal(
+                listed[SAME], expected[SAME], rtol=1e-12, atol=0.0, check_dtype=False
+            )
+    filled = ledger[ledger["shares_filled"] > 0.0]
+    assert filled["session"].nunique() > LATER / 2
+
+
+def test_the_command_orders_what_the_backtest_trades(champion: Path) -> None:
+    settings, ledger = configured(champion, *OPEN), traded()
+    last = ledger["session"].unique()[-BY_COMMAND:]
+    for session, rows in ledger[ledger["session"].isin(last)].groupby("session"):
         expected = rows.reset_index(drop=True).rename(columns={"shares_ordered": "shares"})
         equity = f"signals.bankroll={rows['equity_before'].iloc[0]}"
         step("morning", morning.run, on(champion, session, quoted(settings, session), equity))
@@ -261,7 +292,14 @@ def test_every_result_tells_what_it_hangs_on(champion: Path) -> None:
     assert by_error.loc[25.0, "sharpe"] == pytest.approx(told["backtest/sharpe"])
     assert by_error.loc[25.0, "rank_ic"] == pytest.approx(told["test/rank_ic"])
     assert told["doubt/sharpe_fill_10bp"] < told["doubt/sharpe_fill_5bp"] < told["backtest/sharpe"]
+    assert {"sharpe_5bp", "sharpe_10bp", "sharpe_20bp", "gates"} <= set(by_error)
+    years = table("retrain", "doubts_by_error_and_year")
+    assert years.groupby("error_bps")["trades"].sum().eq(by_error["trades"]).all()
     parts = table("retrain", "doubts_by_part")
+    page = load_text(f"{run.info.artifact_uri}/tear_sheet.html")
+    for words in ("other errors of the indication", "by error, bp, and year", "Trades by part",
+                  "10 bp worse", "never traded: "):  # fmt: skip
+        assert words in page
     assert set(parts["by"]) == {"gap", "market's gap", "side", "dollar volume", "year"}
     assert parts.groupby("by")["trades"].sum().eq(told["backtest/trades"]).all()
     assert "doubt/bad_opens_outside_of_the_range" in told

@@ -8,9 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.config.compose import check, compose
 from pipeline.io.store.store import Store
 from pipeline.serving.broker import write_order_files
-from pipeline.trading.order_files import Deadlines, alpaca_orders, legs, plain_csv, tws_basket
+from pipeline.trading.order_files import (
+    Cutoffs,
+    Deadlines,
+    alpaca_orders,
+    legs,
+    plain_csv,
+    tws_basket,
+)
 from tests.workspaces import workspace
 
 NAN = float("nan")
@@ -20,7 +28,22 @@ ORDERS = pd.DataFrame(
     columns=["symbol", "side", "shares", "limit", "prediction"],
 )  # fmt: skip
 STOCKS = ORDERS.iloc[:3]
-SUMMER = Deadlines.of(pd.Timestamp("2024-05-01T13:30Z"), pd.Timestamp("2024-05-01T20:00Z"))
+NEW_YORK = Cutoffs(opening=2, closing=10)
+SUMMER = Deadlines.of(
+    pd.Timestamp("2024-05-01T13:30Z"), pd.Timestamp("2024-05-01T20:00Z"), NEW_YORK
+)
+
+
+CONFIGURED = check(compose([])).auctions
+
+
+def test_each_exchange_has_its_own_deadline_and_others_the_default() -> None:
+    opens, closes = (pd.Timestamp(f"2024-05-02T{hour}Z") for hour in ("01:30", "08:00"))
+    hong_kong = Deadlines.of(opens, closes, CONFIGURED.of("XHKG"))
+    assert hong_kong == (pd.Timestamp("2024-05-02T01:20Z"), closes)
+    assert CONFIGURED.of("XNYS") == NEW_YORK
+    assert CONFIGURED.of("XNAS").closing == 5
+    assert CONFIGURED.of("XBOM") == CONFIGURED.default
 
 
 def test_a_basket_has_a_header_before_each_type_of_order() -> None:
@@ -112,11 +135,11 @@ def test_files_of_an_earlier_run_go_when_there_are_no_orders_left_but_not_after_
 def test_formats_of_american_brokers_are_not_written_for_another_exchange(tmp_path: Path) -> None:
     day = pd.Timestamp("2024-05-01")
     with Store.open(tmp_path / "s.db") as store:
-        space = workspace(store, exchange_calendar="XLON")
-        opens = pd.Timestamp("2024-05-01T07:00Z")
-        (file,), said = write_order_files(space, ORDERS, day, opens - pd.Timedelta(seconds=1))
-        assert write_order_files(space, ORDERS, day, opens)[0] == []
+        space = workspace(store, exchange_calendar="XLON", cutoffs=CONFIGURED.of("XLON"))
+        until = pd.Timestamp("2024-05-01T06:59Z")
+        (file,), said = write_order_files(space, ORDERS, day, until - pd.Timedelta(seconds=1))
+        assert write_order_files(space, ORDERS, day, until)[0] == []
     deadlines = [row.split(",")[-1] for row in file.read_text().splitlines()[1:]]
-    assert set(deadlines) == {"2024-05-01T07:00:00Z", "2024-05-01T15:30:00Z"}
+    assert set(deadlines) == {"2024-05-01T06:59:00Z", "2024-05-01T15:30:00Z"}
     assert "for American exchanges only" in said
     assert [path.name for path in (tmp_path / "orders").iterdir()] == ["2024-05-01.csv"]

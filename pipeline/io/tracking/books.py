@@ -53,6 +53,7 @@ def record_tear_sheet(
     header: SheetHeader,
     index: tuple[pd.Series, str],
     min_edge: float,
+    doubts: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
     """``tear_sheet.html`` and the folder ``tear_sheet`` of PNG files.
 
@@ -62,6 +63,8 @@ def record_tear_sheet(
         Of ``index_returns``.
     min_edge
         The return a forecast must exceed to be traded, a fraction.
+    doubts
+        Of ``contents``.
     """
     from pipeline.report.tear_sheet.contents import contents
     from pipeline.report.tear_sheet.context import MarketContext
@@ -77,7 +80,7 @@ def record_tear_sheet(
         index_note=index[1],
         min_edge=min_edge,
     )
-    drawn = page(contents(books, predictions, context, metrics, header))
+    drawn = page(contents(books, predictions, context, metrics, header, doubts))
     run_files.log_text(drawn.html, Artifacts.TEAR_SHEET)
     with tempfile.TemporaryDirectory() as folder:
         for name, png in drawn.figures.items():

@@ -204,5 +204,5 @@ def _write_report(
     index = index_returns(workspace.index_bars(sessions, REAL_WINDOW), sessions)
     record_tear_sheet(
         result.books, result.predictions, result.market, result.metrics, header, index,
-        recipe.rules.min_edge,
+        recipe.rules.min_edge, result.tables,
     )  # fmt: skip

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.gates.verdict import gate_table
 from pipeline.learning.metrics import rank_ic
+from pipeline.report.doubts import BY_ERROR, BY_PART, BY_YEAR
 from pipeline.report.tear_sheet.context import MarketContext
 from pipeline.report.tear_sheet.diagnosis import diagnosis
 from pipeline.report.tear_sheet.header import SheetHeader
@@ -20,6 +21,7 @@ from pipeline.trading.backtest import Backtest
 from pipeline.trading.performance import break_even_bps, charged_bps, equal_weight_benchmark
 from pipeline.trading.periods import monthly_returns, rolling_sharpe, yearly_results
 
+DOUBTS = (BY_ERROR, BY_YEAR, BY_PART)
 ROLLING_SESSIONS = (63, 252)
 EXTREME_TRADES = 7
 
@@ -30,6 +32,7 @@ def contents(
     market: MarketContext,
     metrics: Mapping[str, float],
     header: SheetHeader,
+    doubts: Mapping[str, pd.DataFrame] | None = None,
 ) -> Sheet:
     """Everything a tear sheet shows of a backtest.
 
@@ -42,6 +45,8 @@ def contents(
         session's open.
     metrics
         By the names of the run contract; rank IC and its t are those of these forecasts.
+    doubts
+        Tables among which those of ``recipe.doubts.measured_doubts`` may be.
     """
     sessions = pd.DatetimeIndex(backtest.net_returns.index)
     returns = market.close / market.open - 1.0
@@ -85,6 +90,7 @@ def contents(
         trade_distribution=attribution.distribution(trades["net_return"]),
         diagnosis=diagnosis(realised, known, session_ic, by_decile, market.regimes, trades),
         drivers=pd.DataFrame(header.drivers, columns=["feature", "share"]),
+        doubts={name: table for name, table in (doubts or {}).items() if name in DOUBTS},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.report.doubts import sentences
 from pipeline.report.numbers import (
     basis_points,
     change,
@@ -32,7 +33,8 @@ def sections(sheet: Sheet) -> list[Section]:
         _exposure, diagnosis.drivers, _risk, _monthly, _yearly, diagnosis.by_state, _hit_rates,
         diagnosis.symbols, _distribution, _extremes, _gates,
     )  # fmt: skip
-    return [build(sheet) for build in builders]
+    built = [build(sheet) for build in builders]
+    return [*built[:-1], _doubts(sheet), built[-1]] if sheet.doubts else built
 
 
 def _equity(sheet: Sheet) -> Section:
@@ -182,6 +184,13 @@ def _extremes(sheet: Sheet) -> Section:
     which = f"{shown} of {count(total, 'trade')}" if shown < total else count(total, "trade")
     lead = f"{which}, by net return on the amount traded."
     return Section(name, heading, [lead], tables=[tables.extremes(sheet.extremes)], wide=True)
+
+
+def _doubts(sheet: Sheet) -> Section:
+    name, heading = "doubts", "What the decision on the indicated open hangs on"
+    return Section(
+        name, heading, sentences(sheet.metrics), tables=tables.doubts(sheet.doubts), wide=True
+    )
 
 
 def _gates(sheet: Sheet) -> Section:

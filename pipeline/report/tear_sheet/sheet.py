@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -70,6 +70,8 @@ class Sheet:
         What explains the result.
     drivers
         feature, share, largest first; no rows where the run has no model of its own.
+    doubts
+        Of ``recipe.doubts.measured_doubts``; empty where it is decided the evening before.
     """
 
     title: str
@@ -102,6 +104,7 @@ class Sheet:
     trade_distribution: pd.Series
     diagnosis: Diagnosis
     drivers: pd.DataFrame
+    doubts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def sessions(self) -> int:

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pandas as pd
 
+from pipeline.report.doubts import CAPTIONS, WORDS, doubt_cells
 from pipeline.report.numbers import (
     NONE,
     THIN,
@@ -203,6 +204,20 @@ def distribution(sessions: pd.Series, trades: pd.Series) -> Table:
     head = [words("Net return"), Cell(count(sessions["count"], "session")),
             Cell(count(trades["count"], "trade"))]  # fmt: skip
     return Table(head, rows)
+
+
+def doubts(tables: Mapping[str, pd.DataFrame]) -> list[Table]:
+    """Doubts of a decision on the indicated open, see ``report.doubts``."""
+    return [_of_text(cells, CAPTIONS[name]) for name, cells in doubt_cells(tables).items()]
+
+
+def _of_text(table: pd.DataFrame, caption: str) -> Table:
+    """Cells of text as they are, those in columns of words to the left."""
+    head, *rows = (
+        [Cell(str(text), left=name in WORDS) for name, text in zip(table, row, strict=True)]
+        for row in [list(table), *table.to_numpy()]
+    )
+    return Table(head, rows, caption)
 
 
 ANSWERS = {"pass": "\N{CHECK MARK} pass", "fail": "\N{BALLOT X} fail"}
