@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.stages.conftest import Project
@@ -11,7 +13,8 @@ pytestmark = pytest.mark.soak
 RIDGE = ("model=ridge", "hpo=none", "retrain.refresh=false")
 
 
-def test_universes_side_by_side_leave_what_each_leaves_alone(project: Project) -> None:
+def test_universes_side_by_side_leave_what_each_leaves_alone(tmp_path: Path) -> None:
+    project = Project(tmp_path)
     project.python("daily")
     for name, symbols in (
         ("a", "A\nAA\nAAPL\nABT\nACN\nADBE"),
