@@ -104,7 +104,7 @@ def given() -> tuple[str, ...]:
 RANGES = ("date", "start_date", "end_date", "exchange")
 OF_ONE_STAGE = (
     "promote", "signals", "morning", "status", "reproduce", "audit", "predict", "reconcile",
-    "serve", "ui", "test", "retrain", "backtest", "indicators", "hydra",
+    "quarantine", "serve", "ui", "test", "retrain", "backtest", "indicators", "hydra",
 )  # fmt: skip
 """Sections of the configuration that one stage reads."""
 

@@ -15,7 +15,7 @@ from pipeline.paths import ROOT
 ENTRY_POINTS = [
     "ingest", "indicators", "regimes", "features", "labels", "retrain", "backtest", "promote",
     "rollback", "signals", "morning", "status", "audit", "reproduce", "daily", "weekly", "main",
-    "ui", "test", "score", "predict", "serve", "reconcile",
+    "ui", "test", "score", "predict", "serve", "reconcile", "quarantine",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ No defaults live here: every value comes from ``conf/``, where it is described.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -212,3 +213,12 @@ class Named(Section):
     def names_universe(self) -> bool:
         """Whether the symbols given are the whole universe: Yahoo has no other list of them."""
         return bool(self.data.name == "yfinance" and not self.universe.path and self.symbols)
+
+
+class Asked(Named):
+    """Which sessions and symbols a command is asked for."""
+
+    day: date | None = Field(alias="date")
+    start_date: date | None
+    end_date: date | None
+    exchange: str | None

@@ -7,7 +7,6 @@ fault of a configuration in one message before any work starts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
@@ -23,8 +22,6 @@ from pipeline.monitor.health import Thresholds
 from pipeline.recipe.decision import Decision
 from pipeline.recipe.windows import Evaluation
 from pipeline.trading.order_files import Auctions
-
-Day = date | None
 
 RETRAIN_SECTIONS = (
     "seed",
@@ -53,15 +50,10 @@ NOT_COMPARED = {
 """Keys that are no parameters of a retrain: other stages', or given by another key as well."""
 
 
-class Settings(sections.Named):
+class Settings(sections.Asked):
     """The whole configuration, checked."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    day: Day = Field(alias="date")
-    start_date: Day
-    end_date: Day
-    exchange: str | None
-
     features: sections.Features
     cv: AnySplitter
     model: sections.Model
@@ -85,6 +77,7 @@ class Settings(sections.Named):
     audit: stage_sections.Audit
     signals: stage_sections.Signals
     morning: stage_sections.Morning
+    quarantine: stage_sections.Quarantine = stage_sections.Quarantine()
     status: stage_sections.Status
     serve: stage_sections.Serve
     predict: stage_sections.Predict

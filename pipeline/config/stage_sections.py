@@ -107,6 +107,14 @@ class Morning(Section):
     max_megabytes: Count = 50  # configs of former runs lack it
 
 
+class Quarantine(Section):
+    """Which quarantined bars are shown."""
+
+    rule: str | None = None  # configs of former runs lack these three
+    rows: Count = 50
+    path: ProjectPath | None = None
+
+
 class Status(Section):
     """How the status is printed, and whether all that is kept is read again."""
 

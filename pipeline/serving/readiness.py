@@ -14,6 +14,7 @@ from pipeline.io.store.store import Store
 from pipeline.io.tracking.looks import known_looks
 from pipeline.recipe.feature_set import indicators_made_by, labels_made_by, regimes_made_by
 from pipeline.recipe.windows import WindowPlan
+from pipeline.report.quarantine import by_rule
 from pipeline.report.readiness import Line
 from pipeline.report.survivorship import survivorship
 from pipeline.selection import with_following
@@ -48,13 +49,14 @@ def store_lines(workspace: Workspace, plan: WindowPlan) -> Iterator[Line]:
     if sessions.empty:
         return
     quarantined, gaps = counts["quarantine"], counts["gaps"]
-    yield Line(
-        "quarantine", True, f"{quarantined:,} bars quarantined, {gaps:,} gaps recorded", None
-    )
+    text = f"{quarantined:,} bars quarantined, {gaps:,} gaps recorded"
+    text += f": {by_rule(store.quarantine_by_rule())}; see quarantine" if quarantined else ""
+    yield Line("quarantine", True, text, None)
     built = store.built("ingest")
     refused = sorted(built.detail.get("set_aside") or ()) if built else []
     if refused:
-        yield Line("refused", True, f"nothing was read from {', '.join(refused)}: see ingest", None)
+        text = f"nothing was read from {', '.join(refused)}: see quarantine"
+        yield Line("refused", True, text, None)
     if workspace.is_live:  # others end where they end
         newest = workspace.source.last_session()
         text = f"last session {sessions[-1]:%Y-%m-%d}, the exchange's {newest:%Y-%m-%d}"

@@ -55,7 +55,7 @@ CASES = (
     Case("split_quandl_wiki", ("data.path={}",), {"JJJ": (25, 101.9075)}, "splits applied"),
     Case("split_reverse_unusual", ("data.path={}",), {}, "data.splits_path with a line"),
     Case("outlier_one_high_100x", ("data.path={}", "data.exchange_calendar=XLON"),
-         {"EZX.L": (24, 626.73)}, "high more than 5 times"),
+         {"EZX.L": (24, 626.73)}, "high more than 2.5 times"),
     Case("parquet_binary_symbol", ("data.path={}",), {"AAB": (25, 0.0), "BRK-B": (25, 0.0)}),
     Case("parquet_upper_suffix", ("data.path={}",), {"AAB": (25, 0.0), "BRK-B": (25, 0.0)}),
     Case("parquet_hive_by_symbol", ("data.path={}/prices",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +17,14 @@ from pipeline.schemas import SYMBOL
 
 ATTRIBUTES = ("exchange", "sector", "name")
 FROM, TO = "from", "to"
+TITLE_LINES = 20
 
 _ALIASES = {
     "ticker": SYMBOL, "ticker symbol": SYMBOL, "tic": SYMBOL, "code": SYMBOL, "act symbol": SYMBOL,
-    "epic": SYMBOL, "stock": SYMBOL, "gics sector": "sector", "industry": "sector",
+    "epic": SYMBOL, "stock": SYMBOL, "symbols": SYMBOL, "tickers": SYMBOL, "sym": SYMBOL,
+    "tickersymbol": SYMBOL, "stock symbol": SYMBOL, "security symbol": SYMBOL, "ric": SYMBOL,
+    "company ticker": SYMBOL, "holding ticker": SYMBOL, "constituent": SYMBOL,
+    "component": SYMBOL, "instrument": SYMBOL, "gics sector": "sector", "industry": "sector",
     "company": "name", "company name": "name", "security": "name", "security name": "name",
     "listing": "exchange", "date": "session", "ex date": "session", "ex session": "session",
     "date added": FROM, "added": FROM, "start": FROM, "start date": FROM, "since": FROM,
@@ -52,7 +57,7 @@ def read_list(
         with file.open("rb") as stream:
             content = read_limited(stream, file.name, who, limit.setting, limit.megabytes)
         text = content.decode(encoding.encoding(content, ""), errors="replace").lstrip("\ufeff")
-        first = text.split("\n", 1)[0]
+        first, text = _from_header(text, needed)
         separator = max(",;\t|", key=first.count)
         rows = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False, sep=separator)
     except (ValueError, OSError) as error:
@@ -65,3 +70,13 @@ def read_list(
         given = f"{file.name}: no column {', '.join(missing)} among {', '.join(rows.columns)}"
         raise InvalidData(who, given, f"a column {', '.join(missing)}")
     return rows.loc[:, ~rows.columns.duplicated()]
+
+
+def _from_header(text: str, needed: tuple[str, ...]) -> tuple[str, str]:
+    """The first line that names the columns needed, and the text from it on."""
+    lines = text.splitlines(keepends=True)
+    for place, line in enumerate(lines[:TITLE_LINES]):
+        names = [plain(cell.strip('"')) for cell in re.split(r"[,;\t|]", line.strip())]
+        if {_ALIASES.get(name, name) for name in names} >= set(needed):
+            return line, "".join(lines[place:])
+    return text.split("\n", 1)[0], text

@@ -18,6 +18,8 @@ import pandas as pd
 
 from pipeline.errors import InvalidData
 from pipeline.io.calendar import AMERICAN
+from pipeline.io.sources.files.date_forms import MIDNIGHT
+from pipeline.io.sources.files.numbers import MISSING
 from pipeline.io.sources.lists import ATTRIBUTES, FROM, TO, Limit, read_list
 from pipeline.io.sources.settings import FilesData, SampleData, YahooData
 from pipeline.schemas import SESSION, SYMBOL
@@ -156,7 +158,8 @@ def is_member(universe: Universe, rows: pd.MultiIndex) -> np.ndarray:
 def _days(rows: pd.DataFrame, name: str, file: Path) -> pd.Series:
     if name not in rows:
         return pd.Series(pd.NaT, rows.index, dtype="datetime64[us]")
-    texts = rows[name].str.strip()
+    texts = rows[name].str.strip().str.replace(MIDNIGHT, "", regex=True)
+    texts = texts.mask(texts.str.lower().isin(MISSING), "")
     days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce").dt.as_unit("us")
     wrong = days.isna() & (texts != "")
     if wrong.any():

@@ -174,6 +174,19 @@ class Facts(StoreConnection):
         """Bars the source lacks: session, symbol (``*``: all), reason."""
         return with_timestamps(self._frame(select(tables.gaps).order_by(*ROW)), SESSION)
 
-    def quarantine(self) -> pd.DataFrame:
+    def quarantine(
+        self,
+        start: SessionLike | None = None,
+        end: SessionLike | None = None,
+        symbols: Iterable[str] | None = None,
+    ) -> pd.DataFrame:
         """Bars left out, as delivered: session, symbol, reason and their values."""
-        return with_timestamps(self._frame(select(tables.quarantine).order_by(*ROW)), SESSION)
+        conditions = RowFilter(start, end, symbols).conditions(tables.quarantine)
+        rows = select(tables.quarantine).where(*conditions).order_by(*ROW)
+        return with_timestamps(self._frame(rows), SESSION)
+
+    def quarantine_by_rule(self) -> dict[str, int]:
+        """How many bars each rule quarantined."""
+        rule = tables.quarantine.c.reason
+        counted = self._frame(select(rule, func.count().label("bars")).group_by(rule))
+        return dict(zip(counted["reason"].astype("str"), counted["bars"].astype(int), strict=True))

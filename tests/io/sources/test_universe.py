@@ -37,6 +37,18 @@ def test_symbols_are_found_under_any_header_and_spelled_as_the_source_does(tmp_p
     assert not read.is_dated
 
 
+@pytest.mark.parametrize("head", ["Tickers", "Stock Symbol", "Holding Ticker", "RIC"])
+@pytest.mark.parametrize("title", ["", "sep=,\n", "Fund Holdings as of,2024\n\n"])
+def test_titles_may_stand_above_and_days_may_have_a_midnight_or_words_for_nothing(
+    tmp_path, head, title
+):
+    text = f"{title}{head},From,To\nNASDAQ:AAB,2010-01-04 00:00:00,NaN\nBRK.B,,2020-01-31\n"
+    read = universe(tmp_path, text, "data=files", "++data.path=x")
+    assert read.symbols == ("AAB", "BRK-B")
+    assert read.lines["from"].tolist() == [pd.Timestamp("2010-01-04"), pd.NaT]
+    assert read.lines["to"].tolist() == [pd.NaT, pd.Timestamp("2020-01-31")]
+
+
 def test_elsewhere_a_dot_is_an_exchange(tmp_path):
     source = ("data=files", "++data.path=x", "data.exchange_calendar=XTKS")
     assert universe(tmp_path, "Ticker\n7203.T\n", *source).symbols == ("7203.T",)

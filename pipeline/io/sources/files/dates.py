@@ -95,9 +95,14 @@ def dates(column: pd.Series, day_first: bool | None, timezone: str, who: str) ->
     if not len(values) or values.isna().all():
         raise InvalidData("ingest", f"{who}: no row has a date", "a date in each row")
     read = _read(some)
-    early = read.days[read.days < np.datetime64(EARLIEST)]
-    if len(early):
-        first = np.datetime_as_string(early.min(), unit="D")
+    is_early = read.days < np.datetime64(EARLIEST)
+    if 0 < (counts * is_early).sum() <= MAX_UNREADABLE * counts.sum():
+        odd = read.unreadable or str(values[is_early].iloc[0])
+        read = replace(
+            read, days=np.where(is_early, np.datetime64("NaT"), read.days), unreadable=odd
+        )
+    elif is_early.any():
+        first = np.datetime_as_string(read.days[is_early].min(), unit="D")
         raise InvalidData("ingest", f"{who}: dates from {first}", f"dates after {EARLIEST.year}")
     nothing = np.append(read.days, np.datetime64("NaT")).astype("datetime64[us]")
     clock = np.append(read.clock, np.timedelta64(0)).astype("timedelta64[us]")
@@ -147,7 +152,8 @@ def _zoned(written: pd.Series, moments: pd.Series, some: _Column) -> Dates:
 
 def _since_1970(texts: pd.Series, unit: str, some: _Column) -> Dates:
     """Midnights of UTC are days; other moments are days of the exchange."""
-    numbers = pd.to_numeric(texts, errors="coerce").astype("Int64")
+    whole = texts.str.replace(r"\.\d+$", "", regex=True)
+    numbers = pd.to_numeric(whole, errors="coerce").astype("Int64")
     utc = pd.Timestamp(0) + pd.to_timedelta(numbers, unit=unit)  # type: ignore[call-overload]
     utc = utc.dt.as_unit("us")
     moments = utc.dt.tz_localize("UTC")

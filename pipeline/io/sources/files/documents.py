@@ -42,7 +42,7 @@ NOT_READ = (
     ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".json", ".jsonl", ".ndjson", ".h5", ".hdf", ".hdf5",
     ".pkl", ".pickle", ".7z", ".rar", ".tar", ".tgz", ".zst", ".lz4", ".db", ".sqlite", ".sqlite3",
     ".duckdb", ".mdb", ".orc", ".avro", ".dta", ".sas7bdat", ".sav", ".mat", ".npz", ".npy", ".rds",
-    ".rdata", ".xml", ".html", ".msgpack", ".gz", ".bz2", ".xz",
+    ".rdata", ".xml", ".html", ".msgpack", ".gz", ".bz2", ".xz", ".lzma", ".z", ".zstd", ".br",
 )  # fmt: skip
 """Kinds of files that may hold prices; others that are not read, such as a README, hold none."""
 
@@ -178,8 +178,10 @@ def ignored(where: Path, documents: Iterable[Document], unread: Iterable[str]) -
     """Names of the other files below a path, which hold no prices."""
     if where.is_file():
         return []
-    known = {document.path for document in documents} | {where / name for name in unread}
-    return sorted(str(file.relative_to(where)) for file in _visible(where) if file not in known)
+    known = {document.path for document in documents}
+    known |= {path for name in unread for path in (where / name, *(where / name).parents)}
+    others = {*_visible(where), *_visible(where, hidden_tables=True)} - known
+    return sorted(str(file.relative_to(where)) for file in others)
 
 
 def files(where: Path) -> list[Path]:
@@ -187,10 +189,13 @@ def files(where: Path) -> list[Path]:
     return [where] if where.is_file() else sorted(_visible(where))
 
 
-def _visible(folder: Path) -> Iterator[Path]:
+def _visible(folder: Path, *, hidden_tables: bool = False) -> Iterator[Path]:
+    """Files whose names, or those of tables all but, begin as those of hidden ones."""
     for file in folder.rglob("*"):
-        inner = file.relative_to(folder)
-        if file.is_file() and not any(part.startswith((".", "~", "_")) for part in inner.parts):
+        *parts, name = file.relative_to(folder).parts
+        is_table = hidden_tables and file.suffix.lower() in (*TEXT, *COLUMNAR)
+        parts += [] if is_table and name[:2] != "._" else [name]
+        if not any(part.startswith((".", "~", "_")) for part in parts) and file.is_file():
             yield file
 
 

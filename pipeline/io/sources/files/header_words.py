@@ -99,11 +99,13 @@ _WRITTEN: Mapping[str, tuple[str, ...]] = {
     "split": (
         "split coefficient", "stock splits", "split factor", "splitfactor", "split ratio",
         "splitratio", "splitcoefficient", "stocksplits", "stock split", "split", "splits",
+        "splits ratio", "split coef", "stocksplit", "stock split ratio", "split multiplier",
     ),
     "factor": (
         "adj factor", "adjfactor", "adjustment factor", "adjustmentfactor", "factor", "cfacpr",
         "facpr", "ajexdi", "split adjustment", "adj split", "split adj factor", "divisor", "bonus",
-        "stock dividend", "stock dividends", "复权因子", "調整係数",
+        "stock dividend", "stock dividends", "复权因子", "調整係数", "ratio", "corporate action",
+        "corporate actions", "corp action", "corp actions",
     ),
     "dividend": (
         "dividend", "dividends", "ex-dividend", "dividend amount", "divcash", "cash dividend",

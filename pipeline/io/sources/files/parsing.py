@@ -63,6 +63,8 @@ class Prices:
         How the file was read, in words.
     evidence
         What it proves to the other files of its folder.
+    by_name
+        Whether its symbol is that of the file's name.
     """
 
     days: np.ndarray
@@ -74,6 +76,7 @@ class Prices:
     described: pd.DataFrame
     report: str
     evidence: Evidence
+    by_name: bool
 
 
 def prices(
@@ -112,7 +115,7 @@ def prices(
     written = {name: columns[name] for name in NUMBERS if name in columns and name != "split"}
     values = numbers(written, how.decimal, document.name, folder.marks)
     lacking = np.full(len(columns), np.nan)
-    split = {"split": ratios(columns, values)}
+    split = {"split": ratios(columns, values, document.name)}
     remarks += [*read.remarks, *undated, *_remarks(day, columns, how, values)]
     return Prices(
         day.days,
@@ -124,6 +127,7 @@ def prices(
         _described(columns, codes, symbols),
         ", ".join([read.layout, f"dates: {day.reading}", *origin, *remarks]),
         Evidence(values.marks if document.kind == "text" else NOTHING, day.day_first),
+        "symbol" not in columns,
     )
 
 

@@ -258,10 +258,11 @@ def _converted(
 
 
 def _remarks(document: Document, sheet: Sheet, odd: list[str], size: int) -> tuple[str, ...]:
-    if (len(odd) > 0.1 * (size + len(odd)) and len(odd) > 3) or (odd and not size):
+    count = sum(max(1, len(text.strip().splitlines())) for text in odd)  # a quote may hold many
+    if (count > 0.1 * (size + count) and count > 3) or (odd and not size):
         width = len(sheet.lines[0])
-        given = f"{document.name}: {len(odd)} lines have not {width} columns: {odd[0][:80]!r}"
+        given = f"{document.name}: {count} lines have not {width} columns: {odd[0][:80]!r}"
         raise InvalidData("ingest", given, "a line of values for each day, under its header")
     title = [f"{sheet.title} lines before the header left out"] if sheet.title else []
-    lines = f"{len(odd)} lines that are no rows left out: {odd[0][:60]!r}" if odd else ""
+    lines = f"{count} lines that are no rows left out: {odd[0][:60]!r}" if odd else ""
     return (*title, lines) if lines else tuple(title)

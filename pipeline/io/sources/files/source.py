@@ -16,7 +16,6 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,19 +27,28 @@ from pipeline.io.sources.bar_rules import PRICES
 from pipeline.io.sources.files.accepting import Accepted
 from pipeline.io.sources.files.cleaning import RULES, faults, gaps, long, lost, quarantine
 from pipeline.io.sources.files.documents import Document, files, ignored, listed
-from pipeline.io.sources.files.merging import PriceFile, final, joined, of_names, part, reports
+from pipeline.io.sources.files.merging import (
+    PriceFile,
+    final,
+    joined,
+    of_names,
+    part,
+    reports,
+)
 from pipeline.io.sources.files.naming import share_class_by_dot
 from pipeline.io.sources.files.numbers import Undecided
 from pipeline.io.sources.files.parsing import Evidence, prices
+from pipeline.io.sources.files.pieces import pieces
 from pipeline.io.sources.files.plausibility import remarks, suspects
+from pipeline.io.sources.files.refusals import SHOWN, nothing, why
+from pipeline.io.sources.files.seams import seams
 from pipeline.io.sources.files.spikes import spikes
-from pipeline.io.sources.files.splits import Event, apply, events, payments, seams, small_seams
+from pipeline.io.sources.files.splits import Event, apply, events, payments
 from pipeline.io.sources.files.symbol_table import given_splits, symbol_table
 from pipeline.io.sources.protocol import Delivery, cut
 from pipeline.io.sources.settings import FilesData
 from pipeline.schemas import SESSION, SYMBOL
 
-SHOWN = 5
 NAMED = 50
 NOT_OF_READING = {"name", "market_index", "max_withdrawn", "max_megabytes", "max_field_characters"}
 """Settings that do not change what is read."""
@@ -128,8 +136,8 @@ class Files:
         limit, splits = self._how.max_megabytes, self._paths.get("splits_path")
         known_splits = given_splits(splits, limit, share_class_by_dot=by_dot)
         known_splits += self._accepted.events
-        stocks = self._cleaned(part(bars, ~is_index), calendar, known_splits, is_index=False)
-        indices = self._cleaned(part(bars, is_index), calendar, [], is_index=True)
+        stocks = self._cleaned(part(bars, ~is_index), calendar, known_splits, pieces(read))
+        indices = self._cleaned(part(bars, is_index), calendar, [], {}, is_index=True)
         symbols, described = symbol_table(
             {"stock": _names(stocks), "index": _names(indices)},
             [file.prices.described for file in read],
@@ -147,7 +155,7 @@ class Files:
         )
         refused = {**unreadable, **stocks.refused, **indices.refused}
         if stocks.bars.empty and indices.bars.empty:
-            raise _nothing(self._paths["path"], refused, stocks.quarantine)
+            raise nothing(self._paths["path"], refused, stocks.quarantine)
         stocks = replace(stocks, notes=notes, refused={**unreadable, **stocks.refused})
         all_read = not unreadable
         return _Loaded(
@@ -177,7 +185,7 @@ class Files:
         refused |= {**refused_first, **refused_later}
         if not read and not later:
             others = dict.fromkeys(self._ignored([]), "")
-            raise _nothing(self._paths["path"], refused or others)
+            raise nothing(self._paths["path"], refused or others)
         order = {document.name: place for place, (document, _) in enumerate(waiting)}
         return sorted([*read, *later], key=lambda file: order[file.document.name]), refused
 
@@ -198,7 +206,7 @@ class Files:
                 elif alone:  # given by its own name
                     raise
                 else:
-                    refused[document.name] = _why(error)
+                    refused[document.name] = why(error)
         return read, refused, undecided
 
     def _listed(self, key: str) -> tuple[list[Document], dict[str, str]]:
@@ -224,7 +232,13 @@ class Files:
         return Accepted.of(self._how.accept or (), share_class_by_dot=share_class_by_dot(self._how))
 
     def _cleaned(
-        self, given: pd.DataFrame, calendar: Calendar, known: Iterable[Event], *, is_index: bool
+        self,
+        given: pd.DataFrame,
+        calendar: Calendar,
+        known: Iterable[Event],
+        odd: Mapping[str, str],
+        *,
+        is_index: bool = False,
     ) -> Delivery:
         """Bars without those that break a rule, adjusted, without symbols that are suspect."""
         adjusts = self._how.adjust_dividends and not is_index
@@ -237,8 +251,9 @@ class Files:
             good = self._without_spikes(good, reasons)
         refused = suspects(given, reasons, calendar, is_index=is_index)
         settled = [*applied, *(event for event in splits if event.sure)]
-        refused |= {} if is_index else seams(good, settled)
-        refused = {n: why for n, why in refused.items() if n not in self._accepted.symbols}
+        steps, taken = ({}, []) if is_index else seams(good, settled)
+        refused |= {**steps, **odd}
+        refused = {n: said for n, said in refused.items() if n not in self._accepted.symbols}
         if adjusts:
             factor = good["adjusted_close"] / good["close"]
             good = good.assign(**{name: good[name] * factor for name in PRICES})
@@ -253,8 +268,7 @@ class Files:
                 f"{len(unclear)} splits too small to be seen, taken as in the prices already: "
                 f"{small}; data.splits_path says otherwise"
             )
-        paid += [] if is_index else small_seams(good, settled)
-        notes += [*paid, *remarks(good, is_index=is_index), *lost(given, good, reasons)]
+        notes += [*paid, *taken, *remarks(good, is_index=is_index), *lost(given, good, reasons)]
         provisional = int((~good["final"]).sum())
         if provisional:
             notes.append(f"{provisional} bars are provisional: written before their session closed")
@@ -268,32 +282,12 @@ class Files:
 
     def _without_spikes(self, good: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:
         """Good bars without those that the next session takes back; they enter `reasons`."""
-        why = spikes(good)
-        why[self._accepted.covers(good)] = ""
-        odd = why != ""
-        reasons[good.index.to_numpy()[odd]] = why[odd]
+        broken = spikes(good)
+        broken[self._accepted.covers(good)] = ""
+        odd = broken != ""
+        reasons[good.index.to_numpy()[odd]] = broken[odd]
         return good[~odd] if odd.any() else good
-
-
-def _why(error: InvalidData) -> str:
-    """What is wrong with one file of several, with the command where one helps."""
-    following = f"; next: {error.next_command}" if error.next_command else ""
-    return f"{error.found}; needed: {error.needed}{following}"
 
 
 def _names(delivery: Delivery) -> list[str]:
     return [str(name) for name in delivery.bars.index.unique(SYMBOL)]
-
-
-def _nothing(
-    where: Path, refused: Mapping[str, str], left_out: pd.DataFrame | None = None
-) -> InvalidData:
-    shown = [f"{name}: {why}" if why else name for name, why in list(refused.items())[:SHOWN]]
-    more = len(refused) - len(shown)
-    if left_out is not None and len(left_out):
-        shown += [f"{n} bars: {why}" for why, n in left_out["reason"].value_counts().items()]
-    listed = "".join(f"\n    - {line}" for line in shown) + (
-        f"\n    and {more} more" if more > 0 else ""
-    )
-    found = f"{where}: no bar can be loaded{listed or ': no CSV or Parquet file in it'}"
-    return InvalidData("ingest", found, "daily bars that can be read in one way")

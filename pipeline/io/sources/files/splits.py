@@ -1,4 +1,4 @@
-"""Splits: those that files or people name, and those that nobody applied.
+"""Splits that files or people name; those that nobody applied are found in `seams`.
 
 Bars lie sorted by symbol and session, so that a symbol is one slice and what stands before an event
 is the part of it up to one place. Only events are looped over: they are few.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -23,21 +22,6 @@ CLEAR = 6.0
 """A step so many times the usual overnight move is distinguished from none: it errs once in 700
 times."""
 
-NEAR = 0.06
-USUAL = np.log(3.0)
-"""A day's volume within a third and the triple of the usual one is nothing special."""
-VOLUME_BARS = 20
-WIDE_RANGE = 0.2
-MIN_STEP = 0.6
-"""Logarithm; below it, from 1.8 times down, only three for two is looked for, and nearer by."""
-
-THREE_FOR_TWO = 0.025
-SMALL = (5 / 4, 4 / 3, 4 / 5, 3 / 4)
-SMALL_WITHIN = 0.025
-"""So near to one of these, in usual volume, are 17 of 1.6 million bars of 500 US stocks, most in
-the crash of 2020: they are named and stay."""
-
-USUAL_OF_SMALL = np.log(1.7)
 LARGE_PAYMENT = 0.1
 """Of the price: a dividend or spin-off that is named."""
 
@@ -164,15 +148,17 @@ def apply(
             placed.append((event, start, place, abs(jump - np.log(event.ratio)) < abs(jump)))
     seen = {e.symbol for e, _, _, is_seen in placed if is_seen and abs(np.log(e.ratio)) >= VISIBLE}
     steps = np.log(_factor_steps(bars))
+    values_of = {name: bars[name].to_numpy() for name in ("open", "close")}
     applied, unclear = [], []
     for event, start, place, is_seen in placed:
         size = abs(np.log(event.ratio))
         if size < VISIBLE:
             end = ends[event.symbol]
+            near = slice(max(start, place - 60), min(end, place + 60))
             by_factor = abs(steps[place] - np.log(event.ratio)) < abs(steps[place])
             if np.isfinite(steps[place]):
                 is_seen = by_factor
-            elif size < CLEAR * _usual_move(bars, max(start, place - 60), min(end, place + 60)):
+            elif size < CLEAR * usual_move(*(values_of[n][near] for n in ("open", "close"))):
                 is_seen = event.symbol in seen
                 unclear += [event] if not event.sure and not is_seen and size > 0 else []
         if event.sure or is_seen:
@@ -183,93 +169,7 @@ def apply(
     return bars.assign(**values), [event for event in applied if event.ratio != 1], unclear
 
 
-def _usual_move(bars: pd.DataFrame, start: int, end: int) -> float:
+def usual_move(opens: np.ndarray, closes: np.ndarray) -> float:
     """Robust standard deviation of the overnight moves of one symbol's rows; logarithm."""
-    moves = np.log(
-        bars["open"].to_numpy()[start + 1 : end] / bars["close"].to_numpy()[start : end - 1]
-    )
+    moves = np.log(opens[1:] / closes[:-1])
     return 1.4826 * float(np.median(np.abs(moves))) if len(moves) else np.inf
-
-
-def seams(bars: pd.DataFrame, known: Iterable[Event]) -> dict[str, str]:
-    """Symbols with a jump overnight that looks like a split which nobody applied.
-
-    The jump is by a whole number of any size, within 6 %, or by three for two; that day's range is
-    ordinary; and its volume is the usual one, in shares or in money. News that halve a price bring
-    far more volume.
-
-    Parameters
-    ----------
-    known
-        Events that are settled: those applied, and sure ones; a ratio of 1 says that the move was
-        real. One of a column that the prices contradict settles nothing.
-    """
-    settled = {(event.symbol, event.session) for event in known}
-    close, open_ = bars["close"].to_numpy(), bars["open"].to_numpy()
-    previous = np.roll(close, 1)
-    step = np.where((bars[SYMBOL] == bars[SYMBOL].shift()).to_numpy(), previous / open_, 1.0)
-    nearest = nearest_ratio(step)
-    wide = (bars["high"] - bars["low"]).to_numpy() / open_ > WIDE_RANGE
-    size, off = np.abs(np.log(step)), np.abs(np.log(step / nearest))
-    is_small = np.abs(np.log(nearest)) < MIN_STEP
-    jumps = np.where(
-        is_small, (off < THREE_FOR_TWO) & (size > 0.3), (off < NEAR) & (size > MIN_STEP)
-    )
-    jumps &= ~wide
-    symbols, sessions = bars[SYMBOL], bars[SESSION].to_numpy()
-    found: dict[str, str] = {}
-    for at in np.flatnonzero(jumps):
-        name = str(symbols.iloc[at])
-        if (name, sessions[at]) in settled or not _is_usual_volume(bars, int(at), nearest[at]):
-            continue
-        day = np.datetime_as_string(sessions[at], unit="D")
-        ratio = nearest[at]
-        part = Fraction(float(ratio)).limit_denominator(2000 if ratio < 0.5 else 10)
-        split = f"{part.denominator}:{part.numerator}" + ("" if ratio > 1 else " reverse")
-        found.setdefault(
-            name,
-            f"{day}: open {open_[at]:g} after close {previous[at]:g} is a split {split} that was "
-            f"not applied before it, or a move of {100 * (1 / step[at] - 1):+.0f} %; needed: "
-            f"data.splits_path with a line {name},{day},{ratio:.9g} (or ,1 where the move is real)",
-        )
-    return found
-
-
-def small_seams(bars: pd.DataFrame, known: Iterable[Event]) -> list[str]:
-    """Steps that may be a split of `SMALL` size which nobody applied, in words: they stay.
-
-    Only those `CLEAR` times as large as the symbol's usual overnight move.
-    """
-    settled = {(event.symbol, event.session) for event in known}
-    same = (bars[SYMBOL] == bars[SYMBOL].shift()).to_numpy()
-    step = np.where(same, np.roll(bars["close"].to_numpy(), 1) / bars["open"].to_numpy(), 1.0)
-    off = np.abs(np.log(step[:, None] / np.array(SMALL)))
-    ratios = np.array(SMALL)[off.argmin(axis=1)]
-    sessions, starts = bars[SESSION].to_numpy(), np.flatnonzero(~same)
-    shown = []
-    for at in np.flatnonzero(off.min(axis=1) < SMALL_WITHIN):
-        name = str(bars[SYMBOL].iloc[at])
-        start = max(int(starts[starts < at][-1]), int(at) - 60)
-        clear = abs(np.log(step[at])) > CLEAR * _usual_move(bars, start, int(at))
-        is_known = (name, sessions[at]) in settled
-        if clear and not is_known and _is_usual_volume(bars, int(at), float(ratios[at])):
-            day = np.datetime_as_string(sessions[at], unit="D")
-            shown.append(f"{name},{day},{ratios[at]:.9g}")
-    if not shown:
-        return []
-    more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
-    return [
-        f"{len(shown)} overnight moves of 5:4 or 4:3 in usual volume, taken as real; a line of "
-        f"data.splits_path makes one a split: {' '.join(shown[:10])}{more}"
-    ]
-
-
-def _is_usual_volume(bars: pd.DataFrame, at: int, ratio: float) -> bool:
-    bound = USUAL_OF_SMALL if abs(np.log(ratio)) < MIN_STEP else USUAL
-    name = bars[SYMBOL].iloc[at]
-    before = bars.iloc[max(at - VOLUME_BARS, 0) : at]
-    usual = before["volume"][(before[SYMBOL] == name).to_numpy()].median()
-    today = bars["volume"].iloc[at]
-    if not (usual > 0 and today > 0):
-        return True
-    return bool(min(abs(np.log(today / usual)), abs(np.log(today / usual / ratio))) < bound)

@@ -20,7 +20,7 @@ _SUFFIXES = (*TEXT, *COLUMNAR, *COMPRESSED, *_OTHER_SUFFIXES)
 _SUFFIX = rf"(?:{'|'.join(map(re.escape, _SUFFIXES))})$"
 _UNITS = "s|sec|m|min|mins|minutes?|h|hours?|d|day|days|w|wk|weeks?|mo|months?|y|yr"
 _INTERVAL = rf"\d{{1,3}} ?(?:{_UNITS})"
-_YEAR = r"(?:19|20)\d\d(?:-?[QqHh][1-4])?"
+_YEAR = r"(?:FY|CY)?-?(?:19|20)\d\d(?:-?[QqHh][1-4])?"
 _DATE = (
     r"(?:19|20)\d\d-?[01]\d-?[0-3]\d|(?:19|20)\d\d-[01]\d(?![0-9])"
     r"|[0-3]\d-[0-3]\d-(?:19|20)\d\d|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d"
@@ -36,8 +36,8 @@ _WORDS = (
 )
 _NOISE = re.compile(rf"(?:{_INTERVAL}|{_YEAR}|{_DATE}|{_WORDS})", re.IGNORECASE)
 _AT_END = re.compile(
-    rf"(?:-(?:(?i:{_INTERVAL}|{_YEAR}|part-?\d+)|\d\d|(?![a-z]$|us$)(?i:{_WORDS}))"
-    rf"|\.(?:(?i:{_INTERVAL}|{_YEAR})|(?=[A-Z]?[a-z]{{2}})(?!us$)(?i:{_WORDS})))$"
+    rf"(?:-(?:(?i:{_INTERVAL}|{_YEAR}|part-?\d+)|\d\d?|(?![a-z]$|us$)(?i:{_WORDS}))"
+    rf"|(?<=[A-Za-z]{{2}})\.\d{{1,2}}|\.(?:(?i:{_INTERVAL}|{_YEAR})|(?=[A-Z]?[a-z]{{2}})(?!us$)(?i:{_WORDS})))$"
 )
 """Behind a hyphen or a point. ``.TO`` is an exchange, a single letter a class of shares."""
 
@@ -72,6 +72,8 @@ def symbol(written: str, *, share_class_by_dot: bool) -> str:
     as_text = re.fullmatch(r"=\"([^\"]*)\"|'([^']+)", written.strip())  # as Excel keeps zeros
     name = as_bytes[2] if as_bytes else (as_text[1] or as_text[2] or "") if as_text else written
     name = name.strip().upper()
+    exchange, mark, bare = name.partition(":")
+    name = bare if mark and exchange in _EXCHANGES else name  # as NASDAQ:AAPL
     if share_class_by_dot:
         name = re.sub(r" U[SNQWAPR] EQUITY$", "", name)  # as Bloomberg writes it
         name = re.sub(r"(?<=[A-Z])[./ _]([A-Z])$", r"-\1", name)
@@ -206,8 +208,8 @@ def _without_noise(stem: str) -> str:
     stem = re.sub(rf"(?<![0-9])(?:{_DATE})(?![0-9])|^{_YEAR}-(?=[A-Z])", " ", stem)
     stem = re.sub(rf"-(?:{_INTERVAL})-", " ", stem)
     stem = re.sub(r"^Quote-Equity-|-(?:ALL|EQ)(?:-N)?(?=[\s-]|$)", " ", stem.strip(" -"))
-    prefix = re.match(r"([A-Za-z]+)[-:#](?=[A-Z0-9&^])", stem)
-    if prefix and (_is_exchange(prefix[1]) or prefix[0] in ("SH#", "SZ#", "BJ#")):
+    prefix = re.match(r"([A-Za-z]+)[-:#](?=[A-Z0-9&^])|(X[A-Z]{3}|NASDAQ|NYSE)\.(?=[A-Z])", stem)
+    if prefix and (_is_exchange(prefix[1] or prefix[2]) or prefix[0] in ("SH#", "SZ#", "BJ#")):
         stem = stem[prefix.end() :]
     while (shorter := _AT_END.sub("", stem.strip(" _-,"))) != stem:
         stem = shorter

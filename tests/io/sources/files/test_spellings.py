@@ -36,6 +36,8 @@ PRICES = ["open", "high", "low", "close"]
         ("BTCUSDT-1d-2024-02.csv", "BTCUSDT"), ("kraken_XBT_USD.csv", "XBT_USD"),
         ("binance-BTCUSDT-1d.csv", "BTCUSDT"), ("DOGE_IDR-1d.csv", "DOGE_IDR"),
         ("BRK_B_daily.csv", "BRK_B"), ("NYSE_BF_B, 1D.csv", "BF_B"), ("AAB_D.csv", "AAB"),
+        ("XNAS.AAB.csv", "AAB"), ("AAB-1.csv", "AAB"), ("AAB.2.csv", "AAB"),
+        ("AAB-FY2023.csv", "AAB"),
         ("WIKI-AAB.csv", "AAB"), ("AAB.parquet.gzip", "AAB"), ("AAB.dat", "AAB"),
     ],
 )  # fmt: skip
@@ -53,6 +55,56 @@ def test_the_one_ticker_in_a_file_name(name, ticker):
 def test_a_name_that_may_be_two_things_is_refused(name, folder):
     with pytest.raises(InvalidData, match=r"may be|holds no symbol"):
         from_file(name, folder)
+
+
+@pytest.mark.parametrize("names", [("AAB23", "AAB24"), ("AABa", "AABb"), ("AABold", "AABnew")])
+def test_files_that_go_on_where_another_of_a_like_name_ends_are_refused_with_both_readings(
+    tmp_path, names
+):
+    lines = rows(DAYS, first=100.0)
+    write(tmp_path / f"{names[0]}.csv", HEADER, *lines[:12])
+    write(tmp_path / f"{names[1]}.csv", HEADER, *lines[12:])
+    write(tmp_path / "XYZ.csv", HEADER, *lines)
+    delivery = files(tmp_path).bars()
+    assert list(delivery.bars.index.unique("symbol")) == ["XYZ"]
+    one, other = (name.upper() for name in names)
+    assert "parts of one symbol" in delivery.refused[one]
+    accepted = files(tmp_path, accept=(one, other)).bars().bars
+    assert set(accepted.index.unique("symbol")) == {one, other, "XYZ"}
+
+
+def test_symbols_that_begin_alike_and_do_not_follow_each_other_stay(tmp_path):
+    write(tmp_path / "AAB.csv", HEADER, *rows(DAYS, first=100.0))
+    write(tmp_path / "AABL.csv", HEADER, *rows(DAYS, first=100.0))
+    write(tmp_path / "AABX.csv", HEADER, *rows(DAYS[12:], first=200.0))
+    assert not files(tmp_path).bars().refused
+
+
+def test_an_exchange_before_a_symbol_of_a_column_is_none_of_it():
+    assert symbol("NASDAQ:AAPL", share_class_by_dot=True) == "AAPL"
+    assert symbol("BTC:USDT", share_class_by_dot=True) == "BTC:USDT"
+
+
+def test_files_left_out_by_their_first_character_are_named(tmp_path):
+    write(tmp_path / "AAB.csv", HEADER, *rows())
+    write(tmp_path / "_BBC.csv", HEADER, *rows())
+    write(tmp_path / "._AAB.csv", "no table")
+    assert "1 other files hold no prices: _BBC.csv" in files(tmp_path).bars().notes
+
+
+def test_a_quote_without_an_end_is_told_with_all_the_rows_it_hides(tmp_path):
+    lines = rows(DAYS)
+    lines[3] = '"' + lines[3]
+    with pytest.raises(InvalidData, match="21 lines have not 6 columns"):
+        files(write(tmp_path / "AAB.csv", HEADER, *lines)).bars()
+
+
+def test_one_row_of_the_year_24_costs_that_row_alone(tmp_path):
+    lines = rows(DAYS)
+    lines[3] = lines[3].replace("2021", "0021")
+    delivery = files(write(tmp_path / "AAB.csv", HEADER, *lines)).bars()
+    assert len(delivery.bars) == len(DAYS) - 1
+    assert "1 rows without a date left out ('0021-" in delivery.notes[0]
 
 
 def test_bytes_that_were_printed_and_digits_before_a_letter():

@@ -125,15 +125,75 @@ def test_a_column_that_the_prices_contradict_settles_nothing(tmp_path):
         files(write(tmp_path / "ABC.csv", f"{HEADER},split", *lines)).bars()
 
 
-@pytest.mark.parametrize(("after", "ratio"), [(80, "1.25"), (75, "1.33333333"), (125, "0.8")])
-def test_a_small_step_in_usual_volume_is_loaded_and_named_until_somebody_says_what_it_was(
-    tmp_path, after, ratio
+@pytest.mark.parametrize(
+    ("after", "ratio", "told"),
+    [(80, "1.25", "4:5"), (75, "1.33333333", "3:4"), (125, "0.8", "5:4 reverse"),
+     (100 / 1.75, "1.75", "4:7")],
+)  # fmt: skip
+def test_a_small_step_that_nothing_else_marks_is_refused_until_somebody_says_what_it_was(
+    tmp_path, after, ratio, told
 ):
     file = write(tmp_path / "prices/ABC.csv", HEADER, *bars(100, after, (60, 60)))
-    source = files(file)
-    assert closes(source)[0] == 100
-    assert any(f"ABC,{DAYS[20]},{ratio}" in note for note in source.bars().notes)
+    with pytest.raises(InvalidData, match=f"is a split {told} that was not applied"):
+        files(file).bars()
     said = write(tmp_path / "splits.csv", "symbol,session,ratio", f"ABC,{DAYS[20]},{ratio}")
-    source = files(file, splits_path=said)
-    assert closes(source)[0] == pytest.approx(after)
-    assert not any("taken as real" in note for note in source.bars().notes)
+    assert closes(files(file, splits_path=said))[0] == pytest.approx(after)
+    assert closes(files(file, accept=(f"ABC:{DAYS[20]}",)))[0] == 100
+
+
+@pytest.mark.parametrize("odd", ["wide range", "moved as far before"])
+def test_a_small_step_on_a_day_of_news_or_of_a_restless_symbol_stays_and_is_named(tmp_path, odd):
+    lines = bars(100, 80, (60, 60))
+    if odd == "wide range":
+        lines[20] = f"{DAYS[20]},80,84,78,80,60"
+    else:
+        lines[5] = f"{DAYS[5]},120,120,99,100,60"
+    source = files(write(tmp_path / "ABC.csv", HEADER, *lines))
+    assert closes(source)[0] == 100
+    assert any("taken as real" in n and f"ABC,{DAYS[20]},1.25" in n for n in source.bars().notes)
+
+
+def test_what_all_symbols_did_overnight_is_no_split_of_one(tmp_path):
+    for place in range(12):
+        first = 100 + 7 * place
+        write(tmp_path / f"AB{place}X.csv", HEADER, *bars(first, first * 0.8, (60, 60)))
+    delivery = files(tmp_path).bars()
+    assert not delivery.refused
+    assert not any("small splits" in note for note in delivery.notes)
+
+
+@pytest.mark.parametrize("column", ["Split Coef", "stockSplit", "splits_ratio"])
+def test_a_split_column_by_further_names_is_applied(tmp_path, column):
+    lines = [
+        f"{line},{4 if place == 20 else 1}" for place, line in enumerate(bars(400, 100, (50, 200)))
+    ]
+    source = files(write(tmp_path / "ABC.csv", f"{HEADER},{column}", *lines))
+    np.testing.assert_allclose(closes(source), 100)
+
+
+@pytest.mark.parametrize("column", ["Ratio", "split_adj", "corporate_action", "SplitInfo"])
+def test_a_column_that_may_be_of_splits_is_refused_with_the_key_that_says_so(tmp_path, column):
+    lines = [
+        f"{line},{1.1 if place == 20 else 1}" for place, line in enumerate(bars(110, 100, (50, 55)))
+    ]
+    with pytest.raises(InvalidData) as refused:
+        files(write(tmp_path / "ABC.csv", f"{HEADER},{column}", *lines)).bars()
+    assert "data.columns.split" in refused.value.needed
+
+
+def test_a_text_of_a_split_column_that_is_no_ratio_is_refused_and_a_percentage_is_one(tmp_path):
+    def written(text: str) -> list[str]:
+        rows = enumerate(bars(125, 100, (50, 60)))
+        return [f"{line},{text if place == 20 else 0}" for place, line in rows]
+
+    file = tmp_path / "ABC.csv"
+    source = files(write(file, f"{HEADER},Stock Splits", *written("25%")))
+    np.testing.assert_allclose(closes(source), 100)
+    with pytest.raises(InvalidData, match="'one for four' in the column of splits is no ratio"):
+        files(write(file, f"{HEADER},Stock Splits", *written("one for four"))).bars()
+
+
+def test_the_line_that_a_refusal_shows_has_the_roundest_ratio_near_the_step(tmp_path):
+    file = write(tmp_path / "ABC.csv", HEADER, *bars(2500, 102, (60, 1500)))
+    with pytest.raises(InvalidData, match=f"a line ABC,{DAYS[20]},25 .with the ratio that was"):
+        files(file).bars()
