@@ -14,7 +14,7 @@ from pipeline.workspace import Workspace
 
 
 def run(settings: Settings) -> None:
-    """Print what the store has in quarantine, of `symbols`, `start_date`, `end_date` and the rule."""
+    """Print what is in quarantine, of `symbols`, `start_date`, `end_date` and the rule."""
     how = settings.quarantine
     with Workspace.open(settings) as workspace:
         chosen, built = workspace.selection, workspace.store.built("ingest")
