@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.config import installed
-from pipeline.config.sections import Asked, Compute, Named, Traded
+from pipeline.config.sections import Compute, Named, Requested, Traded
 from pipeline.config.settings import Settings
 from pipeline.io.calendar import usual_sessions
 from pipeline.io.sources.opening import open_source
@@ -101,7 +101,7 @@ def source(settings: Named) -> Provider:
     return open_source(settings.data, universe(settings))
 
 
-def selection(settings: Asked) -> Selection:
+def selection(settings: Requested) -> Selection:
     """Sessions and symbols that a command is for."""
     first, last = settings.day or settings.start_date, settings.day or settings.end_date
     return Selection(

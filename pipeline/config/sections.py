@@ -215,7 +215,7 @@ class Named(Section):
         return bool(self.data.name == "yfinance" and not self.universe.path and self.symbols)
 
 
-class Asked(Named):
+class Requested(Named):
     """Which sessions and symbols a command is asked for."""
 
     day: date | None = Field(alias="date")

@@ -50,7 +50,7 @@ NOT_COMPARED = {
 """Keys that are no parameters of a retrain: other stages', or given by another key as well."""
 
 
-class Settings(sections.Asked):
+class Settings(sections.Requested):
     """The whole configuration, checked."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]

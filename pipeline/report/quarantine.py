@@ -42,12 +42,12 @@ def printed_quarantine(
     return "\n".join(lines)
 
 
-def by_rule(reasons: Mapping[str, int], most: int = 4) -> str:
+def by_rule(reasons: Mapping[str, int], shown: int = 4) -> str:
     """The rules that quarantined most bars, in words.
 
     >>> by_rule({"empty row": 3, "price missing": 12})
     '12 price missing, 3 empty row'
     """
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    more = [f"{len(ordered) - most} more rules"] if len(ordered) > most else []
-    return ", ".join([*(f"{count:,} {rule}" for rule, count in ordered[:most]), *more])
+    more = [f"{len(ordered) - shown} more rules"] if len(ordered) > shown else []
+    return ", ".join([*(f"{count:,} {rule}" for rule, count in ordered[:shown]), *more])

@@ -124,8 +124,8 @@ def fields(
         codes = [name for name in free if plain(name) in CODES]
         fields_of |= {"code": codes[0]} if codes else {}
     if not {"split", "factor"} & fields_of.keys():
-        told = [n for n in free if "split" in plain(_HUMP.sub(" ", n))]
-        fields_of |= {"factor": told[0]} if told else {}
+        named = [n for n in free if "split" in plain(_HUMP.sub(" ", n))]
+        fields_of |= {"factor": named[0]} if named else {}
     missing = [field for field in NEEDED if field not in fields_of and field not in elsewhere]
     if missing:
         shown = f"{who}: no column for {', '.join(missing)} among: {shown_names}"

@@ -1,4 +1,4 @@
-"""Steps overnight that look like splits which nobody applied: set aside, or named.
+"""Steps overnight that look like splits which nobody applied: refused, or named.
 
 Bars lie sorted by symbol and session. Only steps are looped over: they are few.
 """
@@ -31,7 +31,7 @@ SMALL = tuple(
 )
 SMALL_WITHIN = 0.025
 USUAL_OF_SMALL = np.log(1.7)
-SMALLEST, SET_ASIDE = np.log(1.09), np.log(1.18)
+SMALLEST, REFUSED = np.log(1.09), np.log(1.18)
 """Smaller steps are lost among ordinary moves; up to the second they are named and stay."""
 
 CALM_RANGE = 2.0
@@ -152,7 +152,7 @@ def _small(
             continue
         year = np.abs(step[held.first(at, YEAR) + 1 : at])
         is_alone = abs(step[at]) > ALONE * year.max()
-        if abs(step[at]) > SET_ASIDE and is_alone and _is_calm(held, at):
+        if abs(step[at]) > REFUSED and is_alone and _is_calm(held, at):
             found.setdefault(name, _both_readings(held, at, ratio))
         else:
             named.append(f"{name},{held.day(at)},{ratio:.9g}")

@@ -253,7 +253,7 @@ class Files:
         settled = [*applied, *(event for event in splits if event.sure)]
         steps, taken = ({}, []) if is_index else seams(good, settled)
         refused |= {**steps, **odd}
-        refused = {n: said for n, said in refused.items() if n not in self._accepted.symbols}
+        refused = {n: why for n, why in refused.items() if n not in self._accepted.symbols}
         if adjusts:
             factor = good["adjusted_close"] / good["close"]
             good = good.assign(**{name: good[name] * factor for name in PRICES})

@@ -60,9 +60,7 @@ def test_a_step_by_a_round_ratio_of_any_size_is_refused_with_both_readings(
     tmp_path, ratio, reverse
 ):
     table, factor = walk(), 1 / ratio if reverse else ratio
-    table.loc[AT, "open"] = table.loc[AT - 1, "close"]
-    table.loc[AT, ["high", "low"]] = [table.loc[AT, PRICES].max(), table.loc[AT, PRICES].min()]
-    table.loc[AT:, PRICES] /= factor
+    table.loc[AT:, PRICES] *= table.loc[AT - 1, "close"] / table.loc[AT, "open"] / factor
     table.loc[AT:, "volume"] *= factor
     why = refusal(tmp_path, table)
     assert "not applied before it, or a move" in why
