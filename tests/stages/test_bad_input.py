@@ -142,6 +142,7 @@ def test_a_killed_stage_run_again_ends_in_the_same_state(
     before.close()
 
 
+@pytest.mark.soak
 def test_a_killed_retrain_goes_on_and_ends_with_the_same_predictions(
     stocked: Project, finished: Project
 ) -> None:

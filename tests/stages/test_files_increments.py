@@ -110,6 +110,7 @@ def test_what_the_files_withdraw_is_quarantined_and_ends_as_a_rebuild(prices) ->
     pd.testing.assert_frame_equal(prices.snapshots(), prices.snapshots("later"), check_exact=True)
 
 
+@pytest.mark.soak
 def test_a_truncated_file_stops_the_evening_and_says_how_to_accept_it(prices) -> None:
     prices.daily()
     for symbol in "ABCDE":
@@ -125,6 +126,7 @@ def test_a_truncated_file_stops_the_evening_and_says_how_to_accept_it(prices) ->
     assert "no longer in the files, quarantined" in prices.daily("data.max_withdrawn=0.68")
 
 
+@pytest.mark.soak
 def test_a_file_of_the_last_months_keeps_the_months_before(prices) -> None:
     prices.daily()
     before = prices.snapshots()

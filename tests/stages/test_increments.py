@@ -100,6 +100,7 @@ def results(folder: Path) -> dict[str, pd.DataFrame]:
     newcomer=st.sampled_from(SYMBOLS),
     place=st.floats(0, 0.999),
 )
+@pytest.mark.soak
 def test_new_sessions_a_new_symbol_and_a_changed_bar_equal_a_rebuild(
     tmp_path_factory: pytest.TempPathFactory, seed: int, cut: int, newcomer: str, place: float
 ) -> None:

@@ -328,7 +328,10 @@ def test_overwriting_features_of_some_symbols_changes_nothing(finished: Project)
         pd.testing.assert_frame_equal(rows, after[name], check_exact=True)
 
 
-@pytest.mark.parametrize(("routine", "last"), [("daily", "signals"), ("weekly", "promote")])
+@pytest.mark.parametrize(
+    ("routine", "last"),
+    [("daily", "signals"), pytest.param("weekly", "promote", marks=pytest.mark.soak)],
+)
 def test_a_routine_is_safe_to_run_twice(finished: Project, routine: str, last: str) -> None:
     """Its last stage may answer no; that fails neither the routine nor the next one."""
     for _ in range(2):
