@@ -42,7 +42,6 @@ def predictions(project: Project, run: Run) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-@pytest.mark.soak
 def test_each_refit_learns_from_earlier_sessions_and_searches_nothing(refitted: Run) -> None:
     steps = pd.read_csv(f"{refitted.info.artifact_uri}/steps.csv")
     assert (steps["development_last"] < steps["predicted_first"]).all()
