@@ -30,7 +30,7 @@ GROWTH = frozenset(
 ONLY_OF_THE_WRAPPER = ("n_estimators", "importance_type", "class_weight")
 
 MAX_KEPT, MAX_BYTES = 12, 2**26
-"""Binned copies of a fold at a time: so many, in so many bytes (one a value); two at min_rows."""
+"""Binned copies of a fold at a time: so many, in so many bytes (one a value); two at least."""
 
 HALVED = 4
 """Times that a copy is tried to be made for half as many rows a leaf, which serves more trials."""
@@ -109,9 +109,8 @@ class Bins:
             columns = new[0].columns if known_columns is None else known_columns
             same = [own for own in (*self._kept, *new) if own.has(other, columns)]
             binned = min(same, key=lambda own: own.min_rows, default=None)
-            if (
-                binned is None or binned.min_rows > min_rows
-            ):  # LightGBM takes lower ones, not higher
+            # LightGBM takes lower ones, not higher
+            if binned is None or binned.min_rows > min_rows:
                 binned = self._made(params, other, self._lowest(params, other, columns))
             rest = [own for own in self._kept if not own.has(other, columns)]
             max_kept = max(min(MAX_KEPT, MAX_BYTES // self.x.size), 2)
