@@ -23,6 +23,8 @@ class Artifacts:
     TEAR_SHEET: Final = "tear_sheet.html"
     TEAR_SHEET_PICTURES: Final = "tear_sheet"
     SEARCH_PICTURE: Final = "search.png"
+    STUDY: Final = "search.log"
+    """The search as a journal that optuna-dashboard opens, a study for each learner."""
     SWEEP_PICTURE: Final = "sweep.png"
     CAPACITY_PICTURE: Final = "capacity.png"
     OUT_OF_FOLD_RETURNS: Final = "out_of_fold_returns.csv"

@@ -21,6 +21,7 @@ from pipeline.learning.search.objectives import OBJECTIVES
 from pipeline.learning.search.proposals import distributions
 from pipeline.learning.search.trials import Trial, stored
 from pipeline.report.numbers import count
+from pipeline.report.spaces import place_in_space
 
 MIN_TRIALS_FOR_IMPORTANCE = 10
 """Scored trials below which an importance is noise."""
@@ -163,20 +164,11 @@ def _coordinates(
 ) -> ParallelCoordinates:
     worst_first = sorted(scored, key=lambda t: -t.value if direction == "minimize" else t.value)
     heights = [
-        [_height(limits, trial.params[name]) for name, limits in space.items()]
+        [place_in_space(limits, trial.params[name]) for name, limits in space.items()]
         for trial in worst_first
     ]
     labels = [_label(name, limits) for name, limits in space.items()]
     return ParallelCoordinates(labels, np.reshape(heights, (len(scored), len(space))))
-
-
-def _height(limits: BaseDistribution, value: Any) -> float:
-    """Where a value lies between the ends of its space, from 0 to 1."""
-    if isinstance(limits, CategoricalDistribution):
-        return limits.choices.index(value) / max(len(limits.choices) - 1, 1)
-    scale = np.log if limits.log else float
-    low, high = scale(limits.low), scale(limits.high)
-    return float((scale(value) - low) / (high - low)) if high > low else 0.5
 
 
 def _label(name: str, limits: BaseDistribution) -> str:

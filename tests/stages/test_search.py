@@ -8,10 +8,13 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from tests.stages.conftest import Project
 from tests.stages.killing import SEARCH, TRIALS, assert_the_same, decided, lived
@@ -94,6 +97,24 @@ def test_a_search_shows_its_picture_and_trials(searched: Project, uninterrupted:
     assert "search.png" in kept
     assert len(table) == TRIALS
     assert set(table["state"]) == {"complete", "pruned"}
+
+
+def test_a_search_is_kept_as_a_study_that_optuna_opens(
+    searched: Project, uninterrupted: Run
+) -> None:
+    path = download_artifacts(
+        run_id=uninterrupted.info.run_id, artifact_path="search.log", tracking_uri=searched.uri
+    )
+    storage = JournalStorage(JournalFileBackend(path))
+
+    assert optuna.get_all_study_names(storage) == ["lightgbm"]
+    study = optuna.load_study(study_name="lightgbm", storage=storage)
+    best = uninterrupted.data.params
+    assert [trial.number for trial in study.trials] == list(range(TRIALS))
+    assert {trial.state.name for trial in study.trials} == {"COMPLETE", "PRUNED"}
+    assert len(study.best_params) > 0
+    for name, value in study.best_params.items():
+        assert best[f"best.lightgbm.{name}"] == str(value)
 
 
 def test_a_search_ended_by_time_is_reproduced_by_its_recorded_trials(searched: Project) -> None:

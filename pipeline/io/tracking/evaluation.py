@@ -14,6 +14,7 @@ from pipeline.contract import Artifacts, Metrics, Parameters, Tables, Tags
 from pipeline.io import terminal
 from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.io.tracking import later, runs
+from pipeline.io.tracking.study_file import log_study
 from pipeline.io.tracking.trials import recorded
 from pipeline.learning.pool import Pool
 from pipeline.learning.search.trials import Trial
@@ -64,7 +65,7 @@ class RetrainRecorder(Observer):
         self._trials.advance()
 
     def on_search(self, number: int, chosen: Chosen, trials: int, until: pd.Timestamp) -> None:
-        """Log the scores of a search, what ended it, and its picture."""
+        """Log the scores of a search, what ended it, its picture and its study."""
         metrics = {**chosen.metrics, Metrics.CV_TRIALS: float(trials)}
         metrics[f"{Metrics.TIME}search_seconds"] = chosen.metrics[Metrics.SEARCH_SECONDS]
         later.log_later(metrics, step=number)
@@ -74,7 +75,7 @@ class RetrainRecorder(Observer):
             mlflow.set_tag(Tags.STOPPED_BY, "time")
         else:
             self._tag_once(Tags.STOPPED_BY, "trials")
-        self._picture(chosen, until)
+        self._record_search(chosen, until)
         self._trials.restart()
 
     def on_step(self) -> None:
@@ -87,16 +88,24 @@ class RetrainRecorder(Observer):
         if name not in client.get_run(self._run_id).data.tags:
             client.set_tag(self._run_id, name, value)
 
-    def _picture(self, chosen: Chosen, until: pd.Timestamp) -> None:
-        """A walk-forward has one of each search, named by the last session it learned from."""
-        from pipeline.report.search import search_figure
+    def _record_search(self, chosen: Chosen, until: pd.Timestamp) -> None:
+        """Its picture, the study as a file, and a word where a best value is an end of its space.
 
-        plan = self._recipe.plan
-        figure = search_figure(self._recipe.learners, chosen.trials, plan.objective)
-        if figure is not None:
-            walks = self._recipe.windows.evaluation.is_walk_forward
-            name = f"search/{until:%Y-%m-%d}.png" if walks else Artifacts.SEARCH_PICTURE
-            mlflow.log_figure(figure, name)
+        A walk-forward has one of each search, named by the last session it learned from.
+        """
+        from pipeline.report.search import search_figure
+        from pipeline.report.spaces import ends_of_spaces
+
+        learners, objective = self._recipe.learners, self._recipe.plan.objective
+        figure = search_figure(learners, chosen.trials, objective)
+        if figure is None:
+            return
+        walks = self._recipe.windows.evaluation.is_walk_forward
+        named = f"search/{until:%Y-%m-%d}"
+        mlflow.log_figure(figure, f"{named}.png" if walks else Artifacts.SEARCH_PICTURE)
+        log_study(learners, chosen.trials, objective, f"{named}.log" if walks else Artifacts.STUDY)
+        for line in ends_of_spaces(learners, chosen.params):
+            log.info("retrain: %s", line)
 
 
 def recorded_evaluation(
