@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.commands import Command
-from pipeline.errors import Refused
+from pipeline.errors import Fault, Refused
 from pipeline.gates.gates import Answer
 from pipeline.schemas import SESSION, SYMBOL
 
@@ -186,31 +186,37 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def refusal(results: Results) -> Refused:
-    """Why an audit did not pass: the first leak of every check with one, or what was too little."""
+    """Why an audit did not pass: the first leak of every check with one, or what was too little.
+
+    Every check that leaks, or has too little evidence, is a fault of it.
+    """
     leaking = {name: result for name, result in results.items() if result.leaks}
     if leaking:
         total = sum(result.leaks for result in leaking.values())
-        lines = [_first_leak(name, result) for name, result in leaking.items()]
+        faults = [Fault(name, _first_leak(result)) for name, result in leaking.items()]
         return Refused(
             "audit",
-            "\n    ".join([f"{total:,} leaks; the first of each check:", *lines]),
+            "\n    ".join([f"{total:,} leaks; the first of each check:", *map(str, faults)]),
             "values that follow from what was known before their session opened",
             Command("ui"),
+            faults=faults,
         )
     unclear = [
-        f"{name} ({result.summary or 'no values'})"
+        Fault(name, result.summary or "no values")
         for name, result in results.items()
         if result.required and not result.sufficient
     ]
     return Refused(
         "audit",
-        f"no leak found, but not enough evidence in {'; '.join(unclear)}",
+        "no leak found, but not enough evidence in "
+        + "; ".join(f"{each.key} ({each.found})" for each in unclear),
         "more sessions to tell a leak from noise: a larger audit.holdout_days or audit.window_days",
         Command("status"),
+        faults=unclear,
     )
 
 
-def _first_leak(name: str, result: CheckResult) -> str:
+def _first_leak(result: CheckResult) -> str:
     leak = result.listed.iloc[0]
     place = f" of {leak[SYMBOL]} on {leak[SESSION]}" if leak[SYMBOL] else ""
-    return f"{name}: {leak['column']}{place}: {leak['stored']} against {leak['recomputed']}"
+    return f"{leak['column']}{place}: {leak['stored']} against {leak['recomputed']}"

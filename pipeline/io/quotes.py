@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.commands import Command, override
-from pipeline.errors import InvalidData, NotReady
+from pipeline.errors import Fault, InvalidData, NotReady
 from pipeline.io.files import read_limited
 
 log = logging.getLogger("pipeline.morning")
@@ -99,7 +99,8 @@ def parsed(text: str, name: str, timezone: str) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in rows]
     if missing:
         found = f"{name} lacks {', '.join(missing)}; it has {', '.join(rows.columns) or 'nothing'}"
-        raise InvalidData("morning", found, NEEDED)
+        faults = [Fault(column, "no such column") for column in missing]
+        raise InvalidData("morning", found, NEEDED, faults=faults)
     times = [_moment(text, timezone) for text in rows["time"]]
     return pd.DataFrame(
         {

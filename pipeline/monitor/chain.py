@@ -17,6 +17,8 @@ from itertools import pairwise
 
 import pandas as pd
 
+from pipeline.errors import Fault
+
 GENESIS = ""
 """What the first entry names as the hash before it."""
 
@@ -161,8 +163,8 @@ def countable(entries: Sequence[Sealed]) -> list[Sealed]:
 
 def chain_faults(
     entries: Sequence[Sealed], rows: pd.DataFrame, anchors: Mapping[str, str] | None = None
-) -> list[str]:
-    """What is not as it was written, one sentence each; empty: nothing.
+) -> list[Fault]:
+    """What is not as it was written, by entry; empty: nothing.
 
     Parameters
     ----------
@@ -175,31 +177,35 @@ def chain_faults(
     """
     by_hash = {entry.hash: entry for entry in entries}
     by_hash |= {entry_hash(entry): entry for entry in entries}
-    faults = [f"{entry.name} was changed" for entry in entries if entry_hash(entry) != entry.hash]
+    faults = [
+        Fault(entry.name, "was changed") for entry in entries if entry_hash(entry) != entry.hash
+    ]
     linked, broken = _linked(entries, by_hash)
     faults += [
-        f"{entry.name} was put in: no later entry is chained to it"
+        Fault(entry.name, "was put in, no later entry is chained to it")
         for entry in entries
         if entry.number not in linked
     ]
     faults += broken
     faults += [
-        f"the entry that {where} noted is missing: hash {known[:12]}"
+        Fault(where, f"the entry that it noted is missing, hash {known[:12]}")
         for known, where in (anchors or {}).items()
         if known not in by_hash or by_hash[known].number not in linked
     ]
     faults += [
-        f"{later.name} says it was made before {earlier.name}, which it follows"
+        Fault(later.name, f"says it was made before {earlier.name}, which it follows")
         for earlier, later in pairwise(e for e in entries if e.number in linked)
         if later.evening.made_at < earlier.evening.made_at
     ]
     return faults + _row_faults(entries, rows)
 
 
-def _linked(entries: Sequence[Sealed], by_hash: Mapping[str, Sealed]) -> tuple[set[int], list[str]]:
+def _linked(
+    entries: Sequence[Sealed], by_hash: Mapping[str, Sealed]
+) -> tuple[set[int], list[Fault]]:
     """Numbers of the entries that the newest one leads back to, and where the chain is broken."""
     linked: set[int] = set()
-    broken: list[str] = []
+    broken: list[Fault] = []
     rest = list(entries)
     while rest:
         entry = rest.pop()
@@ -209,18 +215,22 @@ def _linked(entries: Sequence[Sealed], by_hash: Mapping[str, Sealed]) -> tuple[s
         before = by_hash.get(entry.previous)
         if before is None or before.number >= entry.number:
             last = f"entry {rest[-1].number}" if rest else "the beginning"
-            broken.append(f"before {entry.name} one or more entries after {last} are missing")
+            broken.append(
+                Fault(entry.name, f"one or more entries before it and after {last} are missing")
+            )
         else:
             rest = [other for other in rest if other.number <= before.number]
     return linked, broken
 
 
-def _row_faults(entries: Sequence[Sealed], rows: pd.DataFrame) -> list[str]:
-    faults = []
+def _row_faults(entries: Sequence[Sealed], rows: pd.DataFrame) -> list[Fault]:
+    faults: list[Fault] = []
     known = {entry.number for entry in entries}
     of_entry = {int(str(number)): group for number, group in rows.groupby("number", sort=False)}
     for number in sorted(set(of_entry) - known):
-        faults.append(f"{len(of_entry[number])} forecasts belong to no entry: number {number}")
+        faults.append(
+            Fault(f"entry {number}", f"is not there, {len(of_entry[number])} forecasts are of it")
+        )
     for entry in entries:
         group = of_entry.get(entry.number, rows.iloc[:0])
         if content_digest(group.set_index("symbol")["prediction"]) == entry.content:
@@ -232,7 +242,10 @@ def _row_faults(entries: Sequence[Sealed], rows: pd.DataFrame) -> list[str]:
         ]
         named = f": {', '.join(changed[:5])}" if changed else ""
         faults.append(
-            f"forecasts of {entry.name} are not those that were sealed{named}; "
-            f"{len(group)} rows, {entry.symbols} were written"
+            Fault(
+                entry.name,
+                f"its forecasts are not those that were sealed{named}; "
+                f"{len(group)} rows, {entry.symbols} were written",
+            )
         )
     return faults

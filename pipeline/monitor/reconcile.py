@@ -92,13 +92,17 @@ def fills_of(text: str, name: str) -> pd.DataFrame:
     Raises
     ------
     InvalidData
-        Naming every row that cannot be read, and symbols that were not flat at the end.
+        Every row that cannot be read is a fault of it, and every symbol that was not flat at the
+        end.
     """
     rows = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     rows.columns = rows.columns.str.strip().str.lower()
     missing = [column for column in COLUMNS if column not in rows]
     if missing:
-        raise InvalidData("reconcile", f"{name} lacks {', '.join(missing)}", ", ".join(COLUMNS))
+        raise InvalidData(
+            "reconcile", f"{name} lacks {', '.join(missing)}", ", ".join(COLUMNS),
+            faults=[Fault(column, "no such column") for column in missing],
+        )  # fmt: skip
     numbers = {c: pd.to_numeric(rows[c], errors="coerce") for c in ("shares", "price", "fees")}
     read = pd.DataFrame(
         {
@@ -129,10 +133,12 @@ def fills_of(text: str, name: str) -> pd.DataFrame:
         for row in left[left != 0.0].rename("shares").reset_index().itertuples()
     ]
     if faults:
+        more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
         raise InvalidData(
             "reconcile",
-            f"{name}: " + "; ".join(map(str, faults[:10])),
+            f"{name}: " + "; ".join(map(str, faults[:10])) + more,
             "shares and prices above 0, fees as a number, side buy or sell, every position closed",
+            faults=faults,
         )
     return read
 

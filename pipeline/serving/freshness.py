@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.commands import Command
-from pipeline.errors import NotReady, Refused
+from pipeline.errors import Fault, NotReady, Refused
 from pipeline.io import calendar
 from pipeline.io.sources.universe import members_on
 from pipeline.io.store.store import Store
@@ -78,7 +78,8 @@ def stale_symbols(
     Raises
     ------
     Refused
-        There are more of them than that fraction of all; the oldest are named.
+        There are more of them than that fraction of all; each is a fault of it, the oldest are
+        named.
     """
     newest = last_bars(workspace, needed)
     late = newest[newest < needed].sort_values(kind="stable")
@@ -89,6 +90,7 @@ def stale_symbols(
             + (f": {in_words(late)}" if len(late) else ""),
             f"the bars of that session for at least {1 - max_stale_fraction:.0%} of them",
             Command("daily"),
+            faults=[Fault(str(name), f"last bar {day:%Y-%m-%d}") for name, day in late.items()],
         )
     return late
 

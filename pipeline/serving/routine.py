@@ -97,12 +97,13 @@ def ledger_damage(store: Store, who: str) -> Damaged | None:
     if not faults:
         return None
     more = len(faults) - NAMED_FAULTS
-    named = "; ".join(faults[:NAMED_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    named = "; ".join(map(str, faults[:NAMED_FAULTS])) + (f"; and {more} more" if more > 0 else "")
     return Damaged(
         who,
         f"the forecast ledger is not as it was sealed: {named}",
         "the store from a copy made after its last evening; or another store.path, where a new "
         "ledger begins",
+        faults=faults,
     )
 
 

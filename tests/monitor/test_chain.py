@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.errors import Fault
 from pipeline.io.store.store import Store
 from pipeline.monitor.chain import Evening, Sealed, countable, entry_hash, sealed
 from tests.monitor.made import evening
@@ -28,7 +29,7 @@ def forecasts(day: int) -> pd.Series:
     return pd.Series({"A": 0.001 * day, "B": -0.002, "C": 0.0})
 
 
-def changed(path: Path, *statements: str) -> list[str]:
+def changed(path: Path, *statements: str) -> list[Fault]:
     with closing(sqlite3.connect(path)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
@@ -43,13 +44,13 @@ def test_a_ledger_as_it_was_written_has_no_fault(path: Path) -> None:
 @pytest.mark.parametrize("field", ["session", "model", "made_at", "rules", "orders", "previous"])
 def test_one_changed_byte_of_an_entry_names_it(path: Path, field: str) -> None:
     fault = changed(path, f"UPDATE evenings SET {field} = {field} || ' ' WHERE number = 3")[0]
-    assert fault.startswith("entry 3 (")
-    assert "was changed" in fault
+    assert fault.key.startswith("entry 3 (")
+    assert fault.found == "was changed"
 
 
 def test_a_changed_hash_names_the_entry(path: Path) -> None:
     faults = changed(path, "UPDATE evenings SET hash = 'f' || substr(hash, 2) WHERE number = 3")
-    assert faults == ["entry 3 (2024-05-03, 1) was changed"]
+    assert faults == [Fault("entry 3 (2024-05-03, 1)", "was changed")]
 
 
 def test_one_changed_forecast_names_entry_and_symbol(path: Path) -> None:
@@ -58,33 +59,30 @@ def test_one_changed_forecast_names_entry_and_symbol(path: Path) -> None:
         "UPDATE forecasts SET prediction = prediction + 1e-18 WHERE number = 2 AND symbol = 'A'",
         "UPDATE forecasts SET prediction = 0.0020000000000000005 WHERE number = 2 AND symbol = 'A'",
     )
-    assert fault.startswith("forecasts of entry 2 (2024-05-02, 1) are not those")
-    assert ": A; 3 rows, 3 were written" in fault
+    assert fault.key == "entry 2 (2024-05-02, 1)"
+    assert fault.found.startswith("its forecasts are not those that were sealed: A; 3 rows, 3 were")
 
 
 def test_a_removed_entry_is_named_by_its_neighbours(path: Path) -> None:
     faults = changed(path, "DELETE FROM evenings WHERE number = 3",
                      "DELETE FROM forecasts WHERE number = 3")  # fmt: skip
-    assert faults == [
-        "before entry 4 (2024-05-04, 1) one or more entries after entry 2 are missing"
-    ]
+    missing = "one or more entries before it and after entry 2 are missing"
+    assert faults == [Fault("entry 4 (2024-05-04, 1)", missing)]
 
 
 def test_a_removed_first_entry_is_named(path: Path) -> None:
     (fault, _) = changed(path, "DELETE FROM evenings WHERE number = 1")
-    assert (
-        fault
-        == "before entry 2 (2024-05-02, 1) one or more entries after the beginning are missing"
-    )
+    missing = "one or more entries before it and after the beginning are missing"
+    assert fault == Fault("entry 2 (2024-05-02, 1)", missing)
 
 
 def test_a_removed_or_added_forecast_is_told_by_its_count(path: Path) -> None:
     (fault,) = changed(path, "DELETE FROM forecasts WHERE number = 2 AND symbol = 'B'")
-    assert "2 rows, 3 were written" in fault
+    assert "2 rows, 3 were written" in fault.found
     (fault,) = changed(path, "INSERT INTO forecasts SELECT 2, 'B', -0.002, seal FROM forecasts"
                              " WHERE number = 1 AND symbol = 'B'",
                              "INSERT INTO forecasts VALUES (9, 'A', 0.1, 'x')")  # fmt: skip
-    assert "belong to no entry: number 9" in fault
+    assert fault == Fault("entry 9", "is not there, 1 forecasts are of it")
 
 
 def test_an_entry_put_in_is_named_even_with_a_hash_of_its_own(path: Path) -> None:
@@ -103,7 +101,8 @@ def test_an_entry_put_in_is_named_even_with_a_hash_of_its_own(path: Path) -> Non
         connection.execute(f"INSERT INTO evenings ({names}) VALUES ({marks})", row)
     with Store.open(path) as store:
         faults = store.ledger_faults()
-    assert "entry 40 (2024-05-03, 2) was put in: no later entry is chained to it" in faults
+    put_in = "was put in, no later entry is chained to it"
+    assert Fault("entry 40 (2024-05-03, 2)", put_in) in faults
 
 
 def test_a_cut_off_end_is_told_by_what_was_noted_elsewhere(path: Path) -> None:
@@ -113,7 +112,8 @@ def test_a_cut_off_end_is_told_by_what_was_noted_elsewhere(path: Path) -> None:
     changed(path, "DELETE FROM evenings WHERE number = 5", "DELETE FROM forecasts WHERE number = 5")
     with Store.open(path) as store:
         (fault,) = store.ledger_faults(anchors)
-    assert fault.startswith("the entry that run abc noted is missing")
+    assert fault.key == "run abc"
+    assert fault.found.startswith("the entry that it noted is missing")
 
 
 def test_an_entry_that_was_made_before_the_one_it_follows_is_named(path: Path) -> None:
@@ -121,7 +121,7 @@ def test_an_entry_that_was_made_before_the_one_it_follows_is_named(path: Path) -
         late = evening(session="2024-05-02", model="2", made_at="2024-05-01T02:00:00Z")
         store.append_evenings([(late, forecasts(2))])
         (fault,) = store.ledger_faults()
-    assert "says it was made before entry 5" in fault
+    assert fault.found.startswith("says it was made before entry 5")
 
 
 def test_the_same_evening_twice_is_one_entry(path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.config import build
 from pipeline.config.compose import check, compose
-from pipeline.errors import NotReady, Refused
+from pipeline.errors import Fault, NotReady, Refused
 from pipeline.io.sources.opening import open_source
 from pipeline.io.sources.protocol import Delivery
 from pipeline.io.store.store import Store
@@ -97,6 +97,8 @@ def test_too_many_of_them_are_refused_by_name(store: Store) -> None:
         stale_symbols(on(store), DAYS[-1], ALLOWED)
     assert "3 of 4 symbols have no bar of 2024-07-08" in refused.value.found
     assert "C (last 2024-07-02)" in refused.value.found
+    assert Fault("C", "last bar 2024-07-02") in refused.value.faults
+    assert len(refused.value.faults) == 3
     assert refused.value.next_command == "mlflow run . -e daily"
 
 

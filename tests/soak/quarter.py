@@ -30,7 +30,7 @@ import pandas as pd
 from mlflow import MlflowClient
 
 from pipeline.config.compose import check, compose
-from pipeline.errors import Refused
+from pipeline.errors import Fault, Refused
 from pipeline.io import calendar, clock
 from pipeline.io.sources import sample
 from pipeline.io.sources.protocol import Delivery, cut
@@ -258,7 +258,7 @@ DAMAGES: dict[str, Callable[[sqlite3.Connection, int], object]] = {
 }  # fmt: skip
 
 
-def damages(path: Path) -> Iterator[tuple[str, list[str]]]:
+def damages(path: Path) -> Iterator[tuple[str, list[Fault]]]:
     """Each damage on a copy of the store, and the faults that `status` names."""
     with Store.open(path) as store:
         middle = store.evenings()[len(store.evenings()) // 2].number
@@ -291,7 +291,7 @@ def main(evenings: int = EVENINGS, folder: str = "") -> None:
     print(*ledger)
     unnamed = []
     for name, faults in damages(root / "quarter.db"):
-        print(f"{name}: {'; '.join(faults) or 'NOT NAMED'}")
+        print(f"{name}: {'; '.join(map(str, faults)) or 'NOT NAMED'}")
         unnamed += [] if faults else [name]
     stops = [place for place, day in enumerate(quarter.truth) if day.state == "stopped"]
     if stops:

@@ -135,7 +135,7 @@ def test_daily_on_a_ledger_that_was_changed_lists_its_orders_and_fails(promoted)
     line = done.stdout.splitlines()[-1]
     assert line.startswith("daily result=fault ")
     assert ' ledger=damaged reason="the forecast ledger is not as it was sealed: entry 1 (' in line
-    assert f"entry 1 ({NEXT}, 1) was changed" in done.stderr
+    assert f"entry 1 ({NEXT}, 1): was changed" in done.stderr
 
 
 def test_one_symbol_late_is_left_out_by_name(promoted) -> None:

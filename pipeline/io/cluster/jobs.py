@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline import commands
 from pipeline.commands import RUN_ID, Command, Form
-from pipeline.errors import PipelineError
+from pipeline.errors import Fault, PipelineError
 from pipeline.io import terminal
 
 SWEEP_RUN = "DAYTRADE_SWEEP_RUN"
@@ -139,5 +139,6 @@ class JobsFailed(PipelineError):
         super().__init__(
             stage, f"{len(failed)} of {len(jobs)} jobs did not end well: {named}",
             "what each of them says above", again,
+            faults=[Fault(" ".join(job.words), f"exit {job.code}") for job in failed],
         )  # fmt: skip
         self.exit_code = max(job.code for job in failed)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 
 PRICES = ("open", "high", "low", "close")
 
@@ -29,7 +29,7 @@ def require_symbols(names: Iterable[str]) -> None:
     Raises
     ------
     InvalidData
-        Naming them.
+        Each of them is a fault of it.
     """
     wrong = [n for n in names if not is_symbol(n)]
     if wrong:
@@ -38,6 +38,7 @@ def require_symbols(names: Iterable[str]) -> None:
             "ingest",
             f"no symbols: {', '.join(map(repr, wrong[:5]))}{more}",
             "up to 40 letters, digits and marks as in BRK-B, ^VIX, 7203.T, EURUSD=X",
+            faults=[Fault(name, "is no symbol") for name in wrong],
         )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.files import read_limited
 from pipeline.io.sources.files import encoding
 from pipeline.io.sources.files.columns import plain
@@ -68,7 +68,8 @@ def read_list(
     missing = [name for name in needed if name not in rows.columns]
     if missing:
         given = f"{file.name}: no column {', '.join(missing)} among {', '.join(rows.columns)}"
-        raise InvalidData(who, given, f"a column {', '.join(missing)}")
+        faults = [Fault(name, "no such column") for name in missing]
+        raise InvalidData(who, given, f"a column {', '.join(missing)}", faults=faults)
     return rows.loc[:, ~rows.columns.duplicated()]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.calendar import AMERICAN
 from pipeline.io.sources.files.date_forms import MIDNIGHT
 from pipeline.io.sources.files.numbers import MISSING
@@ -96,9 +96,13 @@ def read_universe(file: Path, spell: Spell, max_megabytes: int) -> Universe:
         lines[name] = _days(rows, name, file)
     wrong = lines[FROM] > lines[TO]
     if wrong.any():
-        line = lines[wrong].iloc[0]
-        given = f"{file.name}: {line[SYMBOL]} is a member from {line[FROM]:%Y-%m-%d} "
-        raise InvalidData("universe", f"{given}to {line[TO]:%Y-%m-%d}", "from before to")
+        faults = [
+            Fault(str(name), f"is a member from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+            for name, first, last in lines.loc[wrong, [SYMBOL, FROM, TO]].to_numpy()
+        ]
+        more = f"; so are {len(faults) - 1} others" if len(faults) > 1 else ""
+        found = f"{file.name}: {faults[0].key} {faults[0].found}{more}"
+        raise InvalidData("universe", found, "from before to", faults=faults)
     return Universe(lines)
 
 
@@ -163,6 +167,14 @@ def _days(rows: pd.DataFrame, name: str, file: Path) -> pd.Series:
     days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce").dt.as_unit("us")
     wrong = days.isna() & (texts != "")
     if wrong.any():
-        given = f"{file.name}: {texts[wrong].iloc[0]!r} in column {name} is no date"
-        raise InvalidData("universe", given, "dates as 2015-01-02, or nothing where it is open")
+        more = f", nor are {wrong.sum() - 1} others" if wrong.sum() > 1 else ""
+        raise InvalidData(
+            "universe",
+            f"{file.name}: {texts[wrong].iloc[0]!r} in column {name} is no date{more}",
+            "dates as 2015-01-02, or nothing where it is open",
+            faults=[
+                Fault(str(symbol), f"{name}: {text!r} is no date")
+                for symbol, text in zip(rows.loc[wrong, SYMBOL], texts[wrong], strict=True)
+            ],
+        )
     return days

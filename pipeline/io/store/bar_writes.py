@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Table, bindparam, delete, func, select
 
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.store import tables
 from pipeline.io.store.bulk import Comparison, WriteResult, compare, read_rows, upsert
 from pipeline.io.store.digests import record_digests
@@ -176,4 +176,5 @@ def _check_listed(connection: Connection, bars: pd.DataFrame) -> None:
     unknown = bars.index.unique(SYMBOL).difference(listed)
     if len(unknown):
         found = f"bars of {len(unknown)} symbols that are not listed: {', '.join(unknown[:10])}"
-        raise InvalidData("store", found, "the source's list of symbols first")
+        faults = [Fault(name, "is not listed") for name in unknown]
+        raise InvalidData("store", found, "the source's list of symbols first", faults=faults)

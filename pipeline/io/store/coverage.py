@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.commands import Command
-from pipeline.errors import NotReady
+from pipeline.errors import Fault, NotReady
 from pipeline.io.store.bar_writes import CHANGED, GONE, LATE, NEW
 from pipeline.io.store.revisions import numbers_in
 from pipeline.io.store.snapshots import SnapshotStore
@@ -121,17 +121,17 @@ def require_current(who: str, stale: Sequence[StaleResult]) -> None:
     Raises
     ------
     NotReady
-        There are any; each is named, with the commands that make them again, in order.
+        There are any; each is a fault of it, and the next commands make them again, in order.
     """
     if stale:
-        named = "; ".join(
-            f"{each.name} from {each.since:%Y-%m-%d} on ({each.why})" for each in stale
-        )
+        faults = [Fault(each.name, f"from {each.since:%Y-%m-%d} on ({each.why})") for each in stale]
+        named = "; ".join(f"{each.key} {each.found}" for each in faults)
         raise NotReady(
             who,
             f"results that do not belong to the bars as they are now: {named}",
             "these results, made again",
             tuple(Command(each.name) for each in stale),
+            faults=faults,
         )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import Refused
+from pipeline.errors import Fault, Refused
 from pipeline.io.sources.protocol import Delivery
 from pipeline.io.store.month_digests import month_digests, month_runs, months
 from pipeline.io.store.store import Store
@@ -186,6 +186,10 @@ def _check_share(
         "other files than before",
         "the whole files, or another store.path for other files; where these bars are really gone: "
         f"data.max_withdrawn={min(1.0, np.ceil(100 * share) / 100):g}",
+        faults=[
+            Fault(str(name), f"{count} bars are no longer in the files")
+            for name, count in withdrawn.groupby(level=SYMBOL).size().items()
+        ],
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, delete, insert, select
 
+from pipeline.errors import Fault
 from pipeline.io.store import tables
 from pipeline.io.store.connection import StoreConnection
 from pipeline.io.store.database import transaction
@@ -50,7 +51,7 @@ class Evenings(StoreConnection):
             statement = statement.where(tables.forecasts.c.number.in_(list(numbers)))
         return self._frame(statement)
 
-    def ledger_faults(self, anchors: dict[str, str] | None = None) -> list[str]:
+    def ledger_faults(self, anchors: dict[str, str] | None = None) -> list[Fault]:
         """What of the ledger is not as it was written, see `chain.chain_faults`."""
         return chain_faults(self.evenings(), self.forecasts(), anchors)
 

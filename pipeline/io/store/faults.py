@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError
 
 from pipeline.commands import Command
-from pipeline.errors import Damaged
+from pipeline.errors import Damaged, Fault
 from pipeline.io.store.database import transaction
 from pipeline.io.store.digests import ALL, verify
 from pipeline.io.store.protocol import Database, database_of
@@ -46,10 +46,13 @@ def _differing(database: Database, table: str, months: list[str]) -> Damaged:
     named = ", ".join([*months[:SHOWN], *(["..."] if len(months) > SHOWN else [])])
     where = "" if months == [ALL] else f", in {len(months)} months: {named}"
     found = f"{table} in {database.name} are not as they were written{where}"
+    places = [table if month == ALL else f"{table} of {month}" for month in months]
+    faults = [Fault(place, "is not as it was written") for place in places]
     if table in ONLY_KEPT:
-        return Damaged("store", found, "a backup put back", database.restore_commands())
+        heal = database.restore_commands()
+        return Damaged("store", found, "a backup put back", heal, faults=faults)
     needed = "a backup put back, or these rows made again"
-    return Damaged("store", found, needed, _made_again(table, months))
+    return Damaged("store", found, needed, _made_again(table, months), faults=faults)
 
 
 def _made_again(table: str, months: list[str]) -> Command:

@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.commands import Command
 from pipeline.contract import Tags
-from pipeline.errors import Damaged, Refused
+from pipeline.errors import Damaged, Fault, Refused
 from pipeline.io.tracking import run_files
 from pipeline.io.tracking.values import ModelVersion
 
@@ -69,7 +69,7 @@ def listed(types: Iterable[str]) -> list[str]:
     Raises
     ------
     Refused
-        One of them is not in `TRUSTED`.
+        Some are not in `TRUSTED`; each is a fault of it.
     """
     listed = sorted(types)
     unknown = [name for name in listed if name not in TRUSTED]
@@ -78,6 +78,7 @@ def listed(types: Iterable[str]) -> list[str]:
             "model",
             f"the model holds objects of {', '.join(unknown)}",
             f"another learner, or these types in TRUSTED of {__name__}",
+            faults=[Fault(name, "is not trusted") for name in unknown],
         )
     return listed
 

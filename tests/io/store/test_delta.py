@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Refused
+from pipeline.errors import Fault, Refused
 from pipeline.io.sources.protocol import Delivery
 from pipeline.io.store.delta import Delta, compare_with_store, mark_digests
 from pipeline.io.store.store import Store
@@ -163,9 +163,11 @@ def test_a_truncated_file_is_refused_with_the_numbers_and_changes_nothing(store)
     with pytest.raises(Refused) as refusal:
         ingested(store, delivery(closes()[:40]))
 
-    told = str(refusal.value)
-    assert "100 of the 300 stored bars since 2021-01-04 (33%), of 5 symbols (A, B, C" in told
-    assert "data.max_withdrawn=0.34" in told
+    text = str(refusal.value)
+    assert "100 of the 300 stored bars since 2021-01-04 (33%), of 5 symbols (A, B, C" in text
+    assert "data.max_withdrawn=0.34" in text
+    gone = "20 bars are no longer in the files"
+    assert refusal.value.faults == tuple(Fault(name, gone) for name in "ABCDE")
     assert (store.revision(), store.bar_count()) == (before, 300)
     assert len(ingested(store, delivery(closes()[:40]), max_withdrawn=0.34).withdrawn) == 100
     assert store.sessions()[-1] == DAYS[39]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors import Fault
 from pipeline.io.sources.protocol import Delivery
 from pipeline.io.store.database import transaction
 from pipeline.io.store.store import Store
@@ -89,6 +90,16 @@ def test_a_value_that_changed_on_disk_is_named_with_what_heals_it(
     assert pd.Series([fault.found]).str.contains(found).all()
     assert next_command in fault.next_command
     assert filled.faults() == []  # the structure of the file is whole
+
+
+def test_each_month_that_changed_is_a_fault(filled):
+    changed(filled, "UPDATE regimes SET regime = 'HIGH_VOL'")
+    (damage,) = filled.faults(deep=True)
+    assert [fault.key for fault in damage.faults] == ["regimes of 2010-01", "regimes of 2010-02"]
+    changed(filled, "UPDATE symbols SET sector = 'Utilities' WHERE symbol = 'A'")
+    assert (Fault("symbols", "is not as it was written"),) in [
+        damage.faults for damage in filled.faults(deep=True)
+    ]
 
 
 def test_rows_made_again_are_whole_again(filled):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.sources.protocol import Delivery
 from pipeline.io.store.store import Store
 from pipeline.schemas import BAR_FIELDS, INDICATORS, LABELS, ROW
@@ -58,8 +58,9 @@ def test_a_provisional_bar_becomes_final(store):
 
 
 def test_bars_of_a_symbol_that_is_not_listed_are_refused(store):
-    with pytest.raises(InvalidData, match="1 symbols that are not listed: X"):
+    with pytest.raises(InvalidData, match="1 symbols that are not listed: X") as caught:
         store.write_bars(delivered([[1, 2]], symbols="AX"))
+    assert caught.value.faults == (Fault("X", "is not listed"),)
     assert store.sessions().empty
 
 

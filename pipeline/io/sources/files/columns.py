@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Container, Mapping, Sequence
 
 from pipeline.commands import Command
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.sources.files.currencies import is_money
 from pipeline.io.sources.files.header_words import ALIASES, CODES, folded
 
@@ -104,7 +104,10 @@ def fields(
     absent = [f"data.columns.{field}={given[field]}" for field, c in chosen.items() if c is None]
     shown_names = ", ".join(names)
     if absent:
-        raise InvalidData("ingest", f"{who}: no such column: {', '.join(absent)}", shown_names)
+        raise InvalidData(
+            "ingest", f"{who}: no such column: {', '.join(absent)}", shown_names,
+            faults=[Fault(key, "no such column", shown_names) for key in absent],
+        )  # fmt: skip
     fields_of = {field: column for field, column in chosen.items() if column is not None}
     free = [name for name in names if name not in fields_of.values()]
     for field, aliases in ALIASES.items():
@@ -116,8 +119,8 @@ def fields(
             if known(n) in aliases
         )
         if len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]:
-            shown = f"{who}: {field} is column {ranked[0][3]!r} or {ranked[1][3]!r}"
-            raise InvalidData("ingest", shown, "which of them", say(field))
+            either = f"{who}: {field} is column {ranked[0][3]!r} or {ranked[1][3]!r}"
+            raise InvalidData("ingest", either, "which of them", say(field))
         if ranked:
             fields_of[field] = ranked[0][3]
     if plain(fields_of.get("symbol", "name")) == "name" and "symbol" not in elsewhere:
@@ -129,7 +132,10 @@ def fields(
     missing = [field for field in NEEDED if field not in fields_of and field not in elsewhere]
     if missing:
         shown = f"{who}: no column for {', '.join(missing)} among: {shown_names}"
-        raise InvalidData("ingest", shown, f"columns {', '.join(NEEDED)}", say(missing[0]))
+        raise InvalidData(
+            "ingest", shown, f"columns {', '.join(NEEDED)}", say(missing[0]),
+            faults=[Fault(f"data.columns.{field}", "no column for it") for field in missing],
+        )  # fmt: skip
     return fields_of
 
 

@@ -13,7 +13,7 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from pipeline.commands import Command
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.sources.files import sheets, stacked
 from pipeline.io.sources.files.columns import (
     KNOWN,
@@ -149,7 +149,8 @@ def _check_unique(document: Document, names: Sequence[str], how: FilesData) -> N
     twice = sorted({name for name in fields_of if list(names).count(name) > 1})
     if twice:
         given = f"{document.name}: columns that occur twice: {', '.join(twice)}"
-        raise InvalidData("ingest", given, "each column once")
+        faults = [Fault(name, "occurs twice") for name in twice]
+        raise InvalidData("ingest", given, "each column once", faults=faults)
 
 
 def _columnar(document: Document, how: FilesData) -> Table:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.calendar import Calendar, timezone
 from pipeline.io.sources.files.documents import Document
 from pipeline.io.sources.files.parsing import NUMBERS, Prices
@@ -70,8 +70,10 @@ def of_names(
     out = bars[SYMBOL].isin(odd).to_numpy()
     named = ", ".join(repr(name[:MAX_NAME]) for name in odd[:5])
     if out.all():
-        found = f"no row has a symbol: {', '.join(repr(name[:MAX_NAME]) for name in odd[:5])}"
-        raise InvalidData("ingest", found, "symbols as AAPL, BRK-B, 7203.T, BTC/USDT")
+        raise InvalidData(
+            "ingest", f"no row has a symbol: {named}", "symbols as AAPL, BRK-B, 7203.T, BTC/USDT",
+            faults=[Fault(name, "is no symbol") for name in odd],
+        )  # fmt: skip
     remark = f"{out.sum():,} rows of {len(odd)} names that are no symbols left out: {named}"
     return part(bars, ~out), is_index[~out], [remark]
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.commands import Command, override
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.sources.files.currencies import BEFORE, BEHIND
 
 MISSING = (
@@ -167,7 +167,8 @@ def _check_money(columns: Mapping[str, pd.Series], who: str) -> None:
             money |= {text.strip(".").upper(): text for text in found.unique()}
     if len(money) > 1:
         given = f"{who}: prices in {' and in '.join(sorted(money.values()))}"
-        raise InvalidData("ingest", given, "one currency in a file")
+        faults = [Fault(code, f"prices as {text}") for code, text in sorted(money.items())]
+        raise InvalidData("ingest", given, "one currency in a file", faults=faults)
 
 
 def _marks(texts: Iterable[pd.Series], numeric: Iterable[pd.Series]) -> Marks:

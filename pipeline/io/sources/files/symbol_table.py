@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.sources.files.splits import Event
 from pipeline.io.sources.files.symbols import symbol
 from pipeline.io.sources.lists import ATTRIBUTES, Limit, read_list
@@ -67,7 +67,8 @@ def _listed(file: Path, max_megabytes: int, share_class_by_dot: bool) -> pd.Data
     twice = rows.index[rows.index.duplicated()].unique()
     if len(twice):
         given = f"{file.name}: symbols that occur twice: {', '.join(twice[:10])}"
-        raise InvalidData("ingest", given, "one line a symbol")
+        faults = [Fault(name, "occurs twice") for name in twice]
+        raise InvalidData("ingest", given, "one line a symbol", faults=faults)
     return rows.reindex(columns=list(ATTRIBUTES)).replace("", np.nan)
 
 
@@ -86,9 +87,12 @@ def given_splits(file: Path | None, max_megabytes: int, *, share_class_by_dot: b
     ratios = pd.to_numeric(rows["ratio"], errors="coerce")
     wrong = days.isna() | ~(ratios > 0)
     if wrong.any():
-        line = ",".join(rows[wrong].iloc[0][[SYMBOL, "session", "ratio"]])
-        given = f"{file.name}: {line!r} is no split"
-        raise InvalidData("ingest", given, "lines as AAPL,2020-08-31,4")
+        lines = [",".join(row) for row in rows[wrong][[SYMBOL, "session", "ratio"]].to_numpy()]
+        more = f", nor are {len(lines) - 1} others" if len(lines) > 1 else ""
+        raise InvalidData(
+            "ingest", f"{file.name}: {lines[0]!r} is no split{more}", "lines as AAPL,2020-08-31,4",
+            faults=[Fault(line, "is no split") for line in lines],
+        )  # fmt: skip
     return [
         Event(symbol(name, share_class_by_dot=share_class_by_dot), day, float(ratio), sure=True)
         for name, day, ratio in zip(rows[SYMBOL], days.to_numpy(), ratios, strict=True)
