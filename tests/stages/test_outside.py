@@ -35,6 +35,9 @@ class Fault:
 
 
 def status(project: Project, fault: Fault) -> subprocess.CompletedProcess[str]:
+    """Python anew where the environment is the subject: some of it is read as it starts."""
+    if not fault.environment:
+        return project.python("status", *fault.overrides, code=None)
     words = [sys.executable, "-m", "pipeline.stages.status", *project.own(fault.overrides)]
     return subprocess.run(
         words, cwd=ROOT, env=project.environment | fault.environment, timeout=SECONDS,

@@ -6,6 +6,7 @@ import contextlib
 import io
 
 import pandas as pd
+import pytest
 from mlflow.artifacts import load_text
 
 from pipeline.io.store.store import Store
@@ -14,7 +15,7 @@ from tests.stages.conftest import Project
 
 TRAINED_UNTIL = "2010-07-30"
 BEFORE = "2010-08-11"
-SESSIONS = ["2010-08-12", "2010-08-13"]
+SESSIONS = ("2010-08-12", "2010-08-13")
 RULES = ("strategy=stops", "strategy.min_edge_bps=0", "strategy.sides=long_short")
 UNPROVEN = "signals.unproven_rules=say"
 SAME = [
@@ -28,17 +29,18 @@ def table(project: Project, stage: str, name: str) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(load_text(f"{project.newest(stage).info.artifact_uri}/{name}")))
 
 
+@pytest.mark.parametrize("sessions", [SESSIONS[:1], pytest.param(SESSIONS, marks=pytest.mark.soak)])
 def test_signals_on_a_store_cut_before_a_session_are_the_orders_of_the_backtest(
-    project: Project,
+    project: Project, sessions: tuple[str, ...]
 ) -> None:
     window = ("retrain.start=2010-04-01", f"retrain.end={TRAINED_UNTIL}")
     project.python("retrain", "experiment=quick", *window)
     project.python("promote", "promote.force=true", "promote.reason=parity")
-    project.python("backtest", *RULES, "start_date=2010-08-02", f"end_date={SESSIONS[-1]}")
+    project.python("backtest", *RULES, "start_date=2010-08-02", f"end_date={sessions[-1]}")
     ledger = table(project, "backtest", "ledger.csv")
     cut = f"store.path={project.folder / 'cut' / 's.db'}"
     until = BEFORE
-    for session in SESSIONS:
+    for session in sessions:
         project.python("ingest", cut, f"end_date={until}")
         for stage in ("indicators", "regimes", "features"):
             project.python(stage, cut)

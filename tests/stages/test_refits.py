@@ -137,6 +137,7 @@ def corrupt(finished: Project, folder: Path) -> Path:
     return folder / "sample.db"
 
 
+@pytest.mark.soak
 def test_a_killed_refit_goes_on_and_ends_the_same(finished: Project, refitted: Run) -> None:
     words = (*REFIT, "end_date=2010-08-13", "compute.workers=1")
     process = finished.start("backtest", *words)

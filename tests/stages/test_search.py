@@ -44,6 +44,7 @@ def test_workers_change_no_bit_of_what_is_decided(searched: Project, uninterrupt
     assert decided(searched.newest("retrain")) == decided(uninterrupted)
 
 
+@pytest.mark.soak
 def test_killed_searches_go_on_and_end_the_same(searched: Project, uninterrupted: Run) -> None:
     lives = lived(searched, 1, uninterrupted.data.metrics["search/seconds"], random.Random(1))
 
@@ -133,7 +134,7 @@ def test_a_search_ended_by_time_is_reproduced_by_its_recorded_trials(searched: P
     assert again.tags["search.stopped_by"] == "time"
 
 
-@pytest.mark.parametrize("cv", ["rolling", "combinatorial"])
+@pytest.mark.parametrize("cv", [pytest.param("rolling", marks=pytest.mark.soak), "combinatorial"])
 def test_every_splitter_serves_a_retrain(searched: Project, cv: str) -> None:
     searched.python("retrain", "experiment=quick", f"cv={cv}", "retrain.refresh=false")
     run = searched.newest("retrain")
