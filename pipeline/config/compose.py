@@ -31,7 +31,7 @@ DATA_KEY = re.compile(r"^data\.")
 settings say of which source it is."""
 
 
-UNKNOWN_KEY = "Could not override"
+UNKNOWN_KEY = ("Could not override", "Could not delete")
 """How Hydra begins about a key that is not in the configuration."""
 
 BARE = re.compile(r"[A-Za-z0-9_./:+%@?|*\\ -]+")
@@ -78,11 +78,22 @@ def hydra_words(words: Iterable[str]) -> list[str]:
     ['-m', 'data=files', '++data.path=prices', 'model.min_slope=0.1']
     >>> hydra_words(["data.decimal=,", "data.columns.close=收盘", "data.accept=[DHG]"])
     ["++data.decimal=','", "++data.columns.close='收盘'", '++data.accept=[DHG]']
+    >>> hydra_words(["strategy.regime_positions={}"])
+    ['~strategy.regime_positions', '++strategy.regime_positions={}']
     """
     words = renamed_overrides(words)
     if not {"-m", "--multirun"} & set(words):  # there a comma stands between values
         words = [_literal(word) for word in words]
+    words = [part for word in words for part in _emptied(word)]
     return [DATA_KEY.sub("++data.", word) for word in words]
+
+
+def _emptied(word: str) -> list[str]:
+    """A mapping that is to be empty is taken away before: Hydra would merge nothing into it."""
+    key, _, value = word.partition("=")
+    if value != "{}" or "." not in key or DATA_KEY.match(key):
+        return [word]
+    return [f"~{key.lstrip('+')}", f"++{key.lstrip('+')}={{}}"]
 
 
 def _literal(word: str) -> str:

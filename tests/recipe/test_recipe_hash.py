@@ -100,7 +100,8 @@ def test_the_bankroll_counts_where_it_changes_the_parts_that_are_bought(rules, m
 
 def test_regimes_count_where_they_cap_positions() -> None:
     capped, other = recipe(), recipe("regimes.high_vix=20")
-    free = replace(capped, rules=capped.rules.changed(regime_positions={}))
+    free = recipe("strategy.regime_positions={}")
+    assert free.rules.regime_positions == {}
     assert capped.content["regimes"] != other.content["regimes"]
     assert free.content["regimes"] is None
 

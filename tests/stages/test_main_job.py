@@ -217,7 +217,7 @@ def test_signals_list_trades_or_say_why_there_are_none(finished: Project) -> Non
     assert len(orders["data"]) == run.data.metrics["signals/orders"]
 
 
-@pytest.mark.parametrize("model", ["ridge", "zero"])
+@pytest.mark.parametrize("model", [pytest.param("ridge", marks=pytest.mark.soak), "zero"])
 def test_every_small_model_can_be_trained_logged_and_loaded(finished: Project, model: str) -> None:
     challenger = finished.client.get_model_version_by_alias
     said = finished.python("retrain", f"model={model}", "hpo=none", "retrain.refresh=false").stdout

@@ -114,6 +114,7 @@ def wait_for_steps(folder: Path, count: int) -> list[Path]:
     raise AssertionError("no step was finished within two minutes")
 
 
+@pytest.mark.soak
 def test_a_walk_is_reproduced_to_the_last_bit_by_more_workers(walked: Project) -> None:
     run = next(r for r in walked.runs("retrain") if r.data.tags["evaluation"] == "walk_forward")
 
