@@ -45,7 +45,7 @@ class Tables:
     CONTRIBUTIONS: Final = "contributions"
     """Parts of each order's forecast by feature; a row adds up to it."""
     DRIVERS: Final = "drivers"
-    """Features by how much of the model's forecasts they move."""
+    """Features by how much of the model's forecasts they move; rank IC lost without each."""
     STEPS: Final = "steps"
     SEARCHES: Final = "searches"
     LEARNING_CURVE: Final = "learning_curve"

@@ -16,11 +16,8 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from pipeline.learning.dataset import model_inputs
+from pipeline.learning.drivers import BASE, OTHER
 from pipeline.learning.threads import single_threaded
-
-BASE = "base"
-"""What is forecast before any feature is looked at."""
-OTHER = "other learners"
 
 Values = npt.NDArray[np.float64]
 
@@ -43,12 +40,12 @@ def contributions(pipeline: Pipeline, features: pd.DataFrame) -> pd.DataFrame:
     """
     inputs = model_inputs(features)
     preparation, ensemble = pipeline["preparation"], pipeline["ensemble"]
-    sources = _sources(preparation)
+    columns = sources(preparation)
     weights = np.asarray(ensemble.weights, dtype="float64") / np.sum(ensemble.weights)
     with single_threaded():
         prepared = preparation.transform(inputs)
         base, other = np.zeros(len(inputs)), np.zeros(len(inputs))
-        terms = np.zeros((len(inputs), len(sources)))
+        terms = np.zeros((len(inputs), len(columns)))
         for weight, member in zip(weights, ensemble.estimators_, strict=True):
             parts = _parts(member, prepared)
             if parts is None:
@@ -56,7 +53,7 @@ def contributions(pipeline: Pipeline, features: pd.DataFrame) -> pd.DataFrame:
                 continue
             base += weight * parts[:, -1]
             terms += weight * parts[:, :-1]
-    by_column = pd.DataFrame(terms, inputs.index, pd.Index(sources))
+    by_column = pd.DataFrame(terms, inputs.index, pd.Index(columns))
     by_feature = by_column.T.groupby(level=0, sort=False).sum().T
     return by_feature.assign(**{OTHER: other}).pipe(lambda frame: _first(frame, base))
 
@@ -66,36 +63,16 @@ def _first(parts: pd.DataFrame, base: Values) -> pd.DataFrame:
     return parts
 
 
-def drivers(parts: pd.DataFrame) -> pd.DataFrame:
-    """Features by how much of the forecasts they move, the largest first.
-
-    Returns
-    -------
-    DataFrame
-        Columns feature, mean_size (of the absolute part, a return), share (of all features).
-    """
-    size = parts.drop(columns=BASE).abs().mean().sort_values(ascending=False, kind="stable")
-    total = float(size.sum())
-    share = size / total if total > 0.0 else size
-    return pd.DataFrame(
-        {
-            "feature": size.index.astype("str"),
-            "mean_size": size.to_numpy(),
-            "share": share.to_numpy(),
-        }
-    )
-
-
-def _sources(preparation: Any) -> list[str]:
+def sources(preparation: Any) -> list[str]:
     """The feature behind every prepared column."""
-    sources: list[str] = []
+    features: list[str] = []
     for _, transformer, columns in preparation.transformers_:
         if isinstance(transformer, str) or not len(columns):
             continue
         categories = getattr(transformer, "categories_", None)
         widths = [1] * len(columns) if categories is None else [len(c) for c in categories]
-        sources += [name for name, n in zip(columns, widths, strict=True) for _ in range(n)]
-    return sources
+        features += [name for name, n in zip(columns, widths, strict=True) for _ in range(n)]
+    return features
 
 
 def _parts(member: Any, prepared: Any) -> Values | None:

@@ -22,6 +22,7 @@ from pipeline.io.tracking.retrain import (
 )
 from pipeline.recipe.data import retrain_data
 from pipeline.recipe.fit import refitted
+from pipeline.recipe.importance import held_out_importance
 from pipeline.serving.next_steps import Timed, next_steps
 from pipeline.stages._cli import command, refresh
 from pipeline.workspace import Workspace
@@ -54,7 +55,9 @@ def run(settings: Settings) -> None:
         record_result(result)
         with runs.timed("refit"):
             model, weights = refitted(recipe, outcome.chosen, data.newest, pool)
-        drivers = record_refit(model, weights, data)
+        with runs.timed("importance"):
+            importance = held_out_importance(recipe, data, outcome)
+        drivers = record_refit(model, weights, data, importance)
         evidence_plan = build.window_plan(settings).of_a_walk_forward
         steps = next_steps(recipe, workspace, result, evidence_plan, timed)
         name = settings.strategy.name

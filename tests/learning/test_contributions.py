@@ -11,7 +11,8 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.learning.contributions import BASE, OTHER, contributions, drivers
+from pipeline.learning.contributions import contributions
+from pipeline.learning.drivers import BASE, OTHER
 from pipeline.learning.models import assemble, predictions
 
 
@@ -48,12 +49,3 @@ def test_the_parts_add_up_to_the_forecast(names: list[str]) -> None:
     forecasts = predictions(model, features)
     assert np.abs(parts.sum(axis=1) - forecasts).max() < 1e-12
     assert bool((parts[OTHER] == 0.0).all()) is ("trees" not in names)
-
-
-def test_what_drives_the_forecasts_comes_first() -> None:
-    features, returns = rows()
-    model = assemble({"ridge": LEARNERS["ridge"]()}, {"ridge": 1.0},
-                     numeric=["a", "b", "idle"], categorical=["sector"])  # fmt: skip
-    table = drivers(contributions(model.fit(features, returns), features))
-    assert table["feature"].tolist()[:2] == ["a", "sector"]
-    assert table["share"].sum() == pytest.approx(1.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.gates.gates import Answer, GateResult
+from pipeline.learning.drivers import Driver
 from pipeline.report.tear_sheet.contents import contents
 from pipeline.report.tear_sheet.context import MarketContext
 from pipeline.report.tear_sheet.header import SheetHeader
@@ -97,7 +98,8 @@ def sheet(sessions: int, traded: int, *, constant: bool = False, **header: objec
     )  # fmt: skip
     words = {"title": "A made retrain", "facts": {"Model": "none"}, "verdict": "rejected",
              "reasons": ["Because."], "gates": [gate],
-             "drivers": [("rsi", 0.6), ("macd", 0.4)]}  # fmt: skip
+             "drivers": [Driver("rsi", 2e-4, 0.6, 0.03, 2.1), Driver("macd", 1e-4, 0.4, -0.01, -1)],
+             }  # fmt: skip
     metrics = performance(done, index) | {"backtest/looks": 1.0, "test/r2": 0.001}
     predicted = pd.Series((0.0 * forecasts if constant else forecasts).stack(), name="prediction")
     return contents(done, predicted, context, metrics, SheetHeader(**words | header))

@@ -26,6 +26,7 @@ from pipeline.io.tracking.books import index_returns, record_books, record_tear_
 from pipeline.io.tracking.chosen import log_chosen_parameters
 from pipeline.io.tracking.safe_models import files_digest, files_of
 from pipeline.learning.dataset import model_inputs
+from pipeline.learning.drivers import Driver
 from pipeline.recipe.data import RetrainData
 from pipeline.recipe.evaluate import (
     OutOfSample,
@@ -54,7 +55,7 @@ def publish(
     result: Result,
     model: Pipeline,
     strategy: str,
-    main_drivers: Sequence[tuple[str, float]],
+    drivers: Sequence[Driver],
     next_steps: Sequence[str],
 ) -> None:
     """Log the model, register it as the challenger, and write what people read of it.
@@ -63,7 +64,7 @@ def publish(
     ----------
     strategy
         What people call the rules.
-    main_drivers
+    drivers
         Of ``retrain.record_refit``.
     next_steps
         Sentences on what to do next, printed at the end.
@@ -103,7 +104,7 @@ def publish(
             summary, version=number, is_new=equal is None, is_challenger=is_challenger
         )
         with runs.timed("report"):
-            _write_report(recipe, workspace, data, outcome, result, summary, strategy, main_drivers)
+            _write_report(recipe, workspace, data, outcome, result, summary, strategy, drivers)
             _describe(summary)
         run_files.record_digests(runs.current_run_id())
         if equal is None:
@@ -177,7 +178,7 @@ def _write_report(
     result: Result,
     summary: RetrainSummary,
     strategy: str,
-    main_drivers: Sequence[tuple[str, float]],
+    drivers: Sequence[Driver],
 ) -> None:
     """Ledger, tables, step metrics and the tear sheet."""
     record_books(result.books)
@@ -198,7 +199,7 @@ def _write_report(
         development=data.windows.development,
         last_predicted=data.judged.sessions[-1],
         fits=len(data.windows.steps),
-        drivers=main_drivers,
+        drivers=drivers,
     )
     sessions = result.market.sessions
     index = index_returns(workspace.index_bars(sessions, REAL_WINDOW), sessions)

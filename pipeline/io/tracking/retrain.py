@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import mlflow
+import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from pipeline.contract import Artifacts, Tables, Tags
@@ -20,8 +21,9 @@ from pipeline.io.tracking import (
     runs,
 )
 from pipeline.io.tracking.identity import data_identity, log_identity
-from pipeline.learning.contributions import contributions, drivers
+from pipeline.learning.contributions import contributions
 from pipeline.learning.dataset import digest
+from pipeline.learning.drivers import Driver, Importance, drivers
 from pipeline.paths import ROOT
 from pipeline.recipe.data import RetrainData
 from pipeline.recipe.evaluate import (
@@ -122,18 +124,21 @@ def record_result(result: Result) -> None:
 
 
 def record_refit(
-    model: Pipeline, weights: Mapping[str, float], data: RetrainData
-) -> list[tuple[str, float]]:
+    model: Pipeline,
+    weights: Mapping[str, float],
+    data: RetrainData,
+    importance: Sequence[Importance],
+) -> list[Driver]:
     """Weights of the model to serve, and what drives its forecasts on its newest sessions.
 
-    Returns
-    -------
-    list
-        Features with their share, largest first.
+    Parameters
+    ----------
+    importance
+        Of the newest evaluated model's features.
     """
     mlflow.log_metrics(weight_metrics(weights))
     sessions = data.windows.newest[-DRIVER_SESSIONS:]
     parts = contributions(model, data.dataset.at(sessions).features)
-    table = drivers(parts)
-    runs.log_table(table, Tables.DRIVERS)
-    return list(zip(table["feature"], table["share"], strict=True))
+    found = drivers(parts, importance)
+    runs.log_table(pd.DataFrame(found), Tables.DRIVERS)
+    return found

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pipeline.gates.verdict import gate_table
+from pipeline.learning.drivers import Driver
 from pipeline.learning.metrics import rank_ic
 from pipeline.report.doubts import BY_ERROR, BY_PART, BY_YEAR
 from pipeline.report.tear_sheet.context import MarketContext
@@ -89,7 +90,7 @@ def contents(
         session_distribution=attribution.distribution(backtest.net_returns[traded_sessions]),
         trade_distribution=attribution.distribution(trades["net_return"]),
         diagnosis=diagnosis(realised, known, session_ic, by_decile, market.regimes, trades),
-        drivers=pd.DataFrame(header.drivers, columns=["feature", "share"]),
+        drivers=pd.DataFrame(header.drivers, columns=Driver._fields),
         doubts={name: table for name, table in (doubts or {}).items() if name in DOUBTS},
     )
 

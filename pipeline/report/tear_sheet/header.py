@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.gates.gates import GateResult
+from pipeline.learning.drivers import Driver
 from pipeline.report.gates import refusals
 from pipeline.report.headlines import NO_TRADES
 from pipeline.report.meaning import meaning
@@ -37,8 +38,7 @@ class SheetHeader:
     gates
         Answers of the gates; empty where the run asks none.
     drivers
-        Features with their share of what moves the forecasts, largest first; empty where the run
-        has no model of its own.
+        Features behind the forecasts, largest first; empty where the run has no model of its own.
     """
 
     title: str
@@ -46,7 +46,7 @@ class SheetHeader:
     verdict: str
     reasons: Sequence[str]
     gates: Sequence[GateResult] = ()
-    drivers: Sequence[tuple[str, float]] = ()
+    drivers: Sequence[Driver] = ()
 
 
 def trading_facts(
@@ -93,7 +93,7 @@ def retrain_header(
     development: pd.DatetimeIndex,
     last_predicted: pd.Timestamp,
     fits: int,
-    drivers: Sequence[tuple[str, float]],
+    drivers: Sequence[Driver],
 ) -> SheetHeader:
     """The header of a retrain's tear sheet.
 

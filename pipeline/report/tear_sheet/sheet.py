@@ -69,7 +69,7 @@ class Sheet:
     diagnosis
         What explains the result.
     drivers
-        feature, share, largest first; no rows where the run has no model of its own.
+        Of ``learning.drivers``; no rows where the run has no model of its own.
     doubts
         Of ``recipe.doubts.measured_doubts``; empty where it is decided the evening before.
     """

@@ -56,6 +56,12 @@ def panels(height_inches: float, ratios: tuple[float, ...] = (1.0,), **kw: Any) 
     return figure, list(axes)
 
 
+def columns(height_inches: float, count: int, **kw: Any) -> Any:
+    """A figure and its axes, side by side."""
+    figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+    return figure, list(figure.subplots(1, count, squeeze=False, **kw)[0])
+
+
 def by_date(axes: Axes) -> None:
     """A time axis with as few letters as needed."""
     locator = AutoDateLocator(minticks=3, maxticks=7)

@@ -1,0 +1,45 @@
+"""What each feature was worth out of sample, to a model that an evaluation has judged."""
+
+from __future__ import annotations
+
+from sklearn.pipeline import Pipeline
+
+from pipeline.learning.dataset import Dataset
+from pipeline.learning.drivers import Importance
+from pipeline.learning.importance import permutation_importance
+from pipeline.recipe.data import RetrainData
+from pipeline.recipe.evaluate import OutOfSample
+from pipeline.recipe.fit import fitted
+from pipeline.recipe.recipe import Recipe
+
+NEWEST_SESSIONS = 63
+"""Most sessions whose forecasts are made again for every feature."""
+
+
+def held_out_importance(
+    recipe: Recipe, data: RetrainData, outcome: OutOfSample
+) -> list[Importance]:
+    """Permutation importance of the newest evaluated model, on sessions that it predicted.
+
+    The model to serve has learned from all sessions, and so has none to be asked about.
+    """
+    model, held_out = judged_model(recipe, data, outcome)
+    return permutation_importance(model, held_out, seed=recipe.seed)
+
+
+def judged_model(
+    recipe: Recipe, data: RetrainData, outcome: OutOfSample
+) -> tuple[Pipeline, Dataset]:
+    """The model of the newest step, fitted again, and labelled rows of what it predicted.
+
+    Where that step has fewer sessions than the one before it, as the last of a walk-forward may,
+    it is that one.
+    """
+    steps = data.windows.steps
+    labelled = [data.dataset.sessions.intersection(step.predicted) for step in steps]
+    number = max(range(len(steps))[-2:], key=lambda n: (len(labelled[n]), n))
+    chosen = outcome.searches[sum(step.search for step in steps[: number + 1]) - 1]
+    recorded = outcome.steps.iloc[number]
+    weights = {own.name: float(recorded[f"weight_{own.name}"]) for own in recipe.learners}
+    model = fitted(recipe, chosen.params, data.dataset.at(steps[number].development), weights)
+    return model, data.dataset.at(labelled[number][-NEWEST_SESSIONS:])

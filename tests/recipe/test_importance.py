@@ -1,0 +1,46 @@
+"""Worth of the features out of sample: of the model that was judged, on what it predicted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.learning.models import predictions
+from pipeline.recipe.data import RetrainData
+from pipeline.recipe.evaluate import OutOfSample
+from pipeline.recipe.importance import held_out_importance, judged_model
+from pipeline.recipe.recipe import Recipe
+from tests.recipe import made
+from tests.recipe.history import history
+from tests.recipe.test_evaluate import evaluated, walking
+
+
+def judged(recipe: Recipe, sessions: int) -> tuple[Recipe, RetrainData, OutOfSample]:
+    return recipe, *evaluated(recipe, history(sessions))
+
+
+@pytest.fixture(scope="module", params=["whole last step", "short last step", "holdout"])
+def case(request: pytest.FixtureRequest) -> tuple[Recipe, RetrainData, OutOfSample]:
+    """Walks of 10 sessions a step and a search every second one; the last step may be short."""
+    if request.param == "holdout":
+        return judged(made.recipe(), 80)
+    return judged(walking(), 80 if request.param == "whole last step" else 76)
+
+
+def test_the_model_asked_is_the_one_that_made_the_forecasts(
+    case: tuple[Recipe, RetrainData, OutOfSample],
+) -> None:
+    _, data, outcome = case
+    model, held_out = judged_model(*case)
+    assert len(held_out.sessions) >= 10
+    expected = outcome.predictions[held_out.features.index]
+    np.testing.assert_array_equal(predictions(model, held_out.features), expected)
+    assert held_out.sessions[0] >= data.windows.steps[-2:][0].predicted[0]
+
+
+def test_the_signal_is_worth_more_than_noise(
+    case: tuple[Recipe, RetrainData, OutOfSample],
+) -> None:
+    signal, noise = held_out_importance(*case)
+    assert (signal.feature, noise.feature) == ("signal", "noise")
+    assert signal.rank_ic_lost > 0.2
