@@ -28,8 +28,8 @@ REPORTING = "DAYTRADE_REPORTING"
 """Variable that has a process report to the one that started it, line by line, what it is at."""
 
 REPORT_SECONDS = 0.5
-STEPS, RUN = "steps", "run"
-"""What such a line is about: the steps under way, or the run that the process has made."""
+STEPS, RESULT = "steps", "result"
+"""What such a line is about: the steps under way, or what the process's stage has returned."""
 
 _MARK = "\x1f"
 """Start of such a line: a character that nobody prints."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from pipeline.report.headlines import metric_text
+from pipeline.report.jobs import Job
+from pipeline.report.sweep import luck_sentence
 from pipeline.report.text_tables import terminal_table
+from pipeline.stats.overfitting import deflated_sharpe
+from pipeline.stats.returns import session_sharpe, sharpe
 
 COLUMNS = {
     "test/rank_ic": ("rank IC", "{:.4f}"),
@@ -21,11 +25,17 @@ COLUMNS = {
 RANKED_BY = ("backtest/sharpe", "test/rank_ic")
 
 
-class Job(NamedTuple):
-    """A job that ended well: the overrides it was given, and its metrics."""
-
-    overrides: Sequence[str]
-    metrics: Mapping[str, float]
+def closing_table(jobs: Sequence[Job]) -> str:
+    """The table of all jobs, and what luck leaves of the best; empty where there is none."""
+    if not jobs:
+        return ""
+    returns = [job.traded.net_returns for job in jobs if len(job.traded.net_returns)]
+    sharpes = np.array([session_sharpe(net.to_numpy(np.float64)) for net in returns])
+    if not np.isfinite(sharpes).any():
+        return f"{printed_jobs(jobs)}\n{luck_sentence(len(jobs), np.nan, np.nan, pd.Index([]))}"
+    best = returns[int(np.nanargmax(sharpes))]
+    deflated = deflated_sharpe(best, sharpes)
+    return f"{printed_jobs(jobs)}\n{luck_sentence(len(jobs), sharpe(best), deflated, best.index)}"
 
 
 def varied(jobs: Sequence[Sequence[str]]) -> list[str]:

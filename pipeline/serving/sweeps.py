@@ -9,8 +9,9 @@ from pipeline.contract import Stages
 from pipeline.io.cluster.jobs import JobsFailed, side_by_side
 from pipeline.io.cluster.pool import Cluster
 from pipeline.io.tracking import runs
-from pipeline.io.tracking.multirun import closing_table
 from pipeline.learning.pool import Pool
+from pipeline.report.jobs import Job, Traded
+from pipeline.report.multirun import closing_table
 
 
 def run(
@@ -43,8 +44,8 @@ def run(
             stage, jobs, at_a_time=at_a_time, sweep=str(sweep.info.run_id),
             address=cluster.scheduler,
         )  # fmt: skip
-        well = [(job.words, job.run_id) for job in ended if not job.code]
+        well = [Job(job.words, Traded.of_line(job.result)) for job in ended if job.result]
         if len(well) > 1:
             print(f"\n{closing_table(well)}", flush=True)
-        if len(well) < len(ended):
+        if any(job.code for job in ended):
             raise JobsFailed(stage, ended, again)

@@ -46,6 +46,7 @@ from pipeline.errors import InvalidSettings, PipelineError, Refused
 from pipeline.io import process, terminal
 from pipeline.io.cluster import jobs
 from pipeline.paths import ARTIFACTS
+from pipeline.report.jobs import Job, Traded
 from pipeline.schemas import PROJECT_NAME
 from pipeline.secrets import holds_password, holds_secret, masked
 
@@ -54,7 +55,7 @@ DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
 SPREAD = ("retrain", "backtest", "reproduce")
 """Stages whose fits go to a cluster: of their sweeps over one, jobs run side by side."""
 
-Stage = Callable[[Settings], None]
+Stage = Callable[[Settings], Traded | None]
 log = logging.getLogger("pipeline")
 
 
@@ -198,7 +199,7 @@ def _composed(arguments: Sequence[str], job: Callable[[DictConfig], None]) -> No
 
     main()
     if len(_jobs) > 1:
-        from pipeline.io.tracking.multirun import closing_table
+        from pipeline.report.multirun import closing_table  # brings scipy's statistics
 
         print(f"\n{closing_table(_jobs)}", flush=True)
     for error in refused:
@@ -233,14 +234,15 @@ def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
         print(f"\njob {HydraConfig.get().job.num}: {' '.join(commands.given())}", flush=True)
     if sweep and runs.PROJECT_RUN:
         with runs.stage_run(Stages.SWEEP):
-            run_id = step(stage, run, settings, closes_dead_runs=True)
+            done = step(stage, run, settings, closes_dead_runs=True)
         os.environ[commands.RUN_ID] = runs.PROJECT_RUN  # the next job joins the same parent
     else:
         # `status` says itself what it closes.
-        run_id = step(stage, run, settings, closes_dead_runs=stage != "status")
-    terminal.report(terminal.RUN, run_id)
-    if sweep:
-        _jobs.append((commands.given(), run_id))
+        done = step(stage, run, settings, closes_dead_runs=stage != "status")
+    if done is not None:
+        terminal.report(terminal.RESULT, done.line)
+        if sweep:
+            _jobs.append(Job(commands.given(), done))
 
 
 def _prepare_tracking(chosen: Tracking) -> None:
@@ -250,12 +252,14 @@ def _prepare_tracking(chosen: Tracking) -> None:
     experiment.prepare(uri, chosen.experiment_name)
 
 
-_jobs: list[tuple[tuple[str, ...], str]] = []
-"""Overrides and run of each job of a `-m` run that ended well."""
+_jobs: list[Job] = []
+"""Each job of a `-m` run that traded forecasts and ended well."""
 
 
-def step(stage: str, run: Stage, settings: Settings, *, closes_dead_runs: bool = False) -> str:
-    """Run a stage in its own MLflow run, nested where one is open; returns the run's id.
+def step(
+    stage: str, run: Stage, settings: Settings, *, closes_dead_runs: bool = False
+) -> Traded | None:
+    """Run a stage in its own MLflow run, nested where one is open; returns what it returns.
 
     Parameters
     ----------
@@ -264,12 +268,11 @@ def step(stage: str, run: Stage, settings: Settings, *, closes_dead_runs: bool =
     """
     from pipeline.io.tracking import dead_runs, runs
 
-    with runs.stage_run(stage) as opened, terminal.task(stage):
+    with runs.stage_run(stage), terminal.task(stage):
         runs.log_config(settings.content)
         if closes_dead_runs and (closed := dead_runs.close_dead_runs()):
             log.info("closed %d runs of dead processes as KILLED", len(closed))
-        run(settings)
-    return str(opened.info.run_id)
+        return run(settings)
 
 
 def ask(stage: str, run: Stage, settings: Settings) -> bool:

@@ -15,6 +15,7 @@ from pipeline.io.tracking.backtest import record_backtest, record_capacity
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.decision import with_indication
 from pipeline.report.capacity import capacity_sentence
+from pipeline.report.jobs import Traded
 from pipeline.report.summary import printed_headlines
 from pipeline.report.sweep import printed_sweep
 from pipeline.serving import versions
@@ -24,7 +25,7 @@ from pipeline.trading.capacity import size_aware
 from pipeline.workspace import Workspace
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings) -> Traded:
     """Trade the model's out-of-sample predictions; default its holdout."""
     chosen, rules = settings.backtest, build.rules(settings)
     version = registry.find(chosen.model, who="backtest")
@@ -53,12 +54,12 @@ def run(settings: Settings) -> None:
         what = f"version {version.version}, {settings.strategy.name}"
         mlflow.set_tag(MLFLOW_RUN_NAME, f"backtest {what}, until {last:%Y-%m-%d}")
         print(f"\nversion {version.version}, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
-        metrics = record_backtest(
+        traded = record_backtest(
             workspace, version, predicted, market, rules,
             bankroll=chosen.bankroll, strategy=settings.strategy.name,
             refitted=chosen.refit is not None, seed=settings.seed,
         )  # fmt: skip
-        print(printed_headlines(metrics))
+        print(printed_headlines(traded.metrics))
         if chosen.capacity:
             sized = size_aware(
                 rules, chosen.capacity_impact, chosen.capacity_participation,
@@ -67,9 +68,10 @@ def run(settings: Settings) -> None:
             capacity = record_capacity(predicted, market, sized, chosen.capacity)
             print(f"{capacity_sentence(capacity)}.")
         if chosen.grid:
-            traded = TradedVersion(workspace, version, predicted, market, rules)
-            table, worth = traded.sweep(sweep.combinations(settings), chosen.grid)
+            again = TradedVersion(workspace, version, predicted, market, rules)
+            table, worth = again.sweep(sweep.combinations(settings), chosen.grid)
             print(f"\n{printed_sweep(table, chosen.grid)}\n{worth}")
+        return traded
 
 
 def _refitted(

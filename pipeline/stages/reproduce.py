@@ -28,12 +28,13 @@ from pipeline.io.tracking.retrain import record_inputs, record_result
 from pipeline.io.tracking.values import FinishedRun
 from pipeline.recipe.data import retrain_data
 from pipeline.recipe.fit import refitted, weight_metrics
+from pipeline.report.jobs import Traded
 from pipeline.report.reproduction import Reproduction
 from pipeline.stages._cli import command
 from pipeline.workspace import Workspace
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings) -> Traded:
     """Search, evaluate, judge and refit as that run did; nothing is registered."""
     original = original_retrain(settings.reproduce.run_id)
     mlflow.set_tags({Tags.REPRODUCES: original.run_id, Tags.DATA_SOURCE: settings.data.name})
@@ -68,6 +69,7 @@ def run(settings: Settings) -> None:
     mlflow.log_metrics({**weight_metrics(weights), **reproduction.metrics})
     print(reproduction.printed())
     reproduction.require_equal()
+    return Traded(result.metrics, result.books.net_returns)
 
 
 def _settings_of(settings: Settings, original: FinishedRun) -> Settings:

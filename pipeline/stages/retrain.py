@@ -23,6 +23,7 @@ from pipeline.io.tracking.retrain import (
 from pipeline.recipe.data import retrain_data
 from pipeline.recipe.fit import refitted
 from pipeline.recipe.importance import held_out_importance
+from pipeline.report.jobs import Traded
 from pipeline.serving.next_steps import Timed, next_steps
 from pipeline.stages._cli import command, refresh
 from pipeline.workspace import Workspace
@@ -30,7 +31,7 @@ from pipeline.workspace import Workspace
 log = logging.getLogger("pipeline.retrain")
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings) -> Traded:
     """Retrain from the store, after bringing it up to date unless `retrain.refresh=false`."""
     if settings.retrain.refresh:
         with runs.timed("refresh"):
@@ -63,6 +64,7 @@ def run(settings: Settings) -> None:
         name = settings.strategy.name
         with journal.until_done():
             publish(recipe, workspace, data, outcome, result, model, name, drivers, steps)
+        return Traded(result.metrics, result.books.net_returns)
 
 
 if __name__ == "__main__":

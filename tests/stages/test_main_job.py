@@ -234,6 +234,7 @@ def test_a_quick_retrain_and_the_jobs_of_a_multirun_leave_the_challenger(finishe
     said = finished.python(
         "retrain", "-m", "model=ridge", "hpo=none", "retrain.refresh=false", "seed=7,8"
     ).stdout
+    assert "Best of 2: Sharpe" in said
     said += finished.python("retrain", "experiment=quick", "retrain.refresh=false").stdout
     after = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
     assert " ".join(said.split()).count("leaves challenger as it is") == 3

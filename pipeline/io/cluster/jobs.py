@@ -45,11 +45,21 @@ def lock_timeout(configured: float) -> float:
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that has ended, with its overrides, exit code and run."""
+    """A job that has ended.
+
+    Attributes
+    ----------
+    words
+        Its overrides.
+    code
+        Of its exit.
+    result
+        The line that it reported of what its stage returned; empty where it reported none.
+    """
 
     words: tuple[str, ...]
     code: int
-    run_id: str
+    result: str
 
 
 @dataclass(eq=False)
@@ -65,7 +75,7 @@ class _Jobs:
     def run(self, number: int, words: tuple[str, ...]) -> Ended:
         """One job from start to end; what it printed is shown when it has ended, in one piece."""
         name = f"job {number}: {' '.join(words)}"
-        run_id, lines = "", []
+        result, lines = "", []
         with terminal.task(name) as shown:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"pipeline.stages.{self.stage}", *words],
@@ -80,14 +90,14 @@ class _Jobs:
                 reported = terminal.reported(line)
                 if reported is None:
                     lines.append(line)
-                elif reported[0] == terminal.RUN:
-                    run_id = reported[1]
+                elif reported[0] == terminal.RESULT:
+                    result = reported[1]
                 else:
                     shown.say(f"{name}: {reported[1]}")
             code = process.wait()
         with self.printing:
             print(f"\n{name}\n{''.join(lines).rstrip()}", flush=True)
-        return Ended(words, code, run_id)
+        return Ended(words, code, result)
 
     def stop(self) -> None:
         """End those that are still at work, as a person would."""

@@ -15,6 +15,7 @@ from pipeline.io.tracking.books import index_returns, record_books, record_tear_
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.books import books, wide
 from pipeline.report.capacity import capacity_figure
+from pipeline.report.jobs import Traded
 from pipeline.report.tear_sheet.header import backtest_header, trading_facts
 from pipeline.trading.benchmarks import REAL_WINDOW
 from pipeline.trading.capacity import capacity, capacity_curve
@@ -35,8 +36,8 @@ def record_backtest(
     strategy: str,
     refitted: bool,
     seed: int,
-) -> dict[str, float]:
-    """Books, metrics and tear sheet of a version's predictions; returns the metrics.
+) -> Traded:
+    """Log books, metrics and tear sheet of a version's predictions.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def record_backtest(
     header = backtest_header(version.version, facts, verdict=verdict, refitted=refitted)
     index = index_returns(workspace.index_bars(market.sessions, REAL_WINDOW), market.sessions)
     record_tear_sheet(result, predicted, market, metrics, header, index, rules.min_edge)
-    return metrics
+    return Traded(metrics, result.net_returns)
 
 
 def record_capacity(

@@ -42,11 +42,11 @@ def test_a_job_that_fails_is_named_and_the_others_end(capsys: pytest.CaptureFixt
 def test_what_a_job_is_at_is_reported_and_not_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal.report(terminal.RUN, "abc")
+    terminal.report(terminal.RESULT, "abc")
     assert capsys.readouterr().out == ""
     monkeypatch.setenv(terminal.REPORTING, "1")
-    terminal.report(terminal.RUN, "abc")
-    assert terminal.reported(capsys.readouterr().out) == (terminal.RUN, "abc")
+    terminal.report(terminal.RESULT, "abc")
+    assert terminal.reported(capsys.readouterr().out) == (terminal.RESULT, "abc")
     assert terminal.reported("retrain: done") is None
 
 
