@@ -242,6 +242,12 @@ def test_a_table_for_people_is_written_by_one_door(module: Path) -> None:
     assert module.name in WRITE_CSV or not {"to_csv", "to_excel"} & called
 
 
+@each_module
+def test_what_is_known_beside_a_table_is_a_value_of_its_own(module: Path) -> None:
+    used = {n.attr for n in ast.walk(tree(module)) if isinstance(n, ast.Attribute)}
+    assert "attrs" not in used
+
+
 def test_status_imports_no_learner() -> None:
     """It has to answer in about the time MLflow takes to import."""
     heavy = "sklearn lightgbm optuna talib matplotlib arch yfinance exchange_calendars"

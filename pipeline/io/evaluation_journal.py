@@ -6,15 +6,14 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from pipeline.errors import Damaged
 from pipeline.io import journal
 from pipeline.io.files import quarantine_file
-from pipeline.io.parquet import read_parquet, write_parquet
+from pipeline.io.parquet import damaged, read_parquet, write_parquet
+from pipeline.learning.predicted_step import PredictedStep, StepFacts
 from pipeline.learning.windows import Step
 
 log = logging.getLogger("pipeline.retrain")
@@ -46,7 +45,7 @@ class EvaluationJournal:
         """The studies of the search at a step, for one process at a time."""
         return journal.opened(self.folder / f"search-{step.predicted[0]:%Y-%m-%d}", self.run_id)
 
-    def kept(self, step: Step) -> pd.DataFrame | None:
+    def kept(self, step: Step) -> PredictedStep | None:
         """What a step predicted, if it was stored before.
 
         A damaged file is quarantined with a warning, and counts for none.
@@ -55,19 +54,20 @@ class EvaluationJournal:
         if not path.exists():
             return None
         try:
-            return read_parquet(path, needed=NEEDED)
+            return _read(path)
         except Damaged as error:
             log.warning("retrain: %s; kept as %s", error.found, quarantine_file(path).name)
             return None
 
-    def step(self, step: Step, predict: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def step(self, step: Step, predict: Callable[[], PredictedStep]) -> PredictedStep:
         """What a step predicted: stored before, or predicted now and stored."""
         before = self.kept(step)
         if before is not None:
             return before
         path = self._path(step)
-        write_parquet(path, predict())
-        return read_parquet(path, needed=NEEDED)
+        made = predict()
+        write_parquet(path, made.rows, **asdict(made.facts))
+        return _read(path)
 
     def _path(self, step: Step) -> Path:
         return self.folder / f"step-{step.predicted[0]:%Y-%m-%d}.parquet"
@@ -81,3 +81,18 @@ class EvaluationJournal:
     def remove(self) -> None:
         """Forget all of it: what it was kept for has ended."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _read(path: Path) -> PredictedStep:
+    """A step's file.
+
+    Raises
+    ------
+    Damaged
+        It is not as it was written, or a former version wrote it.
+    """
+    rows, facts = read_parquet(path, needed=NEEDED)
+    try:
+        return PredictedStep(rows, StepFacts(**facts))
+    except TypeError:
+        raise damaged(path, ValueError("a former version wrote it"), NEEDED) from None

@@ -13,7 +13,7 @@ import json
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -37,21 +37,25 @@ LENGTH = 8
 TAIL = 8
 """Bytes behind a footer: its length and ``PAR1``."""
 
-ATTRS = b"PANDAS_ATTRS"
-"""Where pandas keeps a frame's ``attrs``."""
+
+class Sealed(NamedTuple):
+    """A sealed file: its rows, and what was given beside them."""
+
+    rows: pd.DataFrame
+    facts: dict[str, Any]
 
 
-def write_parquet(path: Path, rows: pd.DataFrame | pa.Table, **facts: Any) -> None:
+def write_parquet(path: Path, rows: pd.DataFrame | pa.Table, /, **facts: Any) -> None:
     """Write a sealed file, whole or not at all.
 
     Parameters
     ----------
     rows
-        Of a frame, the index and ``attrs`` are kept as pandas keeps them.
+        Of a frame, the index is kept as pandas keeps it.
     facts
-        What `read_facts` gives back without reading rows, as JSON.
+        What a reader gives back beside the rows, and `read_facts` alone; as JSON.
     """
-    table = rows if isinstance(rows, pa.Table) else _table(rows)
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows)
     content = json.dumps(facts).encode()
     seal = MARK + BLANK + f"{len(content):0{LENGTH}d}".encode() + content
     metadata = {**(table.schema.metadata or {}), KEY.encode(): seal}
@@ -66,8 +70,8 @@ def write_parquet(path: Path, rows: pd.DataFrame | pa.Table, **facts: Any) -> No
     write_atomically(path, lambda temporary: temporary.write_bytes(sealed))
 
 
-def read_parquet(path: Path, *, needed: str, heal: Command | str = "") -> pd.DataFrame:
-    """All rows of a sealed file, every byte of it checked.
+def read_parquet(path: Path, *, needed: str, heal: Command | str = "") -> Sealed:
+    """All of a sealed file, every byte of it checked.
 
     Parameters
     ----------
@@ -85,7 +89,7 @@ def read_parquet(path: Path, *, needed: str, heal: Command | str = "") -> pd.Dat
         if _digest(data[: len(data) - len(footer)]) != _digests(footer)[1]:
             raise ValueError("its digest differs")
         table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-        return _frame(table)
+        return Sealed(table.to_pandas(), json.loads(_content(footer)))
     except (pa.ArrowException, ValueError, OSError) as error:
         raise damaged(path, error, needed, heal) from None
 
@@ -142,18 +146,6 @@ def damaged(path: Path, error: Exception, needed: str, heal: Command | str = "")
     """The one error of a file that is not as it was written."""
     why = " ".join(str(error).split())[:200]
     return Damaged("files", f"{path} is damaged: {why}", needed, heal)
-
-
-def _table(frame: pd.DataFrame) -> pa.Table:
-    table = pa.Table.from_pandas(frame)
-    metadata = {**table.schema.metadata, ATTRS: json.dumps(frame.attrs).encode()}
-    return table.replace_schema_metadata(metadata)
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas()
-    frame.attrs = json.loads(table.schema.metadata.get(ATTRS, b"{}"))
-    return frame
 
 
 def _sealed(data: bytes) -> bytes:

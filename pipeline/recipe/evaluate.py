@@ -17,6 +17,7 @@ import pandas as pd
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.pool import HERE, Pool
+from pipeline.learning.predicted_step import PredictedStep
 from pipeline.learning.search.trials import Trial
 from pipeline.learning.windows import Step
 from pipeline.recipe.books import net_returns
@@ -108,7 +109,7 @@ def out_of_sample(
         Where fits run; decides nothing but the time they take.
     """
     observer = observer or Observer()
-    parts: list[pd.DataFrame] = []
+    parts: list[PredictedStep] = []
     searches: list[Chosen] = []
     for number, block in enumerate(_blocks(steps)):
         development = dataset.at(block[0].development)

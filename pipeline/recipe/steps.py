@@ -13,6 +13,7 @@ from pipeline.learning.baselines import baselines
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.models import predictions
 from pipeline.learning.pool import HERE, Pool
+from pipeline.learning.predicted_step import PredictedStep, StepFacts
 from pipeline.learning.windows import Step
 from pipeline.market.indication import Evening
 from pipeline.recipe.decision import IndicatedOpen, Opens
@@ -47,32 +48,30 @@ class Journal(Protocol):
         """The studies of the search at a step, for one process at a time."""
         ...
 
-    def kept(self, step: Step) -> pd.DataFrame | None:
+    def kept(self, step: Step) -> PredictedStep | None:
         """What a step predicted, if it is kept from before."""
         ...
 
-    def step(self, step: Step, predict: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def step(self, step: Step, predict: Callable[[], PredictedStep]) -> PredictedStep:
         """What a step predicted: kept from before, or predicted now and kept."""
         ...
 
 
-def joined_steps(parts: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def joined_steps(parts: Sequence[PredictedStep]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What all steps predicted, and one row a step.
 
     Parameters
     ----------
     parts
-        Of `predicted_steps`, by (session, symbol), in order.
+        Of `predicted_steps`, in order.
 
     Returns
     -------
     tuple
         The rows of all parts, sorted; and a table of what each step learned from and predicted.
     """
-    table = pd.DataFrame([part.attrs["step"] for part in parts])
-    for part in parts:
-        part.attrs = {}
-    return pd.concat(parts), table
+    table = pd.DataFrame([part.facts.row for part in parts])
+    return pd.concat([part.rows for part in parts]), table
 
 
 def predicted_steps(
@@ -83,11 +82,10 @@ def predicted_steps(
     history: History,
     journal: Journal,
     pool: Pool = HERE,
-) -> Iterator[pd.DataFrame]:
+) -> Iterator[PredictedStep]:
     """What the steps of one search predict, side by side; in order.
 
-    Each part has the columns of `evaluate.OutOfSample.predicted`, and its row of ``steps`` in
-    ``attrs``. A step without a search uses the parameters alone and calibrates their slope again.
+    A step without a search uses the parameters alone and calibrates their slope again.
     """
     done = [journal.kept(step) for step in block]
     missing = [step for step, part in zip(block, done, strict=True) if part is None]
@@ -131,7 +129,7 @@ def _inputs(recipe: Recipe, step: Step, history: History) -> _Inputs:
     )
 
 
-def _predicted(recipe: Recipe, dataset: Dataset, chosen: Chosen, inputs: _Inputs) -> pd.DataFrame:
+def _predicted(recipe: Recipe, dataset: Dataset, chosen: Chosen, inputs: _Inputs) -> PredictedStep:
     step, snapshots = inputs.step, inputs.snapshots
     development = dataset.at(step.development)
     weights = chosen.weights if step.search else refitted_weights(recipe, development, chosen)
@@ -145,14 +143,14 @@ def _predicted(recipe: Recipe, dataset: Dataset, chosen: Chosen, inputs: _Inputs
             recent = development.sessions[-round(share * len(development.sessions)) :]
             shorter = fitted(recipe, chosen.params, dataset.at(recent), weights)
             part[f"window_{round(100 * share)}"] = predictions(shorter, features)
-    part.attrs["step"] = {
-        "search": step.search,
-        "development_first": f"{development.sessions[0]:%Y-%m-%d}",
-        "development_last": f"{development.sessions[-1]:%Y-%m-%d}",
-        "predicted_first": f"{step.predicted[0]:%Y-%m-%d}",
-        "predicted_last": f"{step.predicted[-1]:%Y-%m-%d}",
-        "sessions": len(development.sessions),
-        "rows": len(development.returns),
-        **{f"weight_{name}": weight for name, weight in weights.items()},
-    }
-    return part
+    facts = StepFacts(
+        search=step.search,
+        development_first=f"{development.sessions[0]:%Y-%m-%d}",
+        development_last=f"{development.sessions[-1]:%Y-%m-%d}",
+        predicted_first=f"{step.predicted[0]:%Y-%m-%d}",
+        predicted_last=f"{step.predicted[-1]:%Y-%m-%d}",
+        sessions=len(development.sessions),
+        rows=len(development.returns),
+        weights=weights,
+    )
+    return PredictedStep(part, facts)

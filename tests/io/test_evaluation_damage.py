@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 
 from pipeline.io.evaluation_journal import EvaluationJournal
+from pipeline.io.parquet import write_parquet
+from pipeline.learning.predicted_step import PredictedStep
 from pipeline.learning.windows import Step
+from tests.learning.made_steps import predicted_step
 
 DAYS = pd.bdate_range("2010-01-04", periods=10).as_unit("us")
 STEP = Step(development=DAYS[:8], predicted=DAYS[8:], search=True)
@@ -23,11 +26,10 @@ class Predictions:
     def __init__(self) -> None:
         self.asked = 0
 
-    def __call__(self) -> pd.DataFrame:
+    def __call__(self) -> PredictedStep:
         self.asked += 1
         frame = pd.DataFrame({"prediction": [0.5, -0.5]}, index=DAYS[8:].rename("session"))
-        frame.attrs["step"] = {"search": True}
-        return frame
+        return predicted_step(frame)
 
 
 def test_a_step_is_predicted_once(journal):
@@ -35,11 +37,13 @@ def test_a_step_is_predicted_once(journal):
     first, second = journal.step(STEP, predict), journal.step(STEP, predict)
     assert predict.asked == 1
     assert journal.steps_done == 1
-    pd.testing.assert_frame_equal(first, second)
-    assert second.attrs == {"step": {"search": True}}
+    pd.testing.assert_frame_equal(first.rows, second.rows)
+    assert second.facts == first.facts == Predictions()().facts
 
 
-@pytest.mark.parametrize("by", ["a flipped bit", "a version that sealed no files"])
+@pytest.mark.parametrize(
+    "by", ["a flipped bit", "a version that sealed no files", "a version that kept other facts"]
+)
 def test_a_step_whose_file_is_not_whole_is_set_aside_said_and_predicted_again(journal, caplog, by):
     predict = Predictions()
     first = journal.step(STEP, predict)
@@ -48,14 +52,16 @@ def test_a_step_whose_file_is_not_whole_is_set_aside_said_and_predicted_again(jo
         content = bytearray(path.read_bytes())
         content[len(content) // 3] ^= 2
         path.write_bytes(content)
+    elif by == "a version that kept other facts":
+        write_parquet(path, first.rows)
     else:
-        predict().to_parquet(path)
-        predict.asked = 1
+        first.rows.to_parquet(path)
 
     again = journal.step(STEP, predict)
 
     assert predict.asked == 2
-    pd.testing.assert_frame_equal(again, first)
+    pd.testing.assert_frame_equal(again.rows, first.rows)
+    assert again.facts == first.facts
     assert f"{path} is damaged" in caplog.text
     assert path.with_name(f"{path.name}.damaged").exists()
     assert journal.steps_done == 1

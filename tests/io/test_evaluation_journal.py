@@ -9,9 +9,11 @@ import pytest
 
 from pipeline.errors import StoreLocked
 from pipeline.io.evaluation_journal import EvaluationJournal
+from pipeline.learning.predicted_step import PredictedStep
 from pipeline.learning.windows import Step
 from pipeline.recipe.data import retrain_data
 from pipeline.recipe.evaluate import Observer, OutOfSample, out_of_sample
+from tests.learning.made_steps import predicted_step
 from tests.recipe.history import History, history
 from tests.recipe.test_evaluate import Recording, walking
 
@@ -22,11 +24,10 @@ def step(first: int) -> Step:
     return Step(DAYS[:first], DAYS[first : first + 2])
 
 
-def part(value: float) -> pd.DataFrame:
+def part(value: float) -> PredictedStep:
     rows = pd.MultiIndex.from_product([DAYS[2:4], ["A"]], names=["session", "symbol"])
     made = pd.DataFrame({"prediction": value, "trained_until": DAYS[1]}, rows)
-    made.attrs["step"] = {"search": True, "weight_a": 0.1 + 0.2, "rows": 7}
-    return made
+    return predicted_step(made, weight=0.1 + 0.2)
 
 
 @pytest.fixture
@@ -34,22 +35,22 @@ def journal(tmp_path: Path) -> EvaluationJournal:
     return EvaluationJournal(tmp_path / "retrains" / "one", "run 1")
 
 
-def unexpected() -> pd.DataFrame:
+def unexpected() -> PredictedStep:
     raise AssertionError("predicted again")
 
 
 def test_a_kept_step_is_read_and_not_predicted_again(journal: EvaluationJournal) -> None:
     first = journal.step(step(2), lambda: part(0.1))
     again = EvaluationJournal(journal.folder, "run 2").step(step(2), unexpected)
-    pd.testing.assert_frame_equal(again, part(0.1), check_exact=True, check_freq=False)
-    pd.testing.assert_frame_equal(again, first, check_exact=True)
-    assert again.attrs["step"] == first.attrs["step"] == part(0.1).attrs["step"]
+    pd.testing.assert_frame_equal(again.rows, part(0.1).rows, check_exact=True, check_freq=False)
+    pd.testing.assert_frame_equal(again.rows, first.rows, check_exact=True)
+    assert again.facts == first.facts == part(0.1).facts
 
 
 def test_another_step_is_predicted(journal: EvaluationJournal) -> None:
     journal.step(step(2), lambda: part(0.1))
     assert journal.steps_done == 1
-    assert journal.step(step(4), lambda: part(0.2))["prediction"].tolist() == [0.2, 0.2]
+    assert journal.step(step(4), lambda: part(0.2)).rows["prediction"].tolist() == [0.2, 0.2]
     assert journal.steps_done == 2
 
 

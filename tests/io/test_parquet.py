@@ -20,20 +20,17 @@ def rows() -> pd.DataFrame:
         [pd.DatetimeIndex(["2010-01-04", "2010-01-05"]).as_unit("us"), list("ABC")],
         names=["session", "symbol"],
     )
-    frame = pd.DataFrame({"prediction": np.linspace(0, 1, 6), "step": "first"}, index=index)
-    frame.attrs["step"] = {"search": True, "weight": 0.1}
-    return frame
+    return pd.DataFrame({"prediction": np.linspace(0, 1, 6), "step": "first"}, index=index)
 
 
-def test_rows_index_attrs_and_facts_come_back(tmp_path, rows):
+def test_rows_index_and_facts_come_back(tmp_path, rows):
     write_parquet(tmp_path / "a.parquet", rows, store_id="one", sessions={"2010-01-04": "é"})
 
     found = read_parquet(tmp_path / "a.parquet", needed="")
 
-    pd.testing.assert_frame_equal(found, rows, check_exact=True)
-    assert found.attrs == rows.attrs
-    facts = read_facts(tmp_path / "a.parquet", needed="")
-    assert facts == {"store_id": "one", "sessions": {"2010-01-04": "é"}}
+    pd.testing.assert_frame_equal(found.rows, rows, check_exact=True)
+    assert found.facts == {"store_id": "one", "sessions": {"2010-01-04": "é"}}
+    assert read_facts(tmp_path / "a.parquet", needed="") == found.facts
 
 
 def test_any_other_reader_reads_the_file(tmp_path, rows):

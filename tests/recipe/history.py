@@ -11,6 +11,7 @@ import optuna
 import pandas as pd
 
 from pipeline.learning.dataset import Dataset, join
+from pipeline.learning.predicted_step import PredictedStep
 from pipeline.learning.windows import Step
 from pipeline.schemas import ROW, TARGET, BarPanel
 from pipeline.trading.market import Market
@@ -93,6 +94,6 @@ class ForgetfulJournal:
     def kept(self, step: Step) -> None:
         return None
 
-    def step(self, step: Step, predict: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def step(self, step: Step, predict: Callable[[], PredictedStep]) -> PredictedStep:
         self.predicted.append(step.predicted[0])
         return predict()

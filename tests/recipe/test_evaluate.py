@@ -15,6 +15,7 @@ from pipeline.errors import TooFewSessions
 from pipeline.gates.champion import at_sessions
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.pool import HERE, Pool, Threads
+from pipeline.learning.predicted_step import PredictedStep
 from pipeline.learning.search.trials import Trial
 from pipeline.recipe.data import RetrainData, retrain_data
 from pipeline.recipe.evaluate import (
@@ -29,6 +30,7 @@ from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen, refitted_weights
 from pipeline.recipe.windows import Step
 from tests.learning import made as learning
+from tests.learning.made_steps import predicted_step
 from tests.recipe import made
 from tests.recipe.history import ForgetfulJournal, History, history
 
@@ -167,12 +169,12 @@ def test_a_step_without_a_search_weighs_the_learners_by_its_own_window(
 class FirstKept(ForgetfulJournal):
     """Keeps what the first step predicted."""
 
-    part: pd.DataFrame | None = None
+    part: PredictedStep | None = None
 
-    def kept(self, step: Step) -> pd.DataFrame | None:
+    def kept(self, step: Step) -> PredictedStep | None:
         assert self.part is not None
-        is_first = self.part.index[0][0] == step.predicted[0]
-        return self.part.copy() if is_first else None
+        is_first = self.part.rows.index[0][0] == step.predicted[0]
+        return self.part if is_first else None
 
 
 def test_a_step_that_is_kept_is_not_predicted_again(
@@ -181,8 +183,7 @@ def test_a_step_that_is_kept_is_not_predicted_again(
     data, before, _ = walked
     steps = data.windows.steps
     kept = at_sessions(before.predicted, steps[0].predicted).assign(prediction=9.0)
-    kept.attrs["step"] = before.steps.iloc[0].to_dict()
-    journal = FirstKept(part=kept)
+    journal = FirstKept(part=predicted_step(kept))
     ticks = count()
     outcome = out_of_sample(
         walking(), data.dataset, steps, world, journal, clock=lambda: float(next(ticks))

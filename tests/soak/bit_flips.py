@@ -100,7 +100,7 @@ def _fresh(folder: Path, path: Path, content: bytes) -> None:
 
 def _values(frame: pd.DataFrame) -> Any:
     columns = {name: frame[name].to_list() for name in frame}
-    return [list(map(str, frame.index)), columns, frame.attrs]
+    return [list(map(str, frame.index)), columns]
 
 
 def _rows(sessions: int) -> pd.DataFrame:
@@ -137,9 +137,13 @@ def _read_snapshot_plainly(path: Path) -> Any:
 
 def _write_step(folder: Path) -> Path:
     rows = _rows(3).iloc[:, :2]
-    rows.attrs["step"] = {"search": True, "weight": 0.25}
-    write_parquet(folder / "step.parquet", rows)
+    write_parquet(folder / "step.parquet", rows, search=True, weight=0.25)
     return folder / "step.parquet"
+
+
+def _read_step(path: Path) -> Any:
+    rows, facts = read_parquet(path, needed="")
+    return _values(rows), facts
 
 
 def _write_journal(folder: Path) -> Path:
@@ -250,7 +254,7 @@ KINDS = (
         "step file",
         _write_step,
         lambda path: _values(pd.read_parquet(path)),
-        lambda path: _values(read_parquet(path, needed="")),
+        _read_step,
     ),
     Kind("journal", _write_journal, _read_journal_plainly, _read_journal),
     Kind(

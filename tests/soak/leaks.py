@@ -334,11 +334,10 @@ def winsorised_on_all_rows(_: Any) -> Any:
 def slope_of_the_test_part(honest: Any) -> Any:
     def predicted(recipe: Any, data: Dataset, chosen: Any, inputs: Any) -> Any:
         part = honest(recipe, data, chosen, inputs)
-        test = data.at(inputs.step.predicted).returns.reindex(part.index).fillna(0.0)
-        slope = float((test * part["prediction"]).sum() / (part["prediction"] ** 2).sum())
-        facts, part["prediction"] = part.attrs, part["prediction"] * slope
-        part.attrs = facts
-        return part
+        test = data.at(inputs.step.predicted).returns.reindex(part.rows.index).fillna(0.0)
+        forecast = part.rows["prediction"]
+        slope = float((test * forecast).sum() / (forecast**2).sum())
+        return replace(part, rows=part.rows.assign(prediction=forecast * slope))
 
     return predicted
 
