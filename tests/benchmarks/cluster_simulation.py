@@ -128,7 +128,7 @@ def main() -> None:
           f"{sum(pool.returned) / len(tasks):,.0f}; shared, once a worker process: "
           + ", ".join(f"{weight / 1e6:.3f} MB" for _, weight in pool.shared.values()))  # fmt: skip
     print(f"\n{'trials a batch':<16}" + "".join(f"{n:>10}" for n in WORKERS) + "   workers")
-    folds, chance = recipe.splitter.folds, random.Random(recipe.seed)
+    folds, chance = recipe.splitter.get_n_splits(), random.Random(recipe.seed)
     trials = [
         [call[first : first + folds] for call in calls for first in range(0, len(call), folds)]
         for calls in pool.by_learner()

@@ -57,8 +57,8 @@ def real_inputs() -> FeatureInputs:
     """All 500 stocks with ^IXIC as the market and ^VIX."""
     rows = pd.read_parquet(SHARED / "data/sp500_2010_2023.parquet")
     rows = rows.rename(columns={"date": "session"})
-    keyed = {"index": "session", "columns": "symbol"}
-    bars = BarPanel(*(rows.pivot_table(f, **keyed).astype(np.float64) for f in BAR_FIELDS))
+    panels = (rows.pivot_table(f, index="session", columns="symbol") for f in BAR_FIELDS)
+    bars = BarPanel(*(panel.astype(np.float64) for panel in panels))
     indices = pd.read_parquet(SHARED / "data/indices_1990_2023.parquet").set_index("date")
     index, vix = (indices[indices["symbol"] == name] for name in ("^IXIC", "^VIX"))
     return FeatureInputs(
@@ -158,9 +158,8 @@ def coefficients(features: tuple[Feature, ...], inputs: FeatureInputs) -> pd.Dat
     """Spearman correlation of each symbol feature with the label, sessions x features."""
     bars = inputs.bars
     known = known_before(inputs, bars.sessions)
-    outcome = intraday(
-        known_before(inputs, bars.sessions.append(bars.sessions[-1:] + pd.offsets.BDay()))
-    )
+    one_more = pd.DatetimeIndex([*bars.sessions, bars.sessions[-1] + pd.offsets.BDay()])
+    outcome = intraday(known_before(inputs, one_more))
     label = np.ascontiguousarray(outcome[1:])
     return pd.DataFrame(
         {
@@ -184,8 +183,8 @@ def rank_correlation(values: Array, label: Array) -> Array:
 def ic(name: str) -> None:
     """Mean IC (x 1e-3) and its t over sessions, in total and by year."""
     daily = coefficients(FEATURE_SETS[name], real_inputs())
-    daily = daily[daily.index.year >= IC_FROM]
-    by_year = (1e3 * daily.groupby(daily.index.year).mean()).T.round(1)
+    daily = daily.loc[f"{IC_FROM}-01-01" :]
+    by_year = (1e3 * daily.groupby(pd.DatetimeIndex(daily.index).year).mean()).T.round(1)
     t = daily.mean() / daily.std() * np.sqrt(daily.count())
     table = pd.DataFrame({"ic": (1e3 * daily.mean()).round(1), "t": t.round(1)}).join(by_year)
     order = t.abs().sort_values(ascending=False).index

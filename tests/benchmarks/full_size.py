@@ -108,8 +108,8 @@ def _pass(
     title: str, overrides: list[str], environment: dict[str, str]
 ) -> list[tuple[str, float, float, float, float]]:
     rows = [(f"{title}: {stage}", *measured(stage, overrides, environment)) for stage in STAGES]
-    user, cpu, wall = (sum(row[k] for row in rows) for k in (1, 2, 3))
-    return [*rows, (f"{title}: all", user, cpu, wall, max(row[4] for row in rows))]
+    user, cpu, wall, peak = zip(*(figures for _, *figures in rows), strict=True)
+    return [*rows, (f"{title}: all", sum(user), sum(cpu), sum(wall), max(peak))]
 
 
 if __name__ == "__main__":

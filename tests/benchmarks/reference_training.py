@@ -73,8 +73,8 @@ def main(names: list[str]) -> None:
         for name in names:
             cpu = _command("retrain", [*common, *OURS[name], "retrain.refresh=false"], uri)
             run = MlflowClient(uri).search_runs(["0"], "tags.stage = 'retrain'", max_results=1)[0]
-            errors = (run.data.metrics[f"test/{score}"] for score in ("mae", "r2", "rank_ic"))
-            lines.append((name, cpu, *errors))
+            mae, r2, ic = (run.data.metrics[f"test/{name}"] for name in ("mae", "r2", "rank_ic"))
+            lines.append((name, cpu, mae, r2, ic))
     low, high = REFERENCE_CPU_SECONDS
     print(f"\n{'what':<26}{'CPU s':>8}{'times less':>12}{'MAE':>9}{'R2':>9}{'rank IC':>9}")
     print(f"{'the reference, searched':<26}{f'{low}-{high}':>8}")

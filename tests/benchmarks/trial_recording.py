@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from pipeline.io.tracking import evaluation
 from pipeline.io.tracking import trials as trial_runs
@@ -68,9 +69,12 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    trial_runs._log, evaluation.recorded = timed_log, timed_recorded
-    search._all_studies = timed_studies
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        patch.object(trial_runs, "_log", timed_log),
+        patch.object(evaluation, "recorded", timed_recorded),
+        patch.object(search, "_all_studies", timed_studies),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         own = ["hpo.n_trials=100", f"store.path={folder}/store.db"]
         sys.argv[1:] = [*own, f"tracking.uri=sqlite:///{folder}/mlflow.db", *sys.argv[1:]]
         command("retrain", retrain.run)

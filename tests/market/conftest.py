@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from pipeline.schemas import BAR_FIELDS, BarPanel
 
 SHARED = Path(os.environ.get("SHARED", Path(__file__).resolve().parents[3] / "shared"))
 
-ROWS = {"min_history": 40, "min_price": 0.0, "min_dollar_volume": 0.0}
+ROWS: dict[str, Any] = {"min_history": 40, "min_price": 0.0, "min_dollar_volume": 0.0}
 """The rows that every feature set of conf/features has."""
 
 MakeBars = Callable[..., BarPanel]

@@ -30,6 +30,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
+
 HERE = Path(__file__).resolve()
 ARMED = "DAYTRADE_FAULTS"
 KILLED_BEFORE, KILLED_AFTER = -1, -2
@@ -164,7 +166,7 @@ def state(folder: Path) -> str:
         assert not store.ledger_faults()
         covered = len(workspace.snapshot_store.covered(store.store_id))
         parts += [covered, *(int(pd.util.hash_pandas_object(f).sum()) for f in frames)]
-    client = registry.MlflowClient()
+    client = MlflowClient()
     versions = registry.versions()
     for version in versions:
         assert {"recipe", "model_files", "verdict", "trained_until"} <= version.tags.keys()

@@ -298,8 +298,8 @@ def _market(opened: pd.DataFrame, closed: pd.DataFrame, before: pd.DataFrame) ->
     return Market(
         open=opened,
         close=closed,
-        high=np.maximum(opened, closed),
-        low=np.minimum(opened, closed),
+        high=pd.DataFrame(np.maximum(opened, closed)),
+        low=pd.DataFrame(np.minimum(opened, closed)),
         volume=opened * 0.0 + 1e7,
         regimes=pd.Series("RANGING", sessions),
         known={"previous_close": before, "mean_dollar_volume": opened * 0.0 + 1e9},

@@ -57,7 +57,7 @@ from tests.recipe import made
 from tests.soak.leaky_features import SLY
 
 SESSIONS, SYMBOLS, DATES, DEVELOPMENT = 220, 40, 80, 70
-ROWS = {"min_history": 40, "min_price": 0.0, "min_dollar_volume": 0.0}
+ROWS: dict[str, Any] = {"min_history": 40, "min_price": 0.0, "min_dollar_volume": 0.0}
 NAMES = {"return_1", "return_5", "overnight_1", "rsi", "volatility_20", "relative_volume_5",
          "dollar_volume_rank", "relative_market_1", "sector"}  # fmt: skip
 HONEST = tuple(f for f in FEATURE_SETS["classic"] if f.name in NAMES)
@@ -107,7 +107,7 @@ def world(seed: int, sectors: str = "drawn") -> World:
     )
     close = 50 * np.cumprod(gaps * moves, axis=0)
     opened = close / moves
-    days = pd.bdate_range("2019-01-01", periods=SESSIONS, name=SESSION, unit="us")
+    days = pd.bdate_range("2019-01-01", periods=SESSIONS, name=SESSION).as_unit("us")
     names = pd.Index([f"S{n:02d}" for n in range(SYMBOLS)], name=SYMBOL)
     absent = random.random(shape) < 0.03
     wicks = np.exp(np.abs(random.normal(0, 0.004, (2, *shape))))
@@ -219,7 +219,8 @@ def own_labels(made_of: World, rows: Rows) -> pd.Series:
 
 
 def one_session_in(count: int, rows: Rows) -> np.ndarray:
-    return np.asarray(rows.index.get_level_values(SESSION).dayofyear % count == 0)
+    sessions = pd.DatetimeIndex(rows.index.get_level_values(SESSION))
+    return np.asarray(sessions.dayofyear % count == 0)
 
 
 def label_stored(made_of: World, rows: Rows) -> Rows:
@@ -244,7 +245,7 @@ def rsi_of_the_next_session(stored: StoredResults) -> StoredResults:
         indicators={
             day: frame.assign(**{
                 "indicators.rsi_14": stored.indicators[later[day]]["indicators.rsi_14"]
-                .droplevel(0).reindex(frame.index.droplevel(0)).to_numpy()
+                .droplevel(SESSION).reindex(frame.index.get_level_values(SYMBOL)).to_numpy()
             })
             for day, frame in stored.indicators.items()
         },
@@ -285,8 +286,8 @@ def off_by_one(rows: Rows, outcomes: Rows) -> Dataset:
 
 def filled_up(rows: Rows, outcomes: Rows) -> Dataset:
     """Labels that are missing become those of the session after."""
-    wide = outcomes[TARGET].unstack(SYMBOL).bfill().stack()
-    return join(rows, wide.to_frame(TARGET))
+    wide = outcomes[TARGET].unstack(SYMBOL).bfill()
+    return join(rows, pd.DataFrame({TARGET: wide.stack()}))
 
 
 def row_wise(_: Any) -> Any:

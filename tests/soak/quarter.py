@@ -20,7 +20,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,10 +72,17 @@ class Replayed:
     def symbols(self) -> pd.DataFrame:
         return self.listed
 
-    def bars(self, symbols=None, start=None, end=None) -> Delivery:
+    def bars(
+        self,
+        symbols: Iterable[str] | None = None,
+        start: pd.Timestamp | None = None,
+        end: pd.Timestamp | None = None,
+    ) -> Delivery:
         return cut(self.known, None if symbols is None else set(symbols), start, self._until(end))
 
-    def index_bars(self, start=None, end=None) -> Delivery:
+    def index_bars(
+        self, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None
+    ) -> Delivery:
         return cut(self.indices, None, start, self._until(end))
 
     def last_session(self) -> pd.Timestamp:

@@ -106,8 +106,9 @@ def test_snapshots_that_are_posted_give_the_bits_of_signals(lived: Path, server:
     seconds = []
     for day, sealed in zip(days, said, strict=True):
         rows = snapshots.xs(day, level=0).loc[sealed["symbol"]]
-        numbers = rows.select_dtypes("number").columns
-        rows = rows.astype(dict.fromkeys(numbers, "float64")).reset_index(drop=True)
+        numbers = list(rows.select_dtypes("number"))
+        rows = rows.assign(**{name: rows[name].astype("float64") for name in numbers})
+        rows = rows.reset_index(drop=True)
         began = time.perf_counter()
         found = answered(server, rows)
         seconds.append(time.perf_counter() - began)
