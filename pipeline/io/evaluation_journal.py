@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.errors import Damaged
 from pipeline.io import journal
 from pipeline.io.files import quarantine_file
-from pipeline.io.parquet import damaged, read_parquet, write_parquet
+from pipeline.io.parquet import read_parquet, write_parquet
 from pipeline.learning.predicted_step import PredictedStep, StepFacts
 from pipeline.learning.windows import Step
 
@@ -56,8 +56,11 @@ class EvaluationJournal:
         try:
             return _read(path)
         except Damaged as error:
-            log.warning("retrain: %s; kept as %s", error.found, quarantine_file(path).name)
-            return None
+            found = error.found
+        except TypeError:  # other facts than those of today
+            found = f"{path} is damaged: a former version wrote it"
+        log.warning("retrain: %s; kept as %s", found, quarantine_file(path).name)
+        return None
 
     def step(self, step: Step, predict: Callable[[], PredictedStep]) -> PredictedStep:
         """What a step predicted: stored before, or predicted now and stored."""
@@ -84,15 +87,5 @@ class EvaluationJournal:
 
 
 def _read(path: Path) -> PredictedStep:
-    """A step's file.
-
-    Raises
-    ------
-    Damaged
-        It is not as it was written, or a former version wrote it.
-    """
     rows, facts = read_parquet(path, needed=NEEDED)
-    try:
-        return PredictedStep(rows, StepFacts(**facts))
-    except TypeError:
-        raise damaged(path, ValueError("a former version wrote it"), NEEDED) from None
+    return PredictedStep(rows, StepFacts(**facts))
