@@ -67,6 +67,8 @@ def command(stage: str, run: Stage, *, tracked: bool = True) -> None:
     commands.use(jobs.form() or commands.detect(os.environ, Path(sys.prefix)))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    if jobs.sweep_run():
+        jobs.end_with_the_sweep()
     try:
         with terminal.watched() if tracked else nullcontext():
             _called(stage, run, typed, tracked)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from pipeline import commands
 from pipeline.commands import RUN_ID, Command, Form
@@ -27,6 +30,11 @@ FORM = "DAYTRADE_FORM"
 PATIENCE_SECONDS = 24 * 3600.0
 """That jobs wait for one another's writes to the store."""
 
+END_SECONDS = 30.0
+"""That a job may take to end by itself once it is to; then it is killed."""
+
+STANDARD_INPUT = 0
+
 
 def sweep_run() -> str | None:
     """Run of the sweep that this process is a job of; None: of none."""
@@ -41,6 +49,23 @@ def form() -> Form | None:
 def lock_timeout(configured: float) -> float:
     """Seconds to wait for a writer of the store: jobs of one sweep expect each other."""
     return max(configured, PATIENCE_SECONDS) if sweep_run() else configured
+
+
+def end_with_the_sweep() -> None:
+    """Have this process, a job of a sweep, end when the sweep does, in whatever way that ends.
+
+    The sweep alone holds the other end of a job's standard input, which the system closes with the
+    last process that has it open: after a SIGKILL too.
+    """
+    threading.Thread(target=_end_at_its_end, args=(STANDARD_INPUT,), daemon=True).start()
+
+
+def _end_at_its_end(descriptor: int) -> NoReturn:
+    while os.read(descriptor, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)  # the command's own way to end: its run says KILLED
+    time.sleep(END_SECONDS)
+    os._exit(128 + signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -80,11 +105,11 @@ class _Jobs:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"pipeline.stages.{self.stage}", *words],
                 env=self.environment, text=True, encoding="utf-8", errors="replace",
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             )  # fmt: skip
             self.processes.append(process)
             if self.stopped:
-                process.terminate()
+                process.kill()  # it has not begun
             assert process.stdout is not None
             for line in process.stdout:
                 reported = terminal.reported(line)
@@ -100,11 +125,16 @@ class _Jobs:
         return Ended(words, code, result)
 
     def stop(self) -> None:
-        """End those that are still at work, as a person would."""
+        """End those that are still at work: as a person would, then by force."""
         self.stopped = True
+        until = time.monotonic() + END_SECONDS
         for process in self.processes:
-            if process.poll() is None:
-                process.terminate()
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(max(until - time.monotonic(), 0.0))
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def side_by_side(
