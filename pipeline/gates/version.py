@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtr  # scipy.stats takes half a second to import
 
 from pipeline.learning.metrics import rank_ic
 from pipeline.stats.inference import MIN_BLOCK_SESSIONS
@@ -44,4 +44,4 @@ def holdout_pvalue(version: pd.DataFrame, evidence: pd.DataFrame) -> float:
         return math.nan
     distance = (float(scores[0].mean()) - float(scores[1].mean())) / math.sqrt(sum(errors))
     weights = [e**2 / (len(each) - 1) for e, each in zip(errors, scores, strict=True)]
-    return float(student.cdf(distance, sum(errors) ** 2 / sum(weights)))
+    return float(stdtr(sum(errors) ** 2 / sum(weights), distance))

@@ -22,8 +22,8 @@ YEAR = pd.Timedelta(days=366)
 USUAL_YEARS = (2014, 2023)
 """Ten years; every calendar is known for the last of them."""
 
-FIRST_YEAR = 1990
-"""Calendars begin here or earlier: a longer one takes no longer to make, a second one does."""
+FIRST_YEAR, LAST_YEAR = 1990, 2029
+"""Calendars reach so far or farther: a longer one takes no longer to make, a second one does."""
 
 
 class Calendar:
@@ -215,7 +215,7 @@ def _covering(name: str, first_year: int, last_year: int) -> Any:
     """A calendar of these years and around them, as far as it is known."""
     begins, ends = bounds(name)
     first = max(pd.Timestamp(min(first_year, FIRST_YEAR), 1, 1), begins)
-    last = min(pd.Timestamp(last_year // 10 * 10 + 9, 12, 31), ends)
+    last = min(pd.Timestamp(max(last_year // 10 * 10 + 9, LAST_YEAR), 12, 31), ends)
     if first >= last:  # years outside of those known: none of the requested days is a session
         first, last = (begins, begins + YEAR) if last <= begins else (ends - YEAR, ends)
     return _calendar(name, first, last)

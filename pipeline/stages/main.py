@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
+
 from pipeline.config.settings import Settings
 from pipeline.stages import backtest, retrain, signals
 from pipeline.stages._cli import ask, command, refresh, step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
+
 import time
 from datetime import datetime
 from functools import partial

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
+
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
+
 import mlflow
 
 from pipeline.config.settings import Settings

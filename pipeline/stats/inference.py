@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri  # scipy.stats takes half a second to import
 
 from pipeline.stats.returns import Values, sessions_a_year
 
@@ -116,7 +116,7 @@ def sharpe_interval(
     sharpe, error, distances = _studentised(values, _sharpe_and_error, seed, replications)
     tails = np.array([(1.0 + level) / 2.0, (1.0 - level) / 2.0])
     estimated = sharpe - error * np.quantile(distances, tails)
-    lowest = sharpe - norm.ppf(tails) / math.sqrt(len(values))
+    lowest = sharpe - ndtri(tails) / math.sqrt(len(values))
     low, high = min(estimated[0], lowest[0]), max(estimated[1], lowest[1])
     a_year = math.sqrt(sessions_a_year(returns.index))
     return float(low) * a_year, float(high) * a_year
@@ -212,7 +212,7 @@ def paired_test(
     scaled = differences / differences.std(ddof=1)
     mean, error, distances = _studentised(scaled, _mean_and_error, seed, replications)
     estimated = (1 + np.sum(distances <= mean / error)) / (replications + 1)
-    return float(max(estimated, norm.cdf(mean * math.sqrt(len(scaled)))))
+    return float(max(estimated, ndtr(mean * math.sqrt(len(scaled)))))
 
 
 def spa_pvalue(baselines: Mapping[str, pd.Series], losses: pd.Series, *, seed: int) -> float:

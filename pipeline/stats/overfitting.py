@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import kurtosis, norm, rankdata, skew
+from scipy.special import ndtr, ndtri  # scipy.stats takes half a second to import
 
 from pipeline.errors import InvalidSettings
 from pipeline.stats.returns import Values, session_sharpe
@@ -47,7 +47,7 @@ def probability_above(
     variance = max(1.0, 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2)
     if sessions < 2:
         return math.nan
-    return float(norm.cdf((sharpe - benchmark) * math.sqrt((sessions - 1) / variance)))
+    return float(ndtr((sharpe - benchmark) * math.sqrt((sessions - 1) / variance)))
 
 
 def probabilistic_sharpe(returns: pd.Series, benchmark: float = 0.0) -> float:
@@ -56,6 +56,8 @@ def probabilistic_sharpe(returns: pd.Series, benchmark: float = 0.0) -> float:
     Allows for skewness and fat tails of the returns, not for their autocorrelation.
     NaN where the Sharpe ratio is undefined: fewer than two returns or no variance.
     """
+    from scipy.stats import kurtosis, skew
+
     values = returns.to_numpy(dtype="float64")
     if len(values) < 2 or np.ptp(values) == 0.0:
         return math.nan
@@ -89,7 +91,7 @@ def expected_maximum_sharpe(trials: float, variance: float) -> float:
     """
     if trials < 2:
         return max(trials - 1.0, 0.0) * expected_maximum_sharpe(2.0, variance)
-    quantiles = norm.ppf([1.0 - 1.0 / trials, 1.0 - 1.0 / (trials * math.e)])
+    quantiles = ndtri([1.0 - 1.0 / trials, 1.0 - 1.0 / (trials * math.e)])
     return math.sqrt(variance) * float(
         (1.0 - np.euler_gamma) * quantiles[0] + np.euler_gamma * quantiles[1]
     )
@@ -172,6 +174,8 @@ def pbo(
     Source: Bailey, Borwein, Lopez de Prado and Zhu (2015), "The Probability of Backtest
     Overfitting", Journal of Computational Finance.
     """
+    from scipy.stats import rankdata
+
     if blocks < 2 or blocks % 2:
         raise InvalidSettings("pbo", f"{blocks} blocks", "an even number of blocks")
     values = np.asarray(trial_returns, dtype="float64")

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit  # scipy.stats takes half a second to import
 
 from pipeline.schemas import SESSION, SYMBOL
 from pipeline.trading.performance import positions
@@ -160,7 +160,7 @@ def session_means(values: pd.DataFrame) -> pd.DataFrame:
     ``values``; mean, low, high. Without two sessions the interval is NaN.
     """
     count = len(values)
-    reach = student.ppf(0.975, count - 1) if count > 1 else math.nan
+    reach = stdtrit(count - 1, 0.975) if count > 1 else math.nan
     mean, error = values.mean(), reach * values.std(ddof=1) / math.sqrt(max(count, 1))
     return pd.DataFrame({"mean": mean, "low": mean - error, "high": mean + error})
 
