@@ -98,14 +98,15 @@ def metrics() -> str:
         "|---|---|",
     ]
     for name, words in [*classes["Metrics"], *classes["LifeMetrics"]]:
-        lines.append(f"| `{name}` | {_cell(meanings.get(name) or words)} |")
+        lines.append(f"| `{name}` | {_cell(meanings['Metrics'].get(name) or words)} |")
     for title, of in (
         ("Tags of runs and versions", "Tags"), ("Values of the tag `verdict`", "Verdicts"),
         ("Aliases", "Aliases"), ("Artifacts", "Artifacts"), ("Tables", "Tables"),
     ):  # fmt: skip
         lines += ["", f"## {title}", "", "| name | what it is |", "|---|---|"]
         listed = [*classes[of], *classes.get(f"Life{of}", ())]
-        lines += [f"| `{name}` | {_cell(words)} |" for name, words in listed]
+        own = meanings[of]
+        lines += [f"| `{name}` | {_cell(words or own[name])} |" for name, words in listed]
     return "\n".join(lines) + "\n"
 
 

@@ -12,11 +12,17 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
+from pipeline.contract import Tags
 from pipeline.gates.gates import Answer, Gate, GateResult, Gates, Verdict
 
 SESSIONS = "backtest/sessions"
 TRADES = "backtest/trades"
 MIN_SESSIONS = "min_sessions"
+GATE_TAGS = {
+    Answer.PASS: Tags.GATES_PASSED,
+    Answer.FAIL: Tags.GATES_FAILED,
+    Answer.UNKNOWN: Tags.GATES_UNKNOWN,
+}
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -105,8 +111,12 @@ def gate_table(results: Iterable[GateResult]) -> pd.DataFrame:
 
 
 def gate_tags(results: Iterable[GateResult]) -> dict[str, str]:
-    """The decisive answers as tags of a model version; its description lists all of them."""
-    return {f"gate.{result.name}": str(result.answer) for result in results if result.decisive}
+    """Which deciding gates pass, fail and do not know, as tags of a model version."""
+    by_answer: dict[Answer, list[str]] = {answer: [] for answer in GATE_TAGS}
+    for result in results:
+        if result.decisive:
+            by_answer[result.answer].append(result.name)
+    return {GATE_TAGS[answer]: ", ".join(names) or "none" for answer, names in by_answer.items()}
 
 
 def _known(metrics: Mapping[str, float], name: str, otherwise: float = math.nan) -> float:

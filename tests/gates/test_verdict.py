@@ -267,12 +267,17 @@ def test_table_shows_all_answers_and_tags_the_decisive_ones():
             "test/r2 is 0.001, needed > 0.5",
         ],
     }
-    assert gate_tags(results) == {"gate.min_sessions": "pass", "gate.beats_zero": "pass"}
+    assert gate_tags(results) == {
+        "gates.passed": "min_sessions, beats_zero",
+        "gates.failed": "none",
+        "gates.not_enough_evidence": "none",
+    }
 
 
-def test_ignored_unknown_gate_is_no_tag():
+def test_an_ignored_unknown_gate_is_in_no_tag():
     results = evaluate({**GOOD, "test/r2": math.nan}, one_gate(when_unknown="ignore"))
-    assert list(gate_tags(results)) == ["gate.min_sessions"]
+    assert gate_tags(results)["gates.passed"] == "min_sessions"
+    assert gate_tags(results)["gates.not_enough_evidence"] == "none"
 
 
 @pytest.mark.parametrize("path", sorted(GATES.glob("*.yaml")), ids=lambda path: path.stem)

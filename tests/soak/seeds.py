@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.contract import Tags
 from tests.stages.conftest import ROOT, Project
 
 AT_ONCE = 2
@@ -84,13 +85,13 @@ def judged(project: Project, seed: int, bars: pd.DataFrame, overrides: tuple[str
         raise RuntimeError(f"seed {seed}: retrain {learned}, promote {promoted}: {project.folder}")
     run = project.newest("retrain")
     version = project.client.get_model_version_by_alias("intraday_return_files", "challenger")
-    gates = {k.removeprefix("gate."): v for k, v in version.tags.items() if k.startswith("gate.")}
+    refusing = [version.tags[name] for name in (Tags.GATES_FAILED, Tags.GATES_UNKNOWN)]
     return Outcome(
         seed=seed,
         accepted=promoted == 0,
         verdict=run.data.tags["verdict"],
         metrics=dict(run.data.metrics),
-        refusals=tuple(name for name, answer in gates.items() if answer != "pass"),
+        refusals=tuple(n for names in refusing if names != "none" for n in names.split(", ")),
         cpu_seconds=learning + promoting,
     )
 

@@ -23,6 +23,7 @@ from pipeline.recipe.evaluate import Observer, OutOfSample, out_of_sample, searc
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.search import Chosen, Clock, planned_trials
 from pipeline.recipe.steps import History
+from pipeline.report.numbers import count
 
 log = logging.getLogger("pipeline.retrain")
 
@@ -144,4 +145,5 @@ def _record_outcome(outcome: OutOfSample) -> None:
     if len(outcome.searches) > 1:
         runs.log_table(searches_table(outcome), Tables.SEARCHES)
     weights = " + ".join(f"{weight:.3f} x {name}" for name, weight in chosen.weights.items())
-    log.info("%d trials; the forecast is %s", outcome.trials, weights)
+    shrunk = ", shrunk to what held out of fold" if sum(chosen.weights.values()) < 1.0 else ""
+    log.info("%s; the forecast is %s%s", count(outcome.trials, "trial"), weights, shrunk)

@@ -51,11 +51,11 @@ def by_hand(store: MlflowClient, version: int) -> None:
 
 def test_moves_are_kept_on_the_model_and_the_last_one_on_the_version(store: MlflowClient) -> None:
     move(1)
-    move(3, tags={"gate.x": "pass"})
+    move(3, tags={"gates.passed": "x"})
     assert recorded() == [(1, None, "promote"), (3, 1, "promote")]
     tags = store.get_model_version(MODEL_NAME, "3").tags
     assert (tags["champion.previous"], tags["champion.reason"]) == ("1", "why")
-    assert tags["gate.x"] == "pass"
+    assert tags["gates.passed"] == "x"
     assert LifeTags.CHAMPION_INTENT not in store.get_registered_model(MODEL_NAME).tags
 
 
