@@ -1,8 +1,8 @@
-"""Pictures of the MLflow UI for README and docs: leaderboard, run, compare view, model and trials.
+"""Pictures for README and docs: leaderboard, run, compare view, model, trials and tear sheets.
 
 Starts the project's own UI on a free port and photographs it with headless Chromium
 (Debian: ``apt-get install chromium``). Needs finished retrains; with three of them the compare view
-shows three, and with a swept backtest its settings are compared.
+shows three.
 
     python .ci/screenshots.py [folder]
 """
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT_SECONDS = 120
+WIDTH, ASSISTANT_WIDTH = 1280, 442
+SHEET_HEIGHT = 2400
 
 
 def main(folder: Path) -> None:
@@ -48,16 +50,17 @@ def main(folder: Path) -> None:
     quoted = urllib.parse.quote(json.dumps(ids))
     name = client.search_registered_models()[0].name
     views = "/#/experiments/0/runs?workflowType=machine_learning&viewStateShareKey="
+    mode = "workflowType=machine_learning"
     pages = {
         "runs": f"{views}retrains",
         "trials": f"{views}trials",
-        "run": f"/#/experiments/0/runs/{ids[-1]}",
-        "tear_sheet_in_ui": f"/#/experiments/0/runs/{ids[-1]}/artifacts/tear_sheet.html",
-        "compare": f"/#/compare-runs?runs={quoted}&experiments=%5B%220%22%5D",
-        "registry": f"/#/models/{name}",
+        "run": f"/#/experiments/0/runs/{ids[-1]}?{mode}",
+        "compare": f"/#/compare-runs?runs={quoted}&experiments=%5B%220%22%5D&{mode}",
+        "registry": f"/#/models/{name}?{mode}",
     }
-    if swept := _settings_of_newest_sweep(client):
-        pages["sweep"] = f"/#/compare-runs?runs={swept}&experiments=%5B%220%22%5D"
+    for picture, evaluation in (("tear_sheet", "holdout"), ("walk_forward", "walk_forward")):
+        if sheet := _newest_tear_sheet(client, evaluation):
+            photograph(sheet.as_uri(), folder / f"{picture}.png", SHEET_HEIGHT, panel=0)
     port = _free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "pipeline.stages.ui", f"ui.port={port}"],
@@ -75,19 +78,22 @@ def main(folder: Path) -> None:
         server.wait()
 
 
-def _settings_of_newest_sweep(client: MlflowClient) -> str:
-    """Ids of the nested runs, as an address holds them; empty where nothing was swept."""
-    newest = client.search_runs(
-        ["0"], "metrics.`sweep/settings` > 1", order_by=["attributes.start_time DESC"]
+def _newest_tear_sheet(client: MlflowClient, evaluation: str) -> Path | None:
+    """The file of the newest retrain that was judged so; None where there is none."""
+    where = (
+        f"attributes.status = 'FINISHED' and tags.stage = 'retrain' "
+        f"and tags.evaluation = '{evaluation}'"
     )
+    newest = client.search_runs(["0"], where, order_by=["attributes.start_time DESC"])
     if not newest:
-        return ""
-    where = f"tags.mlflow.parentRunId = '{newest[0].info.run_id}'"
-    return urllib.parse.quote(json.dumps([r.info.run_id for r in client.search_runs(["0"], where)]))
+        return None
+    return Path(client.download_artifacts(newest[0].info.run_id, "tear_sheet.html"))
 
 
-def photograph(address: str, picture: Path) -> None:
-    """One page at 1280 x 1000, after its scripts had 20 virtual seconds.
+def photograph(
+    address: str, picture: Path, height: int = 1000, panel: int = ASSISTANT_WIDTH
+) -> None:
+    """One page, 1280 pixels wide, after its scripts had 20 virtual seconds.
 
     The window is wider by the assistant's panel, which MLflow opens by itself at the right.
     """
@@ -99,7 +105,8 @@ def photograph(address: str, picture: Path) -> None:
             [
                 chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                f"--user-data-dir={profile}", "--window-size=1722,1000", "--hide-scrollbars",
+                f"--user-data-dir={profile}", f"--window-size={WIDTH + panel},{height}",
+                "--hide-scrollbars",
                 "--virtual-time-budget=20000", f"--screenshot={picture}", address,
             ],
             check=True, capture_output=True, timeout=WAIT_SECONDS,
@@ -113,7 +120,7 @@ def crop(picture: Path) -> None:
     from PIL import Image
 
     with Image.open(picture) as whole:
-        part = whole.crop((0, 0, 1280, whole.height))
+        part = whole.crop((0, 0, WIDTH, whole.height))
     part.save(picture, optimize=True)
 
 

@@ -46,6 +46,7 @@ NOT_COMPARED = {
         "model", "refit", "sweep", "capacity", "capacity_impact", "capacity_participation",
     ),
     "retrain": ("refresh",),
+    "universe": ("max_megabytes",),
 }  # fmt: skip
 """Keys that are no parameters of a retrain: other stages', or given by another key as well."""
 

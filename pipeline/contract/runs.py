@@ -120,5 +120,8 @@ class Verdicts:
 class Parameters:
     """Parameters of runs."""
 
-    BEST: Final = "best."
-    """Start of a chosen parameter's name: ``best.<learner>.<name>``."""
+    CHOSEN: Final = "tuned."
+    """Start of a chosen parameter's name, ``tuned.<learner>.<name>``: runs of another learner have
+    others, so they come behind what all runs have."""
+    CHOSEN_ONCE: Final = "best."
+    """The same in runs of older releases."""

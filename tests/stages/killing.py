@@ -38,7 +38,7 @@ def decided(run: Run) -> dict[str, object]:
     """What a retrain decided: parameters, predictions, model and every metric but times."""
     spent = ("time/", "search/seconds")
     return {
-        "best": {k: v for k, v in run.data.params.items() if k.startswith("best.")},
+        "best": {k: v for k, v in run.data.params.items() if k.startswith("tuned.")},
         "predictions": run.data.tags["predictions"],
         "model_digest": run.data.tags["model_digest"],
         "metrics": {k: repr(v) for k, v in run.data.metrics.items() if not k.startswith(spent)},

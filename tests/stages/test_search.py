@@ -115,7 +115,7 @@ def test_a_search_is_kept_as_a_study_that_optuna_opens(
     assert {trial.state.name for trial in study.trials} == {"COMPLETE", "PRUNED"}
     assert len(study.best_params) > 0
     for name, value in study.best_params.items():
-        assert best[f"best.lightgbm.{name}"] == str(value)
+        assert best[f"tuned.lightgbm.{name}"] == str(value)
 
 
 def test_a_search_ended_by_time_is_reproduced_by_its_recorded_trials(searched: Project) -> None:
@@ -154,6 +154,6 @@ def test_early_stopping_records_and_refits_the_trees_it_found(searched: Project)
     )  # fmt: skip
     run = searched.newest("retrain")
 
-    trees = int(run.data.params["best.lightgbm.n_estimators"])
+    trees = int(run.data.params["tuned.lightgbm.n_estimators"])
     assert 1 <= trees < 150
     assert str(trees) in {trial.data.params["n_estimators"] for trial in trials_of(searched, run)}

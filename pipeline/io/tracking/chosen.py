@@ -34,8 +34,8 @@ def chosen_parameters(run_id: str, learners: Iterable[str]) -> dict[str, dict[st
 def _of_parameters(params: Mapping[str, str], learners: Iterable[str]) -> dict[str, dict[str, Any]]:
     chosen: dict[str, dict[str, Any]] = {name: {} for name in learners}
     for name, text in params.items():
-        if name.startswith(Parameters.BEST):
-            learner, parameter = name.removeprefix(Parameters.BEST).split(".", 1)
+        if name.startswith(Parameters.CHOSEN_ONCE):
+            learner, parameter = name.removeprefix(Parameters.CHOSEN_ONCE).split(".", 1)
             chosen[learner][parameter] = _value(text)
     return chosen
 

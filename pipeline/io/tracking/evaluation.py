@@ -136,7 +136,7 @@ def _record_outcome(outcome: OutOfSample) -> None:
     chosen = outcome.chosen
     mlflow.log_params(
         {
-            f"{Parameters.BEST}{name}.{key}": value
+            f"{Parameters.CHOSEN}{name}.{key}": value
             for name, best in chosen.params.items()
             for key, value in best.items()
         }

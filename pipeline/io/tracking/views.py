@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from pipeline.contract import Metrics, Stages, Tags
 
 PREFIX = "mlflow.sharedViewState."
-LETTER, PADDING, SORTS, WORDS = 6, 24, 16, 130
+LETTER, PADDING, SORTS, WORDS = 6.2, 24, 16, 124
 """Pixels of a column: a letter of its head, what stands around it, the arrow of the one that sorts,
 and a tag in words."""
 FIRST, ROOM = 5, 620
@@ -55,7 +55,7 @@ def widths(view: View) -> dict[str, int]:
     """Pixels that show the head of each column whole; equal ones where five would not fit.
 
     >>> list(widths(RETRAINS).values())[:5]
-    [96, 124, 114, 150, 130]
+    [98, 126, 117, 154, 124]
     """
     whole = {column: _width(column, sorts=column == view.order) for column in view.columns}
     if sum(list(whole.values())[:FIRST]) <= ROOM:
@@ -65,7 +65,7 @@ def widths(view: View) -> dict[str, int]:
 
 def _width(column: str, *, sorts: bool) -> int:
     kind, _, name = column.partition(".")
-    head = PADDING + LETTER * len(name.strip("`")) + SORTS * sorts
+    head = PADDING + int(LETTER * len(name.strip("`"))) + SORTS * sorts
     return max(head, WORDS if kind == "tags" else 0)
 
 

@@ -26,7 +26,7 @@ def as_before(chosen: dict[str, dict[str, Any]]) -> None:
     """As a release of before kept them: as parameters of the run alone."""
     mlflow.log_params(
         {
-            f"{Parameters.BEST}{name}.{key}": value
+            f"{Parameters.CHOSEN_ONCE}{name}.{key}": value
             for name, params in chosen.items()
             for key, value in params.items()
         }
