@@ -187,6 +187,8 @@ def log_table(frame: pd.DataFrame, name: str) -> None:
     """A frame as ``<name>.csv`` and as a table MLflow's UI can show and compare."""
     run_files.log_text(csv_text(frame), f"{name}.csv")
     shown = frame.astype(dict.fromkeys(frame.select_dtypes("datetime").columns, str))
+    # As objects: pandas warns of what MLflow selects among columns of its newer strings.
+    shown = shown.astype(dict.fromkeys(shown.select_dtypes("str").columns, object))
     mlflow.log_table(shown.head(2000), f"{name}.json")
 
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
@@ -158,6 +159,15 @@ def test_an_mlflow_run_keeps_a_run_open_until_its_own_stage_begins(
         time.sleep(0.05)  # the stage's environment is there once it has been started
         assert close_dead_runs() == ([run.info.run_id] if closed else [])
         os.killpg(other.pid, signal.SIGKILL)
+
+
+@pytest.mark.filterwarnings("error::pandas.errors.Pandas4Warning")
+def test_a_table_of_texts_is_shown_as_it_is_and_warns_of_nothing(store: MlflowClient) -> None:
+    frame = pd.DataFrame({"symbol": ["A", None], "net": [1.0, np.nan]})
+    with runs.stage_run("signals") as run:
+        runs.log_table(frame, "signals")
+    shown = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/signals.json")
+    assert shown["data"] == [["A", 1.0], [None, None]]
 
 
 def test_tables_begin_no_formula_and_configurations_hold_no_password(store: MlflowClient) -> None:
