@@ -43,7 +43,7 @@ CASES = (
          {"AAA": (25, 1218.07), "BBB": (25, 45.60), "CCC": (25, 1998.0)}),
     Case("number_lakh_grouping", ("data.path={}", "data.exchange_calendar=XBOM"),
          {"MRFX": (25, 132590.96)}),
-    Case("missing_bloomberg", ("data.path={}",), {"FFF": (24, 39.62)}, "quarantined empty row 1"),
+    Case("missing_bloomberg", ("data.path={}",), {"FFF": (24, 39.62)}, "quarantined: empty row 1"),
     Case("file_names_of_other_markets/RELIANCE.NS.csv",
          ("data.path={}", "data.exchange_calendar=XBOM"), {"RELIANCE.NS": (25, 2899.76)}),
     Case("file_names_of_other_markets/7203.T.csv",

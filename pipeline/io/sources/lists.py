@@ -28,8 +28,14 @@ _ALIASES = {
     "company": "name", "company name": "name", "security": "name", "security name": "name",
     "listing": "exchange", "date": "session", "ex date": "session", "ex session": "session",
     "date added": FROM, "added": FROM, "start": FROM, "start date": FROM, "since": FROM,
-    "from date": FROM, "date removed": TO, "removed": TO, "end": TO, "end date": TO, "until": TO,
-    "to date": TO,
+    "from date": FROM, "date from": FROM, "begin": FROM, "begin date": FROM, "in": FROM,
+    "entry": FROM, "entry date": FROM, "valid from": FROM, "effective from": FROM, "joined": FROM,
+    "join date": FROM, "date first added": FROM, "add date": FROM, "added date": FROM,
+    "inclusion date": FROM, "from dt": FROM, "startdate": FROM, "fromdate": FROM,
+    "date removed": TO, "removed": TO, "end": TO, "end date": TO, "until": TO, "to date": TO,
+    "date to": TO, "out": TO, "exit": TO, "exit date": TO, "valid to": TO, "valid until": TO,
+    "effective to": TO, "left": TO, "leave date": TO, "remove date": TO, "removed date": TO,
+    "exclusion date": TO, "thru": TO, "through": TO, "thru dt": TO, "enddate": TO, "todate": TO,
 }  # fmt: skip
 
 

@@ -3,12 +3,15 @@
 The file is a CSV with a column symbol (Symbol or Ticker are understood), and as far as known
 exchange, sector and name. With columns ``from`` and ``to`` it tells memberships: the first and the
 last day of each, both inclusive and open where empty. A symbol that left and came back has a line
-for each time. A line without both was a member throughout.
+for each time. A line without both was a member throughout. A file with a column ``date`` and the
+members of each date, one a line or several in a cell, is understood too: they are members until the
+day before the next date.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,9 @@ from pipeline.io.sources.files.numbers import MISSING
 from pipeline.io.sources.lists import ATTRIBUTES, FROM, TO, Limit, read_list
 from pipeline.io.sources.settings import FilesData, SampleData, YahooData
 from pipeline.schemas import SESSION, SYMBOL
+
+OTHER_DATES = r"ipo|list|found|birth|updat|report|incept|fiscal|as of|public"
+"""Parts of names of columns whose dates are no memberships."""
 
 Spell = Callable[[str], str]
 """A symbol as the source writes it."""
@@ -89,7 +95,8 @@ def read_universe(file: Path, spell: Spell, max_megabytes: int) -> Universe:
     """
     limit = Limit(max_megabytes, "universe.max_megabytes")
     rows = read_list(file, (SYMBOL,), limit, "universe")
-    rows = rows[rows[SYMBOL].str.strip() != ""].reset_index(drop=True)
+    rows = _of_dates(rows[rows[SYMBOL].str.strip() != ""].reset_index(drop=True), file)
+    _check_dates_are_known(rows, file)
     lines = rows.reindex(columns=[SYMBOL, *ATTRIBUTES]).replace("", np.nan)
     lines[SYMBOL] = [spell(name) for name in rows[SYMBOL]]
     for name in (FROM, TO):
@@ -157,6 +164,58 @@ def is_member(universe: Universe, rows: pd.MultiIndex) -> np.ndarray:
     at = table.index.get_indexer(sessions)
     column = table.columns.get_indexer(rows.get_level_values(SYMBOL))
     return (column >= 0) & table.to_numpy()[at, column]
+
+
+def _of_dates(rows: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """Lists of the members on certain dates as memberships, a line each; other rows as they are.
+
+    Raises
+    ------
+    InvalidData
+        There are dates, and each symbol has one: whether it came or went then is not said.
+    """
+    if SESSION not in rows or {FROM, TO} & set(rows):
+        return rows
+    dates = _days(rows, SESSION, file)
+    if dates.nunique() < 2:
+        return rows
+    held = pd.DataFrame({SESSION: dates, SYMBOL: rows[SYMBOL].str.split(r"[,;|]", regex=True)})
+    held = held.explode(SYMBOL).dropna(subset=[SESSION])
+    held[SYMBOL] = held[SYMBOL].str.strip()
+    held = held[held[SYMBOL] != ""].drop_duplicates()
+    if held[SYMBOL].is_unique:
+        given = f"{file.name}: a column of dates, and one date a symbol"
+        raise InvalidData("universe", given, "columns from and to: its days as a member")
+    known = np.sort(dates.dropna().unique())
+    held["place"] = known.searchsorted(held[SESSION].to_numpy())
+    held = held.sort_values([SYMBOL, "place"])
+    held["spell"] = (held.groupby(SYMBOL)["place"].diff() != 1).cumsum()
+    spells = held.groupby("spell").agg({SYMBOL: "first", "place": ["min", "max"]})
+    first, last = spells["place", "min"].to_numpy(), spells["place", "max"].to_numpy()
+    after = np.append(known - np.timedelta64(1, "D"), np.datetime64("NaT"))[last + 1]
+    texts = {FROM: np.datetime_as_string(known[first], "D"), TO: np.datetime_as_string(after, "D")}
+    lines = pd.DataFrame({SYMBOL: spells[SYMBOL, "first"].to_numpy(), **texts}).astype("str")
+    return lines.replace("NaT", "").sort_values([FROM, SYMBOL], ignore_index=True)
+
+
+def _check_dates_are_known(rows: pd.DataFrame, file: Path) -> None:
+    """Refuse columns of dates that may be memberships under another name.
+
+    Raises
+    ------
+    InvalidData
+        Without from and to there is a column of dates.
+    """
+    if {FROM, TO} & set(rows):
+        return
+    for name in rows.columns.difference([SYMBOL, SESSION, *ATTRIBUTES]):
+        texts = rows[name].str.strip()
+        filled = texts[texts != ""]
+        is_date = filled.str.fullmatch(r"(?:19|20)\d\d-\d\d-\d\d(?:[T ].*)?")
+        if len(filled) and is_date.all() and not re.search(OTHER_DATES, name):
+            given = f"{file.name}: column {name} holds dates"
+            needed = "columns from and to where they are days as a member; else none of dates"
+            raise InvalidData("universe", given, needed)
 
 
 def _days(rows: pd.DataFrame, name: str, file: Path) -> pd.Series:

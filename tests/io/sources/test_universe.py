@@ -105,3 +105,42 @@ def test_a_row_counts_only_while_its_symbol_is_a_member_and_the_digest_tells_who
     assert told == [[1, 0, 0], [0, 1, 0], [1, 1, 0]]
     file.write_text("Symbol,from,to\nA,,2024-01-02\nB,2024-01-03,\nA,2024-01-05,\n")
     assert read_universe(file, str, 50).digest != universe.digest
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [("entry_date", "exit_date"), ("valid_from", "valid_to"), ("in", "out"), ("Joined", "Left"),
+     ("begin", "end"), ("added_date", "removed_date"), ("from_dt", "thru_dt")],
+)  # fmt: skip
+def test_memberships_under_other_names(tmp_path, begins, ends):
+    read = universe(tmp_path, f"symbol,{begins},{ends}\nAAB,2010-01-04,2012-05-01\n")
+    (line,) = read.lines[["from", "to"]].to_numpy().tolist()
+    assert [f"{pd.Timestamp(day):%Y-%m-%d}" for day in line] == ["2010-01-04", "2012-05-01"]
+
+
+def test_a_column_of_dates_that_may_be_memberships_is_not_passed_over(tmp_path):
+    text = "symbol,{},sector\nAAB,2010-01-04,x\nXYZ,2012-05-01,y\n"
+    with pytest.raises(InvalidData, match="column effective date holds dates"):
+        universe(tmp_path, text.format("effective_date"))
+    assert not universe(tmp_path, text.format("ipo_date")).is_dated
+    with pytest.raises(InvalidData, match="a column of dates, and one date a symbol"):
+        universe(tmp_path, text.format("date"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'date,tickers\n2024-01-02,"AAB,BRK.B"\n2024-01-03,BRK.B\n2024-01-04,"AAB,BRK.B"\n',
+        "date,symbol\n2024-01-04,AAB\n2024-01-04,BRK.B\n2024-01-02,AAB\n2024-01-02,BRK.B\n"
+        "2024-01-03,BRK.B\n",
+    ],
+)
+def test_the_members_of_each_date_stay_until_the_day_before_the_next(tmp_path, text):
+    read = universe(tmp_path, text)
+    assert members(read, SESSIONS).to_numpy().T.tolist() == [
+        [True, False, True, True],  # AAB
+        [True, True, True, True],  # BRK-B
+    ]
+    before = members(read, pd.DatetimeIndex(["2024-01-01"]))
+    assert not before.to_numpy().any(), "nothing is known before the first date"
+    assert universe(tmp_path, "date,symbol\n2024-01-02,AAB\n2024-01-02,C\n").symbols == ("AAB", "C")

@@ -19,16 +19,16 @@ def folded(text: str) -> str:
 
 _WRITTEN: Mapping[str, tuple[str, ...]] = {
     "date": (
-        "date", "price date", "pricedate", "begins at", "session", "timestamp", "datetime", "day",
-        "date/time", "date ymd", "trading day", "trade date", "tradedate", "trading date",
+        "date", "dates", "price date", "pricedate", "begins at", "session", "timestamp", "datetime",
+        "day", "date/time", "date ymd", "trading day", "trade date", "tradedate", "trading date",
         "quote date", "business date", "exchange date", "datadate", "dlycaldt", "calendar date",
         "date1", "traddt", "trddt", "ch timestamp", "dtyyyymmdd", "datum", "dato", "päivämäärä",
         "fecha", "data", "data pregão", "data sesji", "dátum", "ημερομηνία", "дата", "tarih",
         "tanggal", "ngày", "วันที่", "วันเดือนปี", "तारीख", "תאריך", "日期", "交易日期",
         "交易日", "交易时间", "日付", "日付け", "年月日", "일자", "날짜", "년/월/일", "التاريخ",
         "time", "gmt time", "local time", "utc time", "time (utc)", "date (utc)", "open time",
-        "opentime", "timeopen", "start at", "start time", "window start", "snapped at", "unix",
-        "unix timestamp", "ts", "t", "index", "unnamed: 0", "index level 0",
+        "opentime", "timeopen", "start at", "start time", "window start", "ts event", "snapped at",
+        "unix", "unix timestamp", "ts", "t", "index", "unnamed: 0", "index level 0",
     ),
     "symbol": (
         "symbol", "ticker", "name", "stock", "tic", "act symbol", "ticker symbol", "tckrsymb",

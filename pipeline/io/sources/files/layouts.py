@@ -205,8 +205,16 @@ def _by_field(
 
 
 def series(column: pa.ChunkedArray) -> pd.Series:
-    """A column for pandas: bytes as text, dates as times, decimals as floats."""
+    """A column for pandas: bytes as text, dates as times, decimals as floats.
+
+    Raises
+    ------
+    ArrowTypeError
+        Its cells are lists or structures.
+    """
     kind = column.type
+    if pa.types.is_nested(kind):
+        raise pa.ArrowTypeError(f"a column of type {kind}, not of single values")
     if pa.types.is_dictionary(kind) and not pa.types.is_string(kind.value_type):
         column = column.cast(kind.value_type)
     if pa.types.is_fixed_size_binary(column.type) or pa.types.is_binary_view(column.type):

@@ -43,6 +43,9 @@ MAX_UNREADABLE = 0.1
 MAX_WORDS = 0.5
 """The same of words without any digit, such as "halted", which are no misread number."""
 
+FEW = 5
+"""Volumes from which on all their decimals say something."""
+
 _SUFFIX = rf"(?:{'|'.join(sorted(SUFFIXES, key=len, reverse=True))})"
 _PLAIN = r"[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?"
 
@@ -129,6 +132,32 @@ def numbers(
             _check_share(wrong, texts[name], name, who)
             unreadable |= wrong.to_numpy()
     return Numbers(values, unreadable, example, marks)
+
+
+def check_counts(volume: np.ndarray, decimal: str | None, who: str) -> None:
+    """Refuse volumes that are all below a thousand with three decimals: a point may group them.
+
+    Parameters
+    ----------
+    volume
+        As read with a decimal point.
+    decimal
+        As config says it; then it is no question.
+
+    Raises
+    ------
+    InvalidData
+        303.531 may be 303,531 shares.
+    """
+    some = volume[np.isfinite(volume) & (volume > 0)]
+    if decimal is not None or len(some) < FEW or some.max() >= 1000:
+        return
+    thousandths = 1000 * some
+    are_whole = np.abs(thousandths - np.round(thousandths)) < 1e-6
+    if are_whole.all() and (np.round(thousandths) % 10 != 0).mean() > 0.5:
+        given = f"{who}: volume {some[0]:.3f} is {some[0]:,.3f} or {thousandths[0]:,.0f}"
+        needed = "volumes without points; or data.decimal=. where they are fractions"
+        raise InvalidData("ingest", given, needed)
 
 
 def proves_point(tokens: Iterable[str]) -> bool:
@@ -226,7 +255,8 @@ def _proof_of(mark: str) -> str:
     grouped = rf"\d{{1,3}}(?:{other}\d{{3}})+|\d{{1,2}}(?:{other}\d{{2}})*{other}\d{{3}}"
     both = rf"(?:{grouped}){one}\d*"
     many_groups = rf"\d{{1,3}}(?:{other}\d{{3}}){{2,}}|\d{{1,2}}(?:{other}\d{{2}})+{other}\d{{3}}"
-    not_three_digits = rf"\d+{one}(?:\d{{0,2}}|\d{{4,}})"
+    few = "0" if mark == "." else "1"  # "280," is a number that was cut
+    not_three_digits = rf"\d+{one}(?:\d{{{few},2}}|\d{{4,}})"
     not_a_thousand = rf"(?:0\d*|\d{{4,}}){one}\d*|{one}\d+"
     scientific = rf"\d+{one}\d+[eE][+-]?\d+"
     return rf"[+-]?(?:{both}|{many_groups}|{not_three_digits}|{not_a_thousand}|{scientific})"
@@ -241,7 +271,8 @@ def _parsed(texts: pd.Series, mark: str) -> tuple[np.ndarray, pd.Series]:
     """Values, and which of the texts are no numbers."""
     parts = texts.str.extract(rf"^(?P<plain>{_PLAIN})(?P<suffix>%|(?i:{_SUFFIX}))?[.股주株]?$")
     thousands = "," if mark == "." else "."
-    plain = parts["plain"].str.replace(thousands, "", regex=False)
+    plain = parts["plain"].mask(parts["plain"].str.endswith(thousands, na=False))  # cut
+    plain = plain.str.replace(thousands, "", regex=False)
     values = pd.to_numeric(plain.str.replace(mark, ".", regex=False), errors="coerce")
     factor = parts["suffix"].str.upper().map(SUFFIXES).astype("float64").fillna(1.0)
     read = values.to_numpy(dtype="float64", na_value=np.nan) * factor.to_numpy()

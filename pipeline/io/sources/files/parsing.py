@@ -14,7 +14,7 @@ from pipeline.io.sources.files.dates import Dates, dates
 from pipeline.io.sources.files.documents import Document
 from pipeline.io.sources.files.layouts import Table, table
 from pipeline.io.sources.files.naming import symbols_of
-from pipeline.io.sources.files.numbers import Marks, Numbers, numbers
+from pipeline.io.sources.files.numbers import Marks, Numbers, check_counts, numbers
 from pipeline.io.sources.files.ratios import check_factor, ratios
 from pipeline.io.sources.settings import FilesData
 from pipeline.schemas import BAR_FIELDS, STATIC
@@ -114,6 +114,8 @@ def prices(
     check_factor(document.name, columns, codes, splits_are_given=how.splits_path is not None)
     written = {name: columns[name] for name in NUMBERS if name in columns and name != "split"}
     values = numbers(written, how.decimal, document.name, folder.marks)
+    if document.kind == "text" and "volume" in values.by_column:
+        check_counts(values.by_column["volume"], how.decimal, document.name)
     lacking = np.full(len(columns), np.nan)
     split = {"split": ratios(columns, values, document.name)}
     remarks += [*read.remarks, *undated, *_remarks(day, columns, how, values)]

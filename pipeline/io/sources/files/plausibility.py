@@ -24,8 +24,9 @@ SESSIONS_APART = 3
 """Between neighbouring bars, in the median."""
 
 HIGH_PRICE = 1000
-ENOUGH_BARS = 60
-"""From that price on, prices of a US stock over so many bars say whether they are in dollars."""
+ENOUGH_BARS = 20
+"""From that price on, so many bars of a US stock say whether they are in dollars: none of
+331 such windows of four stocks is mistaken."""
 
 VERY_HIGH_PRICE = 20_000
 MANY_SHARES = 20_000
@@ -43,9 +44,18 @@ STEP_OF_VERY_HIGH = 2e-3
 WINDOW = 20
 """Bars between which an adjustment to dividends hardly changes."""
 
+DIFFERENT = 3
+"""Numbers of steps between prices, from which on they tell what a step is."""
+
 LARGE_MOVE = np.log(3.0)
 STALE_OPENS = 0.2
 WITHOUT_VOLUME = 0.5
+NO_OPENS = 0.5
+"""Share of a stock's bars whose open repeats another price; of 500 US stocks one in ten at most."""
+
+OTHER_UNIT = np.log(30.0)
+UNIT_BARS = 10
+"""Volumes that rise or fall by so much, and stay so for so many bars, are counted otherwise."""
 
 
 def suspects(
@@ -145,6 +155,8 @@ def price_step(bars: pd.DataFrame) -> float:
             continue
         step = some.min()
         multiples = some / step
+        if len(np.unique(np.round(multiples))) < DIFFERENT:
+            continue
         fits = np.abs(multiples - np.round(multiples)) < 0.1
         steps.append(step / level[first] if fits.mean() > 0.95 else 0.0)
     return float(np.median(steps)) if steps else 0.0
@@ -153,33 +165,70 @@ def price_step(bars: pd.DataFrame) -> float:
 def remarks(good: pd.DataFrame, *, is_index: bool) -> list[str]:
     """What is loaded as it stands and still deserves a word."""
     same = (good[SYMBOL].cat.codes.diff() == 0).to_numpy()
-    previous, opens = np.asarray(np.roll(good["close"].to_numpy(), 1)), good["open"].to_numpy()
+    opens, closes = good["open"].to_numpy(), good["close"].to_numpy()
+    previous = np.asarray(np.roll(closes, 1))
+    stale = _shares(same & (previous == opens), good, STALE_OPENS if is_index else NO_OPENS)
+    stale_in_words = [
+        f"{name}: the open is the previous close on {100 * value:.0f} % of the sessions: "
+        "no opening price"
+        for name, value in stale.items()
+    ]
     if is_index:
-        stale = pd.Series(same & (previous == opens)).groupby(
-            good[SYMBOL].to_numpy(), observed=True
-        )
-        share = stale.mean()
-        return [
-            f"{name}: the open is the previous close on {100 * value:.0f} % of the sessions: "
-            "no opening price"
-            for name, value in share[share > STALE_OPENS].items()
-        ]
+        return stale_in_words
+    remarks = []
     with np.errstate(divide="ignore", invalid="ignore"):
         step = np.where(same, np.log(opens / previous), 0.0)
-    without = (good["volume"] == 0).groupby(good[SYMBOL].to_numpy(), observed=True).mean()
-    without = without[without > WITHOUT_VOLUME]
-    silent = [f"{name} ({100 * share:.0f} %)" for name, share in without.items()]
     large = np.flatnonzero(np.abs(step) > LARGE_MOVE)
-    shown = [
-        f"{good[SYMBOL].iloc[at]} {good[SESSION].iloc[at]:%Y-%m-%d} "
-        f"{previous[at]:g} to {opens[at]:g}"
-        for at in large[:10]
-    ]
-    count = f"{len(large)} overnight moves by more than three times, taken as real"
-    remarks = [f"{count}: {', '.join(shown)}"] if shown else []
-    if silent:
-        named = ", ".join(silent[:10]) + (f" and {len(silent) - 10} more" if silent[10:] else "")
+    if len(large):
+        shown = [f"{_bar(good, at)} {previous[at]:g} to {opens[at]:g}" for at in large[:10]]
+        count = f"{len(large)} overnight moves by more than three times, taken as real"
+        remarks.append(f"{count}: {', '.join(shown)}")
+    if len(without := _shares(good["volume"].to_numpy() == 0, good, WITHOUT_VOLUME)):
         remarks.append(
-            f"volume 0 on most bars of {named}; data.columns.volume names another column"
+            f"volume 0 on most bars of {_named(without)}; data.columns.volume names another column"
         )
-    return remarks
+    if len(flat := _shares(opens == closes, good, NO_OPENS)):
+        remarks.append(
+            f"open and close are one price on most bars of {_named(flat)}: no opening price"
+        )
+    if others := [f"{_bar(good, at)} by {factor:.3g} times" for at, factor in _units(good, same)]:
+        remarks.append(
+            f"volumes that step and stay, as other units do: {', '.join(others[:10])}"
+            + (f" and {len(others) - 10} more" if others[10:] else "")
+        )
+    return stale_in_words + remarks
+
+
+def _bar(good: pd.DataFrame, at: int) -> str:
+    return f"{good[SYMBOL].iloc[at]} {good[SESSION].iloc[at]:%Y-%m-%d}"
+
+
+def _shares(odd: np.ndarray, good: pd.DataFrame, bound: float) -> pd.Series:
+    """Share of the bars of which this holds by symbol, where it exceeds a bound."""
+    share = pd.Series(odd).groupby(good[SYMBOL].to_numpy(), observed=True).mean()
+    return share[share > bound]
+
+
+def _named(shares: pd.Series) -> str:
+    """The first ten symbols with their shares."""
+    named = [f"{name} ({100 * share:.0f} %)" for name, share in shares.items()]
+    return ", ".join(named[:10]) + (f" and {len(named) - 10} more" if named[10:] else "")
+
+
+def _units(good: pd.DataFrame, same: np.ndarray) -> Iterable[tuple[int, float]]:
+    """Bars from which on the volume is counted otherwise, and by what factor."""
+    with np.errstate(divide="ignore"):
+        volume = np.log(good["volume"].to_numpy(dtype="float64"))
+    starts = np.append(np.flatnonzero(~same), len(same))
+    with np.errstate(invalid="ignore"):
+        jumps = np.flatnonzero(same[1:] & (np.abs(np.diff(volume)) > OTHER_UNIT)) + 1
+    for at in map(int, jumps):
+        place = int(np.searchsorted(starts, at, side="right"))
+        before = volume[max(starts[place - 1], at - UNIT_BARS) : at]
+        after = volume[at : min(starts[place], at + UNIT_BARS)]
+        if min(len(before), len(after)) < UNIT_BARS or not np.isfinite([*before, *after]).all():
+            continue
+        step = float(np.median(after) - np.median(before))
+        apart = max(after.min() - before.max(), before.min() - after.max())
+        if abs(step) > OTHER_UNIT and apart > 0.5 * OTHER_UNIT:
+            yield at, float(np.exp(step))

@@ -5,7 +5,7 @@ Bars lie sorted by symbol and session. Only steps are looped over: they are few.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -51,7 +51,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class _Bars:
-    """Columns of bars as arrays, and the place of each symbol's first bar."""
+    """Columns of bars as arrays, the place of each symbol's first bar, and ratios applied."""
 
     names: np.ndarray
     sessions: np.ndarray
@@ -61,9 +61,10 @@ class _Bars:
     volume: np.ndarray
     same: np.ndarray
     starts: np.ndarray
+    applied: Mapping[tuple[str, np.datetime64], float]
 
     @classmethod
-    def of(cls, bars: pd.DataFrame) -> _Bars:
+    def of(cls, bars: pd.DataFrame, applied: Mapping[tuple[str, np.datetime64], float]) -> _Bars:
         codes = bars[SYMBOL].cat.codes.to_numpy()
         same = np.append(False, codes[1:] == codes[:-1])[: len(codes)]
         names = bars[SYMBOL].cat.categories.astype("str").to_numpy()[codes]
@@ -72,7 +73,7 @@ class _Bars:
             bars[name].to_numpy() for name in (SESSION, "open", "close", "volume")
         )
         starts = np.flatnonzero(~same)
-        return cls(names, session, opens, closes, high - low, volume, same, starts)
+        return cls(names, session, opens, closes, high - low, volume, same, starts, applied)
 
     @property
     def step(self) -> np.ndarray:
@@ -88,7 +89,9 @@ class _Bars:
         return str(np.datetime_as_string(self.sessions[at], unit="D"))
 
 
-def seams(bars: pd.DataFrame, known: Iterable[Event]) -> tuple[dict[str, str], list[str]]:
+def seams(
+    bars: pd.DataFrame, sure: Iterable[Event], applied: Iterable[Event] = ()
+) -> tuple[dict[str, str], list[str]]:
     """Symbols with a step overnight that looks like a split; in words, smaller steps that stay.
 
     The step is near a whole number of any size, or a ratio of `SMALL`; that day's range is
@@ -99,14 +102,17 @@ def seams(bars: pd.DataFrame, known: Iterable[Event]) -> tuple[dict[str, str], l
     ----------
     bars
         Good ones, sorted by symbol and session.
-    known
-        Events that are settled: those applied, and sure ones; a ratio of 1 says that the move was
-        real. One of a column that the prices contradict settles nothing.
+    sure
+        Events that are settled; a ratio of 1 says that the move was real. One of a column that the
+        prices contradict settles nothing.
+    applied
+        Events whose ratio the bars have in; what is left of the step is looked at as any other.
     """
     if bars.empty:
         return {}, []
-    settled = {(event.symbol, event.session) for event in known}
-    held = _Bars.of(bars)
+    settled = {(event.symbol, event.session) for event in sure}
+    done = {(event.symbol, event.session): event.ratio for event in applied}
+    held = _Bars.of(bars, done)
     refused = dict(_large(held, settled))
     small, named = _small(held, settled, refused)
     return {**small, **refused}, named
@@ -214,9 +220,12 @@ def _both_readings(held: _Bars, at: int, ratio: float) -> str:
     before, open_ = held.close[at - 1], held.open[at]
     part = Fraction(float(ratio)).limit_denominator(2000 if ratio < 0.5 else 10)
     split = f"{part.denominator}:{part.numerator}" + ("" if ratio > 1 else " reverse")
+    done = held.applied.get((str(name), held.sessions[at]), 1.0)
+    beside = "" if done == 1 else f" beside the {done:g} of its column"
+    pence = ", or pence for pounds" if round(max(ratio, 1 / ratio)) == 100 else ""
     return (
         f"{day}: open {open_:g} after close {before:g} is a split {split} that was not applied "
-        f"before it, or a move of {100 * (open_ / before - 1):+.0f} %; needed: data.splits_path "
-        f"with a line {name},{day},{ratio:.9g} (with the ratio that was announced; or ,1 where "
-        "the move is real)"
+        f"before it{beside}{pence}, or a move of {100 * (open_ / before - 1):+.0f} %; needed: "
+        f"data.splits_path with a line {name},{day},{ratio * done:.9g} (with the ratio that was "
+        f"announced; or ,{done:.9g} where the move is real)"
     )

@@ -76,7 +76,7 @@ def opened(document: Document, how: FilesData) -> Sheet:
         raise InvalidData("ingest", f"{document.name}: the file is empty", "daily bars")
     if gap := _spaces(every, filled):
         whole = document.read().decode("utf-8", "replace") if plain_text else text
-        text = "\n".join(re.sub(gap, "\t", line.strip()) for line in whole.splitlines())
+        text = "\n".join(re.sub(gap, "\t", line.strip()) for line in _split(whole))
         source, every = pa.BufferReader(text.encode()), _lines(text)
         filled = _filled(every)
     first = every[filled[0]].lstrip("\ufeff ")
@@ -91,7 +91,12 @@ def opened(document: Document, how: FilesData) -> Sheet:
 
 
 def _lines(text: str) -> list[str]:
-    return text[:HEAD_CHARACTERS].splitlines()
+    """The first lines, ended by what ends a line for pyarrow, which is to skip as many."""
+    return _split(text[:HEAD_CHARACTERS])
+
+
+def _split(text: str) -> list[str]:
+    return re.split(r"\r\n|\n|\r", text)
 
 
 def _filled(lines: list[str]) -> list[int]:

@@ -250,8 +250,8 @@ class Files:
         if not is_index:
             good = self._without_spikes(good, reasons)
         refused = suspects(given, reasons, calendar, is_index=is_index)
-        settled = [*applied, *(event for event in splits if event.sure)]
-        steps, taken = ({}, []) if is_index else seams(good, settled)
+        sure = [event for event in splits if event.sure]
+        steps, taken = ({}, []) if is_index else seams(good, sure, applied)
         refused |= {**steps, **odd}
         refused = {n: why for n, why in refused.items() if n not in self._accepted.symbols}
         if adjusts:

@@ -38,7 +38,7 @@ def header_lines(lines: Sequence[Sequence[str]]) -> int:
     corners = [plain(line[0]) for line in lines[:3]]
     if corners[0] not in (*CORNERS, *DATES) or corners[1] not in (*CORNERS, *DATES):
         return 0
-    if not pairs(cells(lines)):
+    if lines[0] == lines[1] or _are_units(lines[1][1:]) or not pairs(cells(lines)):
         return 0
     if corners[2] in DATES and not any(cell.strip() for cell in lines[2][1:]):
         return 3
@@ -141,6 +141,13 @@ def _flat(name: str, ticker_last: bool) -> Pair | None:
         if ticker and is_field and _is_ticker(ticker, field):
             return field, ticker
     return None
+
+
+def _are_units(names: Sequence[str]) -> bool:
+    """Of a second line: what is counted in what, as USD,USD,USD,USD,shares."""
+    words = [name.strip() for name in names if name.strip()]
+    money = [is_money(word) for word in words]
+    return sum(money) > 3 and (not all(money) or len(words) < len(names))
 
 
 def _says_no_ticker(word: str) -> bool:
