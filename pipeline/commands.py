@@ -73,13 +73,7 @@ _given: tuple[str, ...] = ()
 
 
 def use(form: Form, given: Sequence[str] = ()) -> None:
-    """Print every command of this process in this form.
-
-    Parameters
-    ----------
-    given
-        Overrides the process was started with; flags are left out.
-    """
+    """Print every command of this process in this form; it was started with these overrides."""
     global _current
     _current = form
     use_overrides(given)
@@ -195,9 +189,9 @@ class Command:
         return " ".join([start, *(f"-P {word}" for word in parameters)])
 
     def _overrides_parameter(self) -> list[str]:
-        """MLflow hands the overrides over as one string, which the stage splits as a shell does."""
-        if not self.overrides:
-            return []
+        """One plain override goes by itself; MLflow hands several over as one string."""
+        if not self.overrides[1:] and all(map(PLAIN_OVERRIDE.fullmatch, self.overrides)):
+            return list(self.overrides)
         ways = (" ".join(_quoted(word, prefer) for word in self.overrides) for prefer in "'\"")
         return [min((_quoted(f"overrides={way}") for way in ways), key=len)]
 
@@ -249,6 +243,9 @@ def _quoted_text(text: str, prefer: str) -> str:
 def _is_plain(text: str) -> bool:
     return re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII) is not None
 
+
+PLAIN_OVERRIDE = re.compile(r"(?!overrides=)[a-z_.]+=\w[\w./:]*", re.ASCII)
+"""What `mlflow run -P` takes as it is, as a parameter that MLproject need not declare."""
 
 FLAGS = {"-m", "--multirun", "--help", "-h", "--hydra-help", "--version", "--resolve", "-r"}
 FLAGS_WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--info", "-i"}

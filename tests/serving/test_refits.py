@@ -100,7 +100,7 @@ def test_sessions_without_a_full_window_are_refused_with_the_first_that_has_one(
     )
     assert caught.value.next_command == (
         f"mlflow run . -e backtest -P start_date={earliest:%Y-%m-%d} "
-        "-P overrides=backtest.refit=walk_forward"
+        "-P backtest.refit=walk_forward"
     )
     assert predicted(planned(space, f"{earliest:%Y-%m-%d}"))[0] == earliest
 

@@ -79,7 +79,7 @@ def test_a_model_of_another_source_is_not_served(store: Store, version: Versions
     with pytest.raises(Refused) as caught:
         versions.check_source(workspace(store), version(data_source="files"), "backtest")
     assert "version 3 was trained on data=files" in caught.value.found
-    assert caught.value.next_command == "mlflow run . -e backtest -P overrides=data=files"
+    assert caught.value.next_command == "mlflow run . -e backtest -P data=files"
 
 
 @pytest.fixture
