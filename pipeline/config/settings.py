@@ -47,6 +47,7 @@ NOT_COMPARED = {
     ),
     "retrain": ("refresh",),
     "universe": ("max_megabytes",),
+    "evaluation": ("learning_curve",),
 }  # fmt: skip
 """Keys that are no parameters of a retrain: other stages', or given by another key as well."""
 

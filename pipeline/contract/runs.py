@@ -80,7 +80,7 @@ class Tags:
     GATES_PASSED: Final = "gates.passed"
     """Of a version: names of the deciding gates that pass, or "none"."""
     GATES_FAILED: Final = "gates.failed"
-    GATES_UNKNOWN: Final = "gates.not_enough_evidence"
+    GATES_UNKNOWN: Final = "gates.unknown"
     AUDIT: Final = "audit"
     """The answer of an audit in words."""
     CHAMPION: Final = "champion."

@@ -89,10 +89,11 @@ def interval(low: float, high: float, digits: int = 1) -> str:
 def count(value: float, what: str) -> str:
     """A number of things.
 
-    >>> count(1, "trade"), count(2, "trade"), count(0, "session")
-    ('1 trade', '2 trades', '0 sessions')
+    >>> count(1.02, "look"), count(2, "trade"), count(0, "session")
+    ('1 look', '2 trades', '0 sessions')
     """
-    return f"{number(value, 0)} {what}{'' if value == 1 else 's'}"
+    shown_number = number(value, 0)
+    return f"{shown_number} {what}{'' if shown_number == '1' else 's'}"
 
 
 def day(session: object) -> str:

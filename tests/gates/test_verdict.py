@@ -270,14 +270,14 @@ def test_table_shows_all_answers_and_tags_the_decisive_ones():
     assert gate_tags(results) == {
         "gates.passed": "min_sessions, beats_zero",
         "gates.failed": "none",
-        "gates.not_enough_evidence": "none",
+        "gates.unknown": "none",
     }
 
 
 def test_an_ignored_unknown_gate_is_in_no_tag():
     results = evaluate({**GOOD, "test/r2": math.nan}, one_gate(when_unknown="ignore"))
     assert gate_tags(results)["gates.passed"] == "min_sessions"
-    assert gate_tags(results)["gates.not_enough_evidence"] == "none"
+    assert gate_tags(results)["gates.unknown"] == "none"
 
 
 @pytest.mark.parametrize("path", sorted(GATES.glob("*.yaml")), ids=lambda path: path.stem)

@@ -99,8 +99,7 @@ def test_sessions_without_a_full_window_are_refused_with_the_first_that_has_one(
         caught.value
     )
     assert caught.value.next_command == (
-        f"mlflow run . -e backtest -P start_date={earliest:%Y-%m-%d} "
-        "-P backtest.refit=walk_forward"
+        f"mlflow run . -e backtest -P start_date={earliest:%Y-%m-%d} -P backtest.refit=walk_forward"
     )
     assert predicted(planned(space, f"{earliest:%Y-%m-%d}"))[0] == earliest
 

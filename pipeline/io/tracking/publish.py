@@ -144,16 +144,16 @@ def _version_tags(
     recipe: Recipe, workspace: Workspace, data: RetrainData, result: Result
 ) -> dict[str, str]:
     return {
-        Tags.DATA_SOURCE: workspace.data_source,
-        Tags.UNIVERSE: workspace.universe,
-        Tags.RECIPE: recipe.hash,
+        Tags.VERDICT: result.verdict,
         Tags.OVERRIDES: shlex.join(commands.given()),
         Tags.FEATURE_SET: workspace.features.name,
-        Tags.MARKET_INDEX: workspace.index.symbol,
         Tags.TRAINED_UNTIL: f"{data.windows.newest[-1]:%Y-%m-%d}",
-        Tags.LEARNED_DIGEST: data.learned_digest,
-        Tags.VERDICT: result.verdict,
+        Tags.DATA_SOURCE: workspace.data_source,
+        Tags.UNIVERSE: workspace.universe,
+        Tags.MARKET_INDEX: workspace.index.symbol,
         **gate_tags(result.answers),
+        Tags.RECIPE: recipe.hash,
+        Tags.LEARNED_DIGEST: data.learned_digest,
     }
 
 

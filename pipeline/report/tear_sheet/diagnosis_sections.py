@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.report.numbers import count, number, percent
 from pipeline.report.tear_sheet import style, tables
+from pipeline.report.tear_sheet.diagnosis import AGES
 from pipeline.report.tear_sheet.section import Section
 from pipeline.report.tear_sheet.sheet import Sheet
 from pipeline.report.tear_sheet.style import BLUE, GREY, INK, VERMILLION
@@ -151,7 +152,8 @@ def _regimes(table: pd.DataFrame) -> Table:
 
 
 def _ages(by_age: pd.Series) -> Table:
-    rows = [[words(f"{age} sessions"), Cell(number(ic, 4))] for age, ic in by_age.items()]
+    named = zip(AGES, by_age, strict=True)
+    rows = [[words(count(age, "session")), Cell(number(ic, 4))] for age, ic in named]
     return Table([words("Age of the forecast"), Cell("Rank IC")], rows)
 
 
