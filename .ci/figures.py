@@ -1,7 +1,10 @@
-"""Measures the figures of README.md and docs/results.md: `python .ci/figures.py`.
+"""Measures the figures of README.md, docs/results.md and docs/tutorial.md.
 
-The default retrain of the embedded sample, in a folder of its own; what stands between the marks
-`<!-- figures -->` in both pages is written anew, with the date, the commit and the machine.
+    python .ci/figures.py [folder]
+
+The main command in a clone of the newest commit; what stands between the marks `<!-- figures -->`
+and `<!-- output -->` of the pages is written anew, with the date, the commit and the machine. A
+folder that is given keeps the clone, whose `.ci/screenshots.py` makes the pictures of it.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
-START, END = "<!-- figures -->", "<!-- end of figures -->"
+MAIN = "mlflow run . -e retrain --env-manager local"
+TABLE = "meaning  "
+"""Start of the printed result; above it are log lines."""
 
 TEXT = """
 The default retrain of the embedded sample, `mlflow run . -e retrain`: {data_sessions:.0f} sessions of development
@@ -36,36 +40,48 @@ The default retrain of the embedded sample, `mlflow run . -e retrain`: {data_ses
 """  # noqa: E501
 
 
-def measured() -> dict[str, object]:
-    """Metrics and tags of a default retrain, by the names that the text has for them."""
-    with tempfile.TemporaryDirectory() as folder:
-        uri = f"sqlite:///{folder}/mlflow.db"
-        words = [sys.executable, "-m", "pipeline.stages.retrain", f"store.path={folder}/sample.db"]
-        subprocess.run(words, cwd=ROOT, env=os.environ | {"MLFLOW_TRACKING_URI": uri}, check=True)
-        from mlflow import MlflowClient
+def measured(folder: Path) -> tuple[dict[str, object], str]:
+    """Metrics and tags of the main command, by the names that the text has for them; its output."""
+    clone = folder / "daytrade"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    done = subprocess.run(
+        MAIN.split(), cwd=clone, env=kept | {"PYTHONPATH": str(clone)},
+        stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    from mlflow import MlflowClient
 
-        (run,) = MlflowClient(uri).search_runs(["0"], "tags.stage = 'retrain'")
+    client = MlflowClient(f"sqlite:///{clone}/mlflow.db")
+    (run,) = client.search_runs(["0"], "tags.stage = 'retrain'")
     values = {**run.data.tags, **run.data.metrics}
-    return {name.replace("/", "_").replace(".", "_"): value for name, value in values.items()}
+    named = {name.replace("/", "_").replace(".", "_"): value for name, value in values.items()}
+    return named, done.stdout[done.stdout.index(TABLE) :].rstrip()
 
 
-def written(page: str, text: str) -> str:
-    """A page with the text between its marks."""
-    before, _, rest = page.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}{text}{END}{after}"
+def written(page: Path, mark: str, text: str) -> None:
+    """Write a page with the text between its marks."""
+    start, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    before, _, rest = page.read_text().partition(start)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{start}{text}{end}{after}")
 
 
-def main() -> None:
-    """Measure, and write both pages."""
+def main(folder: Path) -> None:
+    """Measure, and write the pages."""
     asked = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     here = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
     of_run = {"today": f"{date.today()}", "commit": commit.strip(), "machine": here}
-    text = TEXT.format(**measured() | of_run).replace("%", " %").replace("  %", " %")
-    for page in PAGES:
-        page.write_text(written(page.read_text(), text))
+    values, printed = measured(folder)
+    text = TEXT.format(**values | of_run).replace("%", " %").replace("  %", " %")
+    for page in (ROOT / "README.md", ROOT / "docs" / "results.md"):
+        written(page, "figures", text)
+    written(ROOT / "docs" / "tutorial.md", "output", f"\n```text\n{printed}\n```\n")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:]:
+        main(Path(sys.argv[1]).resolve())
+    else:
+        with tempfile.TemporaryDirectory() as own:
+            main(Path(own))
