@@ -18,7 +18,7 @@ from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Tags
 from pipeline.errors import NotReady
-from pipeline.io import calendar
+from pipeline.io import calendar, objects
 from pipeline.io.sources.protocol import Provider
 from pipeline.io.sources.universe import Universe, is_member
 from pipeline.io.store.coverage import require_current, stale_results
@@ -78,7 +78,7 @@ class Workspace:
     members: tuple[str, ...] | None
     dated: Universe | None = None
     features: FeatureSet
-    snapshot_root: Path
+    snapshot_root: objects.Place
     selection: Selection
 
     @classmethod

@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
+from pipeline.io.objects import ObjectPath, Place
 from pipeline.paths import ProjectPath
 from pipeline.secrets import masked
 from pipeline.values import Value
 
 if TYPE_CHECKING:
     from pipeline.io.store.protocol import Database
+
+
+PASSWORD = re.compile(r"://[^/@:]*:[^@]*@|[?&](?i:password|passfile)=")
+
+OBJECT_STORES = ("s3", "memory")
+"""Kinds of addresses that snapshots may have; `memory` lasts as long as the process."""
 
 
 def _no_address(value: object) -> object:
@@ -27,11 +33,31 @@ def _no_address(value: object) -> object:
     return value
 
 
+def _object_store(value: object) -> object:
+    """The address of an object store; a path of this machine stays what it is."""
+    if not (isinstance(value, str) and "://" in value):
+        return value
+    if value.partition("://")[0] not in OBJECT_STORES:
+        raise ValueError(
+            f"{masked(value)} is an address, but of no object store: {', '.join(OBJECT_STORES)}"
+        )
+    if PASSWORD.search(value):
+        raise ValueError(
+            "keys in an address are seen in the list of processes: export them as "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    return ObjectPath(value)
+
+
+Snapshots = Annotated[ObjectPath | ProjectPath | None, BeforeValidator(_object_store)]
+"""Where snapshots are kept."""
+
+
 class SqliteStore(Value):
     """Where bars, results and snapshots are kept: a file."""
 
     path: Annotated[ProjectPath, BeforeValidator(_no_address)]
-    snapshots: ProjectPath | None
+    snapshots: Snapshots
     lock_timeout_seconds: Annotated[float, Field(ge=0)]
 
     @property
@@ -42,7 +68,7 @@ class SqliteStore(Value):
         return Sqlite(self.path)
 
     @property
-    def snapshot_root(self) -> Path:
+    def snapshot_root(self) -> Place:
         """Folder of all snapshots."""
         return self.snapshots or self.path.parent / "snapshots"
 
@@ -51,16 +77,13 @@ DATABASE_URL = "DAYTRADE_DATABASE_URL"
 """Environment variable with the address of the database, which may hold a password."""
 
 
-PASSWORD = re.compile(r"://[^/@:]*:[^@]*@|[?&](?i:password|passfile)=")
-
-
 class PostgresStore(Value):
     """Where bars, results and snapshots are kept: a PostgreSQL database and a folder."""
 
     url: str | None
     schema_name: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
     folder: ProjectPath
-    snapshots: ProjectPath | None
+    snapshots: Snapshots
     lock_timeout_seconds: Annotated[float, Field(ge=0)]
 
     @field_validator("url")
@@ -82,7 +105,7 @@ class PostgresStore(Value):
         return Postgres(address, self.schema_name, self.folder)
 
     @property
-    def snapshot_root(self) -> Path:
+    def snapshot_root(self) -> Place:
         """Folder of all snapshots."""
         return self.snapshots or self.folder / "snapshots"
 

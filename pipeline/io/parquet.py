@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from pipeline.commands import Command
 from pipeline.errors import Damaged
 from pipeline.io.files import write_atomically
+from pipeline.io.objects import ObjectPath, Place
 
 KEY = "sealed"
 """Of the seal, in the metadata of a file's schema."""
@@ -45,7 +46,7 @@ class Sealed(NamedTuple):
     facts: dict[str, Any]
 
 
-def write_parquet(path: Path, rows: pd.DataFrame | pa.Table, /, **facts: Any) -> None:
+def write_parquet(path: Place, rows: pd.DataFrame | pa.Table, /, **facts: Any) -> None:
     """Write a sealed file, whole or not at all.
 
     Parameters
@@ -67,7 +68,10 @@ def write_parquet(path: Path, rows: pd.DataFrame | pa.Table, /, **facts: Any) ->
         write_page_checksum=True,
     )
     sealed = _sealed(buffer.getvalue())
-    write_atomically(path, lambda temporary: temporary.write_bytes(sealed))
+    if isinstance(path, ObjectPath):
+        path.write_bytes(sealed)
+    else:
+        write_atomically(path, lambda temporary: temporary.write_bytes(sealed))
 
 
 def read_parquet(path: Path, *, needed: str, heal: Command | str = "") -> Sealed:
@@ -95,7 +99,7 @@ def read_parquet(path: Path, *, needed: str, heal: Command | str = "") -> Sealed
 
 
 def read_columns(
-    path: Path,
+    path: Place,
     columns: list[str] | None,
     filters: list[tuple] | None,
     *,
@@ -126,7 +130,7 @@ def read_columns(
         raise damaged(path, error, needed, heal) from None
 
 
-def read_facts(path: Path, *, needed: str, heal: Command | str = "") -> dict[str, Any]:
+def read_facts(path: Place, *, needed: str, heal: Command | str = "") -> dict[str, Any]:
     """What was given to `write_parquet` beside the rows; the footer is checked, no row is read.
 
     Raises
@@ -142,7 +146,7 @@ def read_facts(path: Path, *, needed: str, heal: Command | str = "") -> dict[str
         raise damaged(path, error, needed, heal) from None
 
 
-def damaged(path: Path, error: Exception, needed: str, heal: Command | str = "") -> Damaged:
+def damaged(path: Place, error: Exception, needed: str, heal: Command | str = "") -> Damaged:
     """The one error of a file that is not as it was written."""
     why = " ".join(str(error).split())[:200]
     return Damaged("files", f"{path} is damaged: {why}", needed, heal)

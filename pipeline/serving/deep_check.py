@@ -41,7 +41,7 @@ def require_undamaged(workspace: Workspace | None) -> None:
 def faults_of_data(workspace: Workspace) -> Iterator[Damaged]:
     """Of the store's database, of the snapshots of all feature sets, of unfinished retrains."""
     yield from workspace.store.faults(deep=True)
-    for folder in sorted((workspace.snapshot_root / workspace.data_source).glob("*-*")):
+    for folder in (workspace.snapshot_root / workspace.data_source).glob("*-*"):
         name, _, version = folder.name.rpartition("-")
         kept = SnapshotStore(workspace.snapshot_root, workspace.data_source, name, version)
         yield from kept.damaged(deep=True)

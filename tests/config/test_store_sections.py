@@ -11,6 +11,7 @@ from pipeline.config.compose import check, compose
 from pipeline.config.settings import Settings
 from pipeline.config.store_sections import DATABASE_URL, PostgresStore
 from pipeline.errors import InvalidSettings
+from pipeline.io.objects import ObjectPath
 from pipeline.io.store.postgres import Postgres
 from pipeline.io.store.sqlite import Sqlite
 from pipeline.paths import ROOT
@@ -47,6 +48,25 @@ def test_each_source_has_a_schema_and_a_machine_its_folder(
 def test_shared_snapshots_lie_where_the_settings_say(tmp_path: Path) -> None:
     store = chosen("store=postgres", f"store.snapshots={tmp_path}").store
     assert store.snapshot_root == tmp_path
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_snapshots_may_lie_in_an_object_store(store: str) -> None:
+    root = chosen(f"store={store}", "store.snapshots=s3://team/snapshots").store.snapshot_root
+    assert root == ObjectPath("s3://team/snapshots")
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        (f"s3://key:{SECRET}@team/snapshots", "AWS_SECRET_ACCESS_KEY"),
+        ("ftp://team/snapshots", "of no object store: s3"),
+    ],
+)
+def test_other_addresses_of_snapshots_are_refused(address: str, told: str) -> None:
+    with pytest.raises(InvalidSettings, match=told) as refused:
+        chosen(f'store.snapshots="{address}"')
+    assert SECRET not in str(refused.value)
 
 
 def test_an_address_of_the_environment_is_used_and_kept_out_of_what_a_run_logs(

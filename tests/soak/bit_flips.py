@@ -117,7 +117,7 @@ def _snapshots(folder: Path) -> SnapshotStore:
 def _write_snapshot(folder: Path) -> Path:
     rows, store = _rows(20), _snapshots(folder)
     store.write(rows, sessions=rows.index.unique("session"), revision="one", store_id="id")
-    return store.folder / "2010-02.parquet"
+    return folder / "sample" / "classic-abc" / "2010-02.parquet"
 
 
 def _read_snapshot(path: Path) -> Any:

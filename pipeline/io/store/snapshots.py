@@ -10,10 +10,9 @@ store's writer lock.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ import pyarrow as pa
 
 from pipeline.commands import Command
 from pipeline.errors import Damaged
+from pipeline.io.objects import Place
 from pipeline.io.parquet import read_columns, read_facts, write_parquet
 from pipeline.schemas import ROW, SESSION, SYMBOL
 
@@ -46,15 +46,15 @@ class Provenance:
 class SnapshotStore:
     """The snapshots of one feature set from one data source."""
 
-    root: Path
+    root: Place
     source: str
     set_name: str
     set_hash: str
 
     @cached_property
-    def folder(self) -> Path:
+    def folder(self) -> Place:
         """Where the months lie."""
-        return Path(self.root) / self.source / f"{self.set_name}-{self.set_hash}"
+        return self.root / self.source / f"{self.set_name}-{self.set_hash}"
 
     def write(
         self,
@@ -182,8 +182,8 @@ class SnapshotStore:
                 errors.append(error)
         return errors
 
-    def _months(self) -> list[Path]:
-        return sorted(self.folder.glob("????-??.parquet"))
+    def _months(self) -> Sequence[Place]:
+        return sorted(self.folder.glob("????-??.parquet"), key=str)
 
     def _replace(
         self,
@@ -213,7 +213,7 @@ class SnapshotStore:
             leftover.unlink()
 
 
-def _write_month(path: Path, rows: pd.DataFrame, provenance: Provenance) -> None:
+def _write_month(path: Place, rows: pd.DataFrame, provenance: Provenance) -> None:
     texts = rows.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in rows.dtypes]]
     # A column without any text is text as well.
     rows = rows.assign(**{name: rows[name].astype("str") for name in texts})
@@ -222,7 +222,7 @@ def _write_month(path: Path, rows: pd.DataFrame, provenance: Provenance) -> None
 
 
 def _stored(
-    path: Path, store_id: str, replaced: Iterable[str]
+    path: Place, store_id: str, replaced: Iterable[str]
 ) -> tuple[Provenance, pd.DataFrame] | None:
     """What a month holds of this store; None where nothing of it is kept or can be kept.
 
@@ -242,22 +242,22 @@ def _stored(
         raise
 
 
-def _provenance(path: Path) -> Provenance:
+def _provenance(path: Place) -> Provenance:
     return Provenance(**read_facts(path, **_healing(path)))
 
 
-def _readable_provenance(path: Path) -> Provenance | None:
+def _readable_provenance(path: Place) -> Provenance | None:
     try:
         return _provenance(path)
     except Damaged:
         return None
 
 
-def _table(path: Path, columns: list[str] | None = None, filters: Any = None) -> pa.Table:
+def _table(path: Place, columns: list[str] | None = None, filters: Any = None) -> pa.Table:
     return read_columns(path, columns, filters, **_healing(path))
 
 
-def _healing(path: Path) -> dict[str, Any]:
+def _healing(path: Place) -> dict[str, Any]:
     """What a damaged month needs."""
     year, month = path.stem.split("-")
     last = monthrange(int(year), int(month))[1]

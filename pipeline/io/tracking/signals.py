@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import mlflow
 import pandas as pd
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from pipeline.contract import Aliases, Metrics, Tables, Tags
+from pipeline.io.objects import Place
 from pipeline.io.tracking import champion, registered, runs
 from pipeline.report.signals import SignalsSummary
 from pipeline.schemas import SYMBOL
@@ -114,7 +114,7 @@ def record_morning(
     )
 
 
-def where_kept(database: str, snapshots: Path, until: pd.Timestamp) -> tuple[str, ...]:
+def where_kept(database: str, snapshots: Place, until: pd.Timestamp) -> tuple[str, ...]:
     """Where the list is kept, and code that forecasts with the champion without this project.
 
     Parameters
