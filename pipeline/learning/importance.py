@@ -11,16 +11,21 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from pipeline.learning.contributions import sources
+from pipeline.learning.contributions import contributions, sources
 from pipeline.learning.dataset import Dataset, model_inputs
-from pipeline.learning.drivers import Importance
+from pipeline.learning.drivers import BASE, OTHER, Importance
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.threads import single_threaded
 from pipeline.stats.inference import newey_west_t
 
+SIZED_ON = 5
+"""Newest sessions on which features are chosen by how much of the forecasts they move."""
 
-def permutation_importance(pipeline: Pipeline, held_out: Dataset, *, seed: int) -> list[Importance]:
-    """Worth of every feature on rows that the model did not learn from, the largest first.
+
+def permutation_importance(
+    pipeline: Pipeline, held_out: Dataset, *, seed: int, most: int | None = None
+) -> list[Importance]:
+    """Worth of features on rows that the model did not learn from, the largest first.
 
     Parameters
     ----------
@@ -30,6 +35,9 @@ def permutation_importance(pipeline: Pipeline, held_out: Dataset, *, seed: int) 
         Its returns are known once its last session has closed.
     seed
         Of the shuffle, which is the same for every feature.
+    most
+        Features that are measured: those that move the forecasts most, or all where no learner
+        tells that; each asks for the forecasts anew. None: all.
 
     Returns
     -------
@@ -48,13 +56,22 @@ def permutation_importance(pipeline: Pipeline, held_out: Dataset, *, seed: int) 
         if whole.isna().all():
             return []
         found = []
-        for feature in dict.fromkeys(columns):
+        for feature in _moving_most(pipeline, held_out, most):
             own = columns == feature
-            values = prepared.copy()
-            values[:, own] = prepared[np.ix_(shuffled, own)]
-            lost = (whole - session_ic(values)).dropna()
-            found.append(Importance(str(feature), float(lost.mean()), newey_west_t(lost)))
+            values = prepared[:, own]
+            prepared[:, own] = values[shuffled]
+            lost = (whole - session_ic(prepared)).dropna()
+            prepared[:, own] = values
+            found.append(Importance(feature, float(lost.mean()), newey_west_t(lost)))
     return sorted(found, key=lambda one: -one.rank_ic_lost)
+
+
+def _moving_most(pipeline: Pipeline, rows: Dataset, most: int | None) -> list[str]:
+    newest = rows.at(rows.sessions[-SIZED_ON:])
+    size = contributions(pipeline, newest.features).drop(columns=[BASE, OTHER]).abs().mean()
+    if most is not None and size.any():
+        size = size.nlargest(most)
+    return [str(name) for name in size.index]
 
 
 def _shuffled_rows(rows: Dataset, seed: int) -> np.ndarray:

@@ -66,6 +66,13 @@ def test_the_seed_draws_the_shuffle(rows, found):
     assert again.rank_ic_lost == found["real"].rank_ic_lost != other.rank_ic_lost
 
 
+def test_those_that_move_the_forecasts_most_are_measured_alone(rows, found):
+    """The values of the others are as they were, also while several are measured in turn."""
+    fitted = model(rows, LinearRegression())
+    two = permutation_importance(fitted, rows, seed=1, most=2)
+    assert {one.feature: one for one in two} == {name: found[name] for name in ("real", "market")}
+
+
 def test_a_forecast_that_does_not_vary_has_no_order_to_lose(rows):
     assert permutation_importance(model(rows, DummyRegressor()), rows, seed=1) == []
 
