@@ -145,6 +145,14 @@ class Settings(sections.Requested):
             content[section] = {k: v for k, v in content[section].items() if k not in keys}
         return {name: content[name] for name in RETRAIN_SECTIONS}
 
+    @property
+    def cautions(self) -> list[str]:
+        """What a reader of a retrain should know of settings that do not narrow it."""
+        if not self.symbols or self.names_universe:
+            return []
+        return ["symbols narrows the data stages alone; a retrain learns from the whole universe, "
+                "which universe.path=... chooses"]  # fmt: skip
+
     def whole_history(self) -> Settings:
         """These settings with no range, so that data stages do all that is missing."""
         cleared = {"day": None, "start_date": None, "end_date": None, "exchange": None}

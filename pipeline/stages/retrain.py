@@ -41,7 +41,7 @@ def run(settings: Settings) -> Traded:
     recipe, clock = build.recipe(settings), time.perf_counter
     with Workspace.open(settings) as workspace, build.pool(settings.compute, "retrain") as pool:
         data = retrain_data(recipe, workspace, workspace.store.label_ready_sessions())
-        for line in (data.sentence, *recipe.cautions(data.dataset)):
+        for line in (data.sentence, *settings.cautions, *recipe.cautions(data.dataset)):
             log.info("%s", line)
         runs.log_settings(settings.parameters)
         record_overridden_gates(overridden_gates(settings.gates))

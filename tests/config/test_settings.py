@@ -79,6 +79,13 @@ def test_parameters_of_a_retrain_are_what_decides_it() -> None:
     assert {"model.name", "hpo.objective", "retrain.window_days", "backtest.bankroll"} <= flat
 
 
+def test_symbols_that_do_not_narrow_a_retrain_are_named() -> None:
+    narrowed = check(compose(["symbols=[AAPL,IBM]"])).cautions
+    assert "universe.path" in narrowed[0]
+    assert check(compose([])).cautions == []
+    assert check(compose(["symbols=[AAPL,IBM]", "data=yfinance"])).cautions == []
+
+
 def test_a_key_that_is_not_there_names_the_nearest_one() -> None:
     with pytest.raises(HydraException) as unknown:
         compose(["retrain.window_dyas=3"])
