@@ -23,7 +23,7 @@ SIZED_ON = 5
 
 
 def permutation_importance(
-    pipeline: Pipeline, held_out: Dataset, *, seed: int, most: int | None = None
+    pipeline: Pipeline, held_out: Dataset, *, seed: int, limit: int | None = None
 ) -> list[Importance]:
     """Worth of features on rows that the model did not learn from, the largest first.
 
@@ -35,9 +35,9 @@ def permutation_importance(
         Its returns are known once its last session has closed.
     seed
         Of the shuffle, which is the same for every feature.
-    most
+    limit
         Features that are measured: those that move the forecasts most, or all where no learner
-        tells that; each asks for the forecasts anew. None: all.
+        tells that; each needs the forecasts again. None: all.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def permutation_importance(
         if whole.isna().all():
             return []
         found = []
-        for feature in _moving_most(pipeline, held_out, most):
+        for feature in _main_drivers(pipeline, held_out, limit):
             own = columns == feature
             values = prepared[:, own]
             prepared[:, own] = values[shuffled]
@@ -66,11 +66,11 @@ def permutation_importance(
     return sorted(found, key=lambda one: -one.rank_ic_lost)
 
 
-def _moving_most(pipeline: Pipeline, rows: Dataset, most: int | None) -> list[str]:
+def _main_drivers(pipeline: Pipeline, rows: Dataset, limit: int | None) -> list[str]:
     newest = rows.at(rows.sessions[-SIZED_ON:])
     size = contributions(pipeline, newest.features).drop(columns=[BASE, OTHER]).abs().mean()
-    if most is not None and size.any():
-        size = size.nlargest(most)
+    if limit is not None and size.any():
+        size = size.nlargest(limit)
     return [str(name) for name in size.index]
 
 

@@ -15,7 +15,7 @@ from pipeline.recipe.recipe import Recipe
 NEWEST_SESSIONS = 63
 """Most sessions whose forecasts are made again for every feature."""
 
-MOST_FEATURES = 20
+MEASURED_FEATURES = 20
 """Features that are measured: more than any page lists, and seconds of a retrain."""
 
 
@@ -27,7 +27,7 @@ def held_out_importance(
     The model to serve has learned from all sessions, and so has none to be asked about.
     """
     model, held_out = judged_model(recipe, data, outcome)
-    return permutation_importance(model, held_out, seed=recipe.seed, most=MOST_FEATURES)
+    return permutation_importance(model, held_out, seed=recipe.seed, limit=MEASURED_FEATURES)
 
 
 def judged_model(

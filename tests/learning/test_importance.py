@@ -69,7 +69,7 @@ def test_the_seed_draws_the_shuffle(rows, found):
 def test_those_that_move_the_forecasts_most_are_measured_alone(rows, found):
     """The values of the others are as they were, also while several are measured in turn."""
     fitted = model(rows, LinearRegression())
-    two = permutation_importance(fitted, rows, seed=1, most=2)
+    two = permutation_importance(fitted, rows, seed=1, limit=2)
     assert {one.feature: one for one in two} == {name: found[name] for name in ("real", "market")}
 
 
