@@ -11,7 +11,7 @@ import numpy as np
 from pydantic_core import to_jsonable_python
 
 from pipeline.commands import Command
-from pipeline.errors import TooFewSessions
+from pipeline.errors import NotReady, TooFewSessions
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.learner import Learner
 from pipeline.learning.search.plan import SearchPlan
@@ -112,12 +112,14 @@ class Recipe:
         return canonical_hash(self.content)
 
     def require_rows(self, who: str, part: str, rows: Dataset) -> None:
-        """Refuse a window whose sessions with rows are too few for the folds.
+        """Refuse a window whose sessions with rows are too few for the folds, or hold one symbol.
 
         Raises
         ------
         TooFewSessions
             Naming the part, what it has and what the folds need.
+        NotReady
+            A session has one symbol, and the target is what sets symbols apart.
         """
         sessions = len(rows.sessions)
         if sessions < self.splitter.needed_sessions:
@@ -128,6 +130,17 @@ class Recipe:
                 "widen retrain.window_days, or choose later dates",
                 Command("status"),
             )
+
+        compares = self.target.ranked or self.target.relative != "none"
+        if compares and _symbols(rows) < 2:
+            raise NotReady(
+                who,
+                f"{part} has one symbol a session, and model={self.name} learns what sets symbols "
+                "apart",
+                "two symbols or more; or a model of the return itself",
+                Command("retrain", "features=classic", "model=lightgbm",
+                        "model.target.relative=none"),
+            )  # fmt: skip
 
     def cautions(self, dataset: Dataset) -> list[str]:
         """What a reader should know of rows that do not suit the target."""
@@ -148,10 +161,15 @@ class Recipe:
                 "for later splits, so history is held to other prices, and whole shares to other "
                 "sizes, than there were"
             )
-        symbols = int(np.median(np.bincount(dataset.session_codes)))
+        symbols = _symbols(dataset)
         if self.target.ranked and symbols < FEW_TO_RANK:
             cautions.append(
                 f"model={self.name} learns the order of the symbols, of which a session has "
                 f"{symbols}: for fewer than {FEW_TO_RANK} choose features=classic"
             )
         return cautions
+
+
+def _symbols(dataset: Dataset) -> int:
+    """Rows of a session, in the median."""
+    return int(np.median(np.bincount(dataset.session_codes)))

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.config import build
 from pipeline.config.compose import check, compose
-from pipeline.errors import TooFewSessions
+from pipeline.errors import NotReady, TooFewSessions
 from pipeline.learning.dataset import Dataset
 from pipeline.recipe.recipe import Recipe
 from pipeline.schemas import SESSION, SYMBOL
@@ -225,6 +225,29 @@ def test_a_window_with_too_few_sessions_for_the_folds_is_refused_with_numbers() 
     assert caught.value.who == "audit"
     assert f"development has {needed - 1} sessions and {2 * (needed - 1)} rows" in str(caught.value)
     assert f"{needed} sessions: {recipe.splitter.needs}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "symbols", "enough"),
+    [
+        ({"relative": "market"}, 1, False),
+        ({"relative": "sector"}, 1, False),
+        ({"relative": "none", "ranked": True}, 1, False),
+        ({"relative": "none"}, 1, True),
+        ({"relative": "market"}, 2, True),
+    ],
+)
+def test_one_symbol_is_refused_where_the_target_is_what_sets_symbols_apart(
+    target: dict[str, Any], symbols: int, enough: bool
+) -> None:
+    recipe = made.recipe(target=learning.target(**target))
+    given = rows(symbols, ["signal"], recipe.splitter.needed_sessions)
+    if enough:
+        recipe.require_rows("retrain", "development", given)
+        return
+    with pytest.raises(NotReady, match="development has one symbol a session") as caught:
+        recipe.require_rows("retrain", "development", given)
+    assert "model.target.relative=none" in str(caught.value)
 
 
 def test_a_recipe_is_a_value() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pandas as pd
-from sqlalchemy import Engine, Select, Table
+from sqlalchemy import Engine, Float, Select, Table
 
 from pipeline.io.store.bulk import read_rows
 from pipeline.io.store.queries import RowFilter
@@ -24,8 +24,11 @@ class StoreConnection:
         self._engine = engine
 
     def _frame(self, statement: Select) -> pd.DataFrame:
+        """Its rows; a column of numbers is one, NaN where it lacks them, also where it has none."""
         with self._engine.connect() as connection:
-            return pd.read_sql(statement, connection)
+            rows = pd.read_sql(statement, connection)
+        numbers = [each.name for each in statement.selected_columns if isinstance(each.type, Float)]
+        return rows.astype(dict.fromkeys(numbers, "float64"))
 
     def _long(self, table: Table, fields: Iterable[str], rows: RowFilter) -> pd.DataFrame:
         with self._engine.connect() as connection:

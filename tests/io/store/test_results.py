@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.io.store.store import Store
+from pipeline.monitor.scores import skill
 from pipeline.schemas import INDICATORS, LABELS, Regime
 from tests.io.store.made_bars import NAN, delivered, wide
 
@@ -84,3 +85,17 @@ def test_signals_of_a_session_and_version_are_replaced_as_a_whole(store):
     assert store.signals("2010-01-05").empty
     kept = store.signals(model_version=1)[orders.columns]
     pd.testing.assert_frame_equal(kept.astype(orders.dtypes), orders, check_exact=True)
+
+
+def test_outcomes_of_three_symbols_have_no_deciles_and_are_numbers_all_the_same(store):
+    forecasts = pd.Series([0.01, 0.0, -0.01], ["A", "B", "C"])
+    evening = {"session": "2010-01-05", "model": "1", "kind": "live", "number": 1,
+               "role": "champion", "state": "traded", "trades": 0, "net_return": NAN,
+               "gross_return": NAN, "net_pnl": NAN, "benchmark_return": NAN}  # fmt: skip
+    store.write_outcomes(pd.DataFrame([evening | skill(forecasts, -forecasts)]))
+
+    found = store.outcomes()
+
+    kinds = found.drop(columns=["session", "model", "kind", "role", "state"]).dtypes
+    assert set(kinds.astype("str")) == {"int64", "float64"}
+    assert np.isnan(found["decile_spread"].iloc[0])
