@@ -57,6 +57,9 @@ MAX_LINES = 300
 MAX_LINES_OF_A_STAGE = 120
 MAX_LINES_OF_A_RUN = 60
 MAX_TAKERS_OF_SETTINGS = 40
+MAX_BY_PLACE = 8
+"""Arguments by place that a function takes."""
+
 OUTSIDE = {
     "mlflow", "hydra", "omegaconf", "sqlalchemy", "sqlite3", "os", "pathlib", "time", "requests",
     "socket", "subprocess", "yfinance", "shutil", "tempfile", "random", "importlib", "rich",
@@ -220,6 +223,13 @@ def test_an_entry_point_is_read_in_one_screen(module: Path) -> None:
 def test_only_the_command_line_opens_hydra() -> None:
     doors = [m.name for m in MODULES if "@hydra.main" in m.read_text()]
     assert doors == ["_cli.py"]
+
+
+@each_module
+def test_what_belongs_together_is_given_as_one_value(module: Path) -> None:
+    functions = [n for n in ast.walk(tree(module)) if isinstance(n, ast.FunctionDef)]
+    by_place = {n.name: [a for a in n.args.args if a.arg not in ("self", "cls")] for n in functions}
+    assert {name: len(a) for name, a in by_place.items() if len(a) > MAX_BY_PLACE} == {}
 
 
 @each_module

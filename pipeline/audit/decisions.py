@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.audit.checks import CheckResult, combine, compare
 from pipeline.learning.dataset import Dataset
+from pipeline.learning.targets import market_relative
 from pipeline.learning.windows import Step
 from pipeline.schemas import SESSION, SYMBOL, TARGET, BarPanel
 
@@ -127,8 +128,7 @@ def with_corrupted_bars(bars: BarPanel, since: pd.Timestamp, seed: int) -> BarPa
 def with_edge(dataset: Dataset) -> Dataset:
     """Labels that follow in part from the mean rank of all columns in the session."""
     ranks = dataset.features[dataset.numeric].groupby(level=SESSION).rank(pct=True)
-    signal = ranks.mean(axis=1)
-    signal -= signal.groupby(level=SESSION).transform("mean")
+    signal = market_relative(ranks.mean(axis=1))
     spread = float(signal.std())
     if not spread > 0.0:
         return dataset

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.audit.checks import CheckResult, combine, leaks_at
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.metrics import rank_ic
+from pipeline.learning.targets import market_relative
 from pipeline.schemas import SESSION, SYMBOL
 from pipeline.stats.inference import newey_west_t
 
@@ -130,7 +131,7 @@ def attributes(dataset: Dataset) -> CheckResult:
     return beyond that of the session has a t-statistic that no real sector reaches. A table that
     knows less than that is not found.
     """
-    relative = dataset.returns - dataset.returns.groupby(level=SESSION).transform("mean")
+    relative = market_relative(dataset.returns)
     parts, clearest = [], "no attribute has two groups"
     for name in dataset.categorical:
         groups = [pd.Index(dataset.row_sessions, name=SESSION), dataset.features[name].to_numpy()]

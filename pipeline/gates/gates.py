@@ -114,6 +114,10 @@ class Gates(BaseModel):
         """The gates by name, in the order of the config."""
         return self.__pydantic_extra__
 
+    def look_at(self, metric: str) -> bool:
+        """Whether a gate needs this metric, to decide or to be shown."""
+        return any(metric in (gate.metric, gate.unless) for gate in self.named.values())
+
     def overridden(self, shipped: Gates | None) -> dict[str, str]:
         """What differs from the gates as their file has them: by name, both in words.
 

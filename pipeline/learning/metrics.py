@@ -61,7 +61,7 @@ def rank_ic(returns: pd.Series, predictions: pd.Series) -> pd.Series:
     """
     sides = pd.DataFrame({"returns": returns, "predictions": predictions})
     ranks = sides.groupby(level=SESSION).rank()
-    centred = ranks - ranks.groupby(level=SESSION).transform("mean")
+    centred = market_relative(ranks)
     products = pd.DataFrame(
         {
             "both": centred["returns"] * centred["predictions"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from pydantic import Field
 from pipeline.learning.dataset import Dataset
 from pipeline.schemas import SECTOR, SESSION
 from pipeline.values import Value
+
+Rows = TypeVar("Rows", pd.Series, pd.DataFrame)
 
 
 class Target(Value):
@@ -119,8 +121,8 @@ def unexplained(
     return left
 
 
-def market_relative(values: pd.Series) -> pd.Series:
-    """Values minus their session's mean over the rows given.
+def market_relative(values: Rows) -> Rows:
+    """Values minus their session's mean over the rows given, column by column.
 
     Parameters
     ----------
@@ -129,7 +131,7 @@ def market_relative(values: pd.Series) -> pd.Series:
 
     Returns
     -------
-    Series
-        On the same rows and in the same unit.
+    Series or DataFrame
+        As given: on the same rows and in the same unit.
     """
     return values - values.groupby(level=SESSION).transform("mean")

@@ -22,7 +22,7 @@ log = logging.getLogger("pipeline.promote")
 
 
 def learned_metrics(
-    workspace: Workspace, version: ModelVersion, identity: DataIdentity
+    workspace: Workspace, version: ModelVersion, identity: DataIdentity, *, reads_rows: bool
 ) -> dict[str, float]:
     """``version/data_agreement`` and ``version/learned_unchanged``.
 
@@ -34,6 +34,8 @@ def learned_metrics(
     ----------
     identity
         Of the data of the version's run.
+    reads_rows
+        Whether the rows it learned from are read again: False leaves ``learned_unchanged`` out.
     """
     recorded = version.tags.get(Tags.LEARNED_DIGEST)
     if identity.learned_digest not in (None, recorded):
@@ -43,7 +45,7 @@ def learned_metrics(
         )  # fmt: skip
         return {Metrics.VERSION_AGREEMENT: 0.0, Metrics.VERSION_LEARNED: 0.0}
     metrics = {Metrics.VERSION_AGREEMENT: confirmed(workspace, identity.learned)}
-    if identity.learned_sessions is None:
+    if identity.learned_sessions is None or not reads_rows:
         return metrics
     unchanged = _digest_now(workspace, version, identity.learned_sessions) == recorded
     if not unchanged:

@@ -116,7 +116,7 @@ def judged(
         Whether the audit of a run passes; asked where its metrics are too good to be true.
     """
     metrics = evidence_metrics(workspace, candidate.evidence, gates)
-    metrics |= version_metrics(workspace, candidate)
+    metrics |= version_metrics(workspace, candidate, gates)
     if champion:
         metrics |= comparison(workspace, traded, candidate, champion)
     if Metrics.AUDIT_PASSED in unmeasured_excuses(metrics, gates):
@@ -154,13 +154,17 @@ def _of_later_looks(workspace: Workspace, evidence: Evidence) -> dict[str, float
     return deflated(evidence.net_returns, members, now)
 
 
-def version_metrics(workspace: Workspace, candidate: Candidate) -> dict[str, float]:
-    """``version/*``: of the fit that would be deployed, whatever its recipe can do."""
+def version_metrics(workspace: Workspace, candidate: Candidate, gates: Gates) -> dict[str, float]:
+    """``version/*``: of the fit that would be deployed, whatever its recipe can do.
+
+    Its rows are read again, all of an expanding window, only where a gate looks at them.
+    """
     ready, version = workspace.store.label_ready_sessions(), candidate.version
     metrics = {Metrics.VERSION_AGE: float(age_sessions(ready, versions.trained_until(version)))}
     identity = logged_identity(str(version.run_id))
     if identity is not None:
-        metrics |= learned_metrics(workspace, version, identity)
+        reads_rows = gates.look_at(Metrics.VERSION_LEARNED)
+        metrics |= learned_metrics(workspace, version, identity, reads_rows=reads_rows)
     if not candidate.is_own_evidence:
         metrics[Metrics.VERSION_HOLDOUT_PVALUE] = holdout_pvalue(
             candidate.stored, candidate.evidence.predictions

@@ -14,7 +14,7 @@ from pipeline.gates.judge import judge
 from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.io.tracking import runs
 from pipeline.io.tracking.evaluation import recorded_evaluation
-from pipeline.io.tracking.publish import publish
+from pipeline.io.tracking.publish import Retrained, publish
 from pipeline.io.tracking.retrain import (
     record_inputs,
     record_look,
@@ -64,8 +64,9 @@ def run(settings: Settings) -> Traded:
         evidence_plan = build.window_plan(settings).of_a_walk_forward
         steps = next_steps(recipe, workspace, result, evidence_plan, timed)
         name = settings.strategy.name
+        retrained = Retrained(recipe, data, outcome, result, model, drivers, name)
         with journal.until_done():
-            publish(recipe, workspace, data, outcome, result, model, name, drivers, steps)
+            publish(retrained, workspace, steps)
         return Traded(result.metrics, result.books.net_returns)
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.learning import targets
 from pipeline.learning.dataset import Dataset
 from pipeline.learning.targets import market_relative, session_ranks
 from tests.learning import made
@@ -120,3 +124,13 @@ def test_what_a_row_is_scored_on_does_not_depend_on_other_sessions(winsorise, ke
     pd.testing.assert_series_equal(together, alone)
     low, high = target.treated(of(returns)).agg(["min", "max"])
     assert (low, high) == tuple(target.scored(returns).quantile([winsorise, 1 - winsorise]))
+
+
+def test_only_one_function_takes_a_sessions_mean_away() -> None:
+    rooms = Path(targets.__file__).parents[1]
+    again = [
+        str(module.relative_to(rooms))
+        for module in sorted(rooms.rglob("*.py"))
+        if re.search(r'groupby\(level=\w+\)\s*\.transform\("mean"\)', module.read_text())
+    ]
+    assert again == ["learning/targets.py"]

@@ -364,8 +364,11 @@ def test_what_a_version_learned_from_is_held_against_its_digest(
     identity = logged_identity(str(version.run_id))
     assert identity is not None
     with Workspace.open(settings) as workspace:
-        same = learned_metrics(workspace, version, identity)
+        same = learned_metrics(workspace, version, identity, reads_rows=True)
         assert same == {"version/data_agreement": 1.0, "version/learned_unchanged": 1.0}
+
+        unread = learned_metrics(workspace, version, identity, reads_rows=False)
+        assert unread == {"version/data_agreement": 1.0}
 
         whole = Workspace.dataset
 
@@ -376,11 +379,11 @@ def test_what_a_version_learned_from_is_held_against_its_digest(
 
         with monkeypatch.context() as patch:
             patch.setattr(Workspace, "dataset", mended)
-            changed = learned_metrics(workspace, version, identity)
+            changed = learned_metrics(workspace, version, identity, reads_rows=True)
         assert changed == same | {"version/learned_unchanged": 0.0}
 
         other = identity.model_copy(update={"learned_digest": "that of other rows"})
-        assert learned_metrics(workspace, version, other) == {
+        assert learned_metrics(workspace, version, other, reads_rows=True) == {
             "version/data_agreement": 0.0,
             "version/learned_unchanged": 0.0,
         }

@@ -30,6 +30,9 @@ OF_MLFLOW = "alembic_version"
 
 TABLES = ("meta", OF_MLFLOW)
 
+LOCK_SECONDS = 10.0
+"""That a restore, which reads no configuration, waits for a writer."""
+
 
 def back_up(path: Path, to: Path) -> None:
     """Copy the database of a store to a file, whole or not at all.
@@ -45,7 +48,7 @@ def back_up(path: Path, to: Path) -> None:
     write_atomically(to, lambda temporary: _copy(path, temporary))
 
 
-def restore(backup: Path, path: Path, *, lock_timeout: float = 10.0) -> None:
+def restore(backup: Path, path: Path, *, lock_timeout: float = LOCK_SECONDS) -> None:
     """Put a backup in the place of a store's database, in one transaction.
 
     A damaged file is renamed before, with what SQLite keeps beside it.

@@ -48,7 +48,7 @@ class Store(Facts, Results, Revisions, Looks, Evenings):
 
     @classmethod
     def open(
-        cls, where: str | Path | Database, *, create: bool = True, lock_timeout: float = 10.0
+        cls, where: str | Path | Database, *, create: bool = True, lock_timeout: float = 0.0
     ) -> Store:
         """Open the store in a database.
 
@@ -57,7 +57,7 @@ class Store(Facts, Results, Revisions, Looks, Evenings):
         where
             A file of SQLite may be given as a path or as a ``sqlite:///`` URL.
         lock_timeout
-            Seconds that `writer` waits for another writer.
+            Seconds that `writer` waits for another writer; the configuration says how many.
 
         Raises
         ------

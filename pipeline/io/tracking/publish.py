@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import mlflow
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
@@ -28,9 +28,7 @@ from pipeline.io.tracking.safe_models import files_digest, files_of
 from pipeline.learning.dataset import model_inputs
 from pipeline.learning.drivers import Driver
 from pipeline.recipe.data import RetrainData
-from pipeline.recipe.evaluate import (
-    OutOfSample,
-)
+from pipeline.recipe.evaluate import OutOfSample
 from pipeline.recipe.recipe import Recipe
 from pipeline.report.doubts import printed_doubts
 from pipeline.report.search import trials_table
@@ -47,31 +45,46 @@ from pipeline.trading.benchmarks import REAL_WINDOW
 from pipeline.workspace import Workspace
 
 
-def publish(
-    recipe: Recipe,
-    workspace: Workspace,
-    data: RetrainData,
-    outcome: OutOfSample,
-    result: Result,
-    model: Pipeline,
-    strategy: str,
-    drivers: Sequence[Driver],
-    next_steps: Sequence[str],
-) -> None:
+@dataclass(frozen=True, eq=False)
+class Retrained:
+    """A recipe that was evaluated, judged and refitted.
+
+    Attributes
+    ----------
+    outcome, result
+        What it forecast out of sample, and how that was judged.
+    model
+        Refitted on the newest data.
+    drivers
+        Of ``retrain.record_refit``.
+    strategy
+        What people call the rules.
+    """
+
+    recipe: Recipe
+    data: RetrainData
+    outcome: OutOfSample
+    result: Result
+    model: Pipeline
+    drivers: Sequence[Driver]
+    strategy: str
+
+    @property
+    def last(self) -> str:
+        """The last session judged, ``YYYY-MM-DD``."""
+        return f"{self.data.judged.sessions[-1]:%Y-%m-%d}"
+
+
+def publish(retrained: Retrained, workspace: Workspace, next_steps: Sequence[str]) -> None:
     """Log the model, register it as the challenger, and write what people read of it.
 
     Parameters
     ----------
-    strategy
-        What people call the rules.
-    drivers
-        Of ``retrain.record_refit``.
     next_steps
         Sentences on what to do next, printed at the end.
     """
-    last = f"{data.judged.sessions[-1]:%Y-%m-%d}"
-    called = f"{recipe.name}, {workspace.features.name}, until {last}"
-    uri, fingerprint = _logged(recipe, outcome, data, model, called)
+    recipe, data, result = retrained.recipe, retrained.data, retrained.result
+    uri, fingerprint = _logged(retrained, workspace.features.name)
     summary = RetrainSummary(
         registered_model=registered.name(),
         version=0,
@@ -93,7 +106,7 @@ def publish(
         Tags.FILES_DIGEST: files_digest(files_of(uri)),
         Tags.MODEL_DIGEST: fingerprint,
     }
-    name = run_name(recipe, workspace.features.name, last, commands.given())
+    name = run_name(recipe, workspace.features.name, retrained.last, commands.given())
     mlflow.set_tag(MLFLOW_RUN_NAME, name)
     # A version comes last, and whole: what is killed before leaves none. Its number is in the
     # report, so nobody else may take it.
@@ -104,7 +117,7 @@ def publish(
             summary, version=number, is_new=equal is None, is_challenger=is_challenger
         )
         with runs.timed("report"):
-            _write_report(recipe, workspace, data, outcome, result, summary, strategy, drivers)
+            _write_report(retrained, workspace, summary)
             _describe(summary)
         run_files.record_digests(runs.current_run_id())
         if equal is None:
@@ -130,14 +143,13 @@ def _describe(summary: RetrainSummary) -> None:
     mlflow.set_tag(Tags.NOTE, text)
 
 
-def _logged(
-    recipe: Recipe, outcome: OutOfSample, data: RetrainData, model: Pipeline, name: str
-) -> tuple[str, str]:
+def _logged(retrained: Retrained, features: str) -> tuple[str, str]:
     """Log the model with what it needs to be served and refitted; gives its URI and digest."""
+    name = f"{retrained.recipe.name}, {features}, until {retrained.last}"
     with runs.timed("log_model"):
-        models.log_features(recipe.features)
-        log_chosen_parameters(outcome.chosen.params)
-        return models.log_model(model, model_inputs(data.newest.features), name)
+        models.log_features(retrained.recipe.features)
+        log_chosen_parameters(retrained.outcome.chosen.params)
+        return models.log_model(retrained.model, model_inputs(retrained.data.newest.features), name)
 
 
 def _version_tags(
@@ -170,26 +182,18 @@ def run_name(recipe: Recipe, features: str, last: str, given: Sequence[str]) -> 
     return f"{kind} {recipe.name}, {features}, {days}, until {last}{changed}"[:250]
 
 
-def _write_report(
-    recipe: Recipe,
-    workspace: Workspace,
-    data: RetrainData,
-    outcome: OutOfSample,
-    result: Result,
-    summary: RetrainSummary,
-    strategy: str,
-    drivers: Sequence[Driver],
-) -> None:
+def _write_report(retrained: Retrained, workspace: Workspace, summary: RetrainSummary) -> None:
     """Ledger, tables, step metrics and the tear sheet."""
+    recipe, data, result = retrained.recipe, retrained.data, retrained.result
     record_books(result.books)
     runs.log_table(gate_table(result.answers), Tables.GATES)
-    runs.log_table(trials_table(outcome.chosen.trials), Tables.TRIALS)
+    runs.log_table(trials_table(retrained.outcome.chosen.trials), Tables.TRIALS)
     runs.log_steps({Metrics.RANK_IC_BY_SESSION: result.rank_ic.dropna()})
     facts = trading_facts(
         result.books,
         data_source=workspace.data_source,
         universe=workspace.universe,
-        strategy=strategy,
+        strategy=retrained.strategy,
         max_positions=recipe.rules.max_positions,
         bankroll=recipe.bankroll,
     )
@@ -199,7 +203,7 @@ def _write_report(
         development=data.windows.development,
         last_predicted=data.judged.sessions[-1],
         fits=len(data.windows.steps),
-        drivers=drivers,
+        drivers=retrained.drivers,
     )
     sessions = result.market.sessions
     index = index_returns(workspace.index_bars(sessions, REAL_WINDOW), sessions)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.learning.metrics import rank_ic_aged
+from pipeline.learning.targets import market_relative
 from pipeline.schemas import SESSION, SYMBOL
 from pipeline.stats.inference import newey_west_t
 
@@ -84,7 +85,7 @@ def diagnosis(
     trades
         Of ``attribution.trades``.
     """
-    forecast, outcome = _relative(forecasts), _relative(returns)
+    forecast, outcome = market_relative(forecasts), market_relative(returns)
     slope, error = clustered_slope(outcome, forecast)
     known = session_ic.dropna()
     made = trades.groupby("symbol")["net_pnl"].agg(["size", "sum"])
@@ -121,10 +122,6 @@ def clustered_slope(outcome: pd.Series, forecast: pd.Series) -> tuple[float, flo
     slope = float((forecast * outcome).sum()) / size
     scores = (forecast * (outcome - slope * forecast)).groupby(level=SESSION).sum()
     return slope, math.sqrt(float((scores**2).sum())) / size
-
-
-def _relative(values: pd.Series) -> pd.Series:
-    return values - values.groupby(level=SESSION).transform("mean")
 
 
 def _calibration(outcome: pd.Series, forecast: pd.Series) -> pd.DataFrame:
