@@ -172,8 +172,8 @@ class Command:
             return self
         named = [_key(word) for word in self.overrides]
         others = [*RANGES, *(section for section in OF_ONE_STAGE if section != self.stage)]
-        kept = [word for word in _given if not _is_of(word, [*named, *others])]
-        return Command(self.stage, *self.overrides, *kept, **dict(self.named))
+        inherited = [word for word in _given if not _is_of(word, [*named, *others])]
+        return Command(self.stage, *self.overrides, *inherited, **dict(self.named))
 
     def render(self, form: Form) -> str:
         """The command in a form of one's choice."""

@@ -139,9 +139,9 @@ def with_edge(dataset: Dataset) -> Dataset:
 def few_symbols(dataset: Dataset, max_rows: int, seed: int) -> Dataset:
     """All sessions of so many symbols, drawn at random, as give about that many rows."""
     names = np.random.default_rng(seed).permutation(dataset.features.index.unique(SYMBOL))
-    kept = names[: max(max_rows // len(dataset.sessions), 1)]
+    chosen = names[: max(max_rows // len(dataset.sessions), 1)]
     symbols = dataset.features.index.get_level_values(SYMBOL)
-    return dataset.rows(np.flatnonzero(symbols.isin(kept)))
+    return dataset.rows(np.flatnonzero(symbols.isin(chosen)))
 
 
 def _unknown_after(dataset: Dataset, last: pd.Timestamp, features_until: pd.Timestamp) -> Dataset:

@@ -117,9 +117,9 @@ def every_date(
     cut = pd.concat(recompute(recomputation.snapshots, history, dates).values())
     parts = [compare(whole, cut)]
     if stored is not None:
-        own = [f.name for f in recomputation.features if follows_from_one(f)]
+        columns_alone = [f.name for f in recomputation.features if follows_from_one(f)]
         rows = stored.index.intersection(cut.index)
-        old, new = stored.loc[rows, own], cut.loc[rows, own]
+        old, new = stored.loc[rows, columns_alone], cut.loc[rows, columns_alone]
         agree = ((old == new) | (old.isna() & new.isna())).mean()
         columns = list(agree.index[agree > MIN_AGREEMENT])
         parts.append(compare(stored[columns], cut[columns]))

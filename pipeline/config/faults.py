@@ -56,6 +56,6 @@ def faults_of(error: ValidationError) -> list[Fault]:
 
 def _fault(detail: Mapping[str, Any]) -> Fault:
     key = ".".join(str(part) for part in detail["loc"] if part not in UNION_TAGS) or "configuration"
-    found = detail["input"]
-    got = "" if isinstance(found, Mapping) else masked(f"got {found!r}")
+    given = detail["input"]
+    got = "" if isinstance(given, Mapping) else masked(f"got {given!r}")
     return Fault(key, got, masked(detail["msg"]))

@@ -124,12 +124,12 @@ def _by_dotted_key(value: object) -> object:
     """``{a: {b: [1]}}``, as overrides of single keys leave it, as ``{"a.b": [1]}``."""
     if not isinstance(value, Mapping):
         return {} if value is None else value
-    found: dict[str, Any] = {}
+    by_key: dict[str, Any] = {}
     for key, inner in value.items():
         nested = _by_dotted_key(inner) if isinstance(inner, Mapping) else None
         parts = nested if isinstance(nested, Mapping) else {"": inner}
-        found |= {f"{key}.{name}".removesuffix("."): part for name, part in parts.items()}
-    return found
+        by_key |= {f"{key}.{name}".removesuffix("."): part for name, part in parts.items()}
+    return by_key
 
 
 SweptValues = Annotated[tuple[Any, ...], Field(min_length=1)]

@@ -86,7 +86,7 @@ def _faults(base: Traded, changes: Changes) -> list[Fault]:
     try:
         _changed(base, changes)
     except ValidationError as error:
-        found = faults_of(error)
-        named = [fault for fault in found if fault.key != POSITIONS[1]] or found
+        every = faults_of(error)
+        named = [fault for fault in every if fault.key != POSITIONS[1]] or every
         return [Fault(f"{SWEEP}: {fault.key}", fault.found, fault.needed) for fault in named]
     return []

@@ -26,7 +26,7 @@ class Traded:
     bankroll
         Currency.
     regimes
-        Hash of the limits that regimes are told by.
+        Hash of the limits that regimes follow from.
     """
 
     rules: Rules
@@ -48,16 +48,16 @@ def differing_rules(now: Traded, evidenced: Mapping[str, Any]) -> list[str]:
     """
     if evidenced.get("rules") is None:
         return ["its recipe recorded no rules"]
-    found = _other_rules(now.rules, evidenced["rules"])
+    differing = _other_rules(now.rules, evidenced["rules"])
     bankroll, regimes = evidenced.get("bankroll"), evidenced.get("regimes")
     if now.rules.depend_on_bankroll and bankroll and _is_another(now.bankroll, bankroll):
-        found.append(
+        differing.append(
             f"bankroll is {now.bankroll:g}, its evidence has {bankroll:g}: more than "
             f"{MAX_BANKROLL_RATIO:g} times apart"
         )
     if now.rules.regime_positions and regimes and regimes != now.regimes:
-        found.append(f"regimes are told by limits {now.regimes}, its evidence has {regimes}")
-    return found
+        differing.append(f"regimes follow from limits {now.regimes}, its evidence has {regimes}")
+    return differing
 
 
 def _is_another(one: float, other: float) -> bool:

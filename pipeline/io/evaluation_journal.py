@@ -45,7 +45,7 @@ class EvaluationJournal:
         """The studies of the search at a step, for one process at a time."""
         return journal.opened(self.folder / f"search-{step.predicted[0]:%Y-%m-%d}", self.run_id)
 
-    def kept(self, step: Step) -> PredictedStep | None:
+    def stored(self, step: Step) -> PredictedStep | None:
         """What a step predicted, if it was stored before.
 
         A damaged file is quarantined with a warning, and counts for none.
@@ -64,7 +64,7 @@ class EvaluationJournal:
 
     def step(self, step: Step, predict: Callable[[], PredictedStep]) -> PredictedStep:
         """What a step predicted: stored before, or predicted now and stored."""
-        before = self.kept(step)
+        before = self.stored(step)
         if before is not None:
             return before
         path = self._path(step)

@@ -169,14 +169,14 @@ def newest(bars: pd.DataFrame, symbols: Sequence[str]) -> list[Quote]:
     if bars.empty or "Close" not in bars.columns.get_level_values(0):
         return []
     closes = bars["Close"]
-    found = []
+    quotes = []
     for symbol in symbols:
         prices = pd.Series(closes[symbol]).dropna() if symbol in closes else pd.Series()
         if len(prices):
             moment = pd.Timestamp(prices.index[-1])
             utc = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
-            found.append((symbol, float(prices.iloc[-1]), utc, _acts(bars, symbol)))
-    return found
+            quotes.append((symbol, float(prices.iloc[-1]), utc, _acts(bars, symbol)))
+    return quotes
 
 
 def _acts(bars: pd.DataFrame, symbol: str) -> bool:
@@ -190,9 +190,9 @@ def premarket(symbols: Sequence[str], session: Any = None) -> pd.DataFrame:
     import yfinance
 
     # What a symbol fails with stays inside: the others of its batch are answers all the same.
-    found = yfinance.download(
+    bars = yfinance.download(
         list(symbols), period="1d", interval="1m", prepost=True, auto_adjust=False,
         actions=True, group_by="column", progress=False, multi_level_index=True,
         session=session,
     )  # fmt: skip
-    return pd.DataFrame() if found is None else found
+    return pd.DataFrame() if bars is None else bars

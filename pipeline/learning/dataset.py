@@ -73,8 +73,8 @@ class Dataset:
 
     def rows(self, positions: np.ndarray) -> Dataset:
         """The rows at these positions; neighbours are not copied."""
-        own = positions if (np.diff(positions) != 1).any() else _stretch(positions)
-        return replace(self, features=self.features.iloc[own], returns=self.returns.iloc[own])
+        place = positions if (np.diff(positions) != 1).any() else _stretch(positions)
+        return replace(self, features=self.features.iloc[place], returns=self.returns.iloc[place])
 
 
 def _stretch(positions: np.ndarray) -> slice:
@@ -108,14 +108,14 @@ def join(
     returns = labels[TARGET].reindex(features.index).astype("float64")
     reason = _reasons(features, returns)
     dropped = {str(name): int(count) for name, count in reason[reason != ""].value_counts().items()}
-    kept = (reason == "").to_numpy()
-    if not kept.any():
+    usable = (reason == "").to_numpy()
+    if not usable.any():
         raise TooFewSessions(
             "dataset",
             f"none of {len(features)} snapshots can be learned from, dropped: {dropped}",
             "snapshots and labels of the same sessions",
         )
-    return Dataset(features[kept], returns[kept], dropped)
+    return Dataset(features[usable], returns[usable], dropped)
 
 
 def model_inputs(features: pd.DataFrame) -> pd.DataFrame:

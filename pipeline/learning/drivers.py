@@ -62,11 +62,11 @@ def drivers(parts: pd.DataFrame, importance: Sequence[Importance] = ()) -> list[
     size = parts.drop(columns=BASE).abs().mean()
     share = size / size.sum() if float(size.sum()) > 0.0 else size
     worth = {one.feature: (one.rank_ic_lost, one.t) for one in importance}
-    found = [
+    listed = [
         Driver(str(name), float(size[name]), float(share[name]), *worth.get(str(name), ()))
         for name in size.index
     ]
-    return sorted(found, key=lambda one: (-one.mean_size, -_or_zero(one.rank_ic_lost)))
+    return sorted(listed, key=lambda one: (-one.mean_size, -_or_zero(one.rank_ic_lost)))
 
 
 def _or_zero(value: float) -> float:

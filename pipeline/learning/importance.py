@@ -55,15 +55,15 @@ def permutation_importance(
         whole, columns = session_ic(prepared), np.array(sources(preparation))
         if whole.isna().all():
             return []
-        found = []
+        losses = []
         for feature in _main_drivers(pipeline, held_out, limit):
-            own = columns == feature
-            values = prepared[:, own]
-            prepared[:, own] = values[shuffled]
+            is_of_it = columns == feature
+            values = prepared[:, is_of_it]
+            prepared[:, is_of_it] = values[shuffled]
             lost = (whole - session_ic(prepared)).dropna()
-            prepared[:, own] = values
-            found.append(Importance(feature, float(lost.mean()), newey_west_t(lost)))
-    return sorted(found, key=lambda one: -one.rank_ic_lost)
+            prepared[:, is_of_it] = values
+            losses.append(Importance(feature, float(lost.mean()), newey_west_t(lost)))
+    return sorted(losses, key=lambda one: -one.rank_ic_lost)
 
 
 def _main_drivers(pipeline: Pipeline, rows: Dataset, limit: int | None) -> list[str]:

@@ -149,9 +149,11 @@ def cv_metrics(
     ranked = predictions if ordered is None else ordered
     folds = []
     for number in np.unique(fold_of_row):
-        own = fold_of_row == number
-        order = float(rank_ic(returns[own], ranked[own]).mean())
-        folds.append({**fold_metrics(returns[own], predictions[own]), "rank_ic": order})
+        is_in_fold = fold_of_row == number
+        order = float(rank_ic(returns[is_in_fold], ranked[is_in_fold]).mean())
+        folds.append(
+            {**fold_metrics(returns[is_in_fold], predictions[is_in_fold]), "rank_ic": order}
+        )
     averaged = ("r2", "r2_relative", "mae", "rank_ic")
     return {f"cv/{k}": v for k, v in mean_and_std(folds).items() if k.rsplit("_", 1)[0] in averaged}
 
@@ -217,14 +219,14 @@ def by_group(returns: pd.Series, predictions: pd.Series, groups: pd.Series) -> p
     of_row = groups.reindex(returns.index.get_level_values(SESSION)).to_numpy()
     rows = {}
     for group in sorted(groups.dropna().unique()):
-        own, days = of_row == group, groups.index[groups == group]
+        is_in_group, days = of_row == group, groups.index[groups == group]
         scores = ic.reindex(days).dropna()
         rows[group] = {
             "sessions": len(scores),
-            "rows": int(own.sum()),
+            "rows": int(is_in_group.sum()),
             "rank_ic": float(scores.mean()),
             "rank_ic_t": newey_west_t(scores),
-            "r2": r2(returns[own], predictions[own]),
-            "mae": mae(returns[own], predictions[own]),
+            "r2": r2(returns[is_in_group], predictions[is_in_group]),
+            "mae": mae(returns[is_in_group], predictions[is_in_group]),
         }
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -102,7 +102,7 @@ def fit(
         Those of the pipeline's members that may learn from the newest sessions only; the
         preparation, which they share, sees all rows.
     """
-    recent = {own.name: own for own in learners if own.recent_sessions is not None}
+    recent = {learner.name: learner for learner in learners if learner.recent_sessions is not None}
     values = target.treated(dataset).to_numpy()
     falling = falling_columns(dataset.numeric) if "ensemble" in pipeline.named_steps else ()
     with single_threaded():
@@ -124,8 +124,8 @@ def _fit_one_by_one(
     prepared, ages = pipeline["preparation"].fit_transform(dataset.features), dataset.ages
     members = []
     for name, estimator in pipeline["ensemble"].estimators:
-        own = recent[name].newest(ages) if name in recent else slice(None)
-        fitted = fitted_falling(estimator, prepared[own], values[own], falling)
+        rows = recent[name].newest(ages) if name in recent else slice(None)
+        fitted = fitted_falling(estimator, prepared[rows], values[rows], falling)
         members.append((name, FrozenEstimator(fitted)))
     pipeline["ensemble"].set_params(estimators=members).fit(prepared[:1], values[:1])
 

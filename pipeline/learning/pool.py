@@ -71,7 +71,7 @@ class Threads:
         with fit_workers(self.workers) as threads:
             for item in items:
                 waiting.append(threads.submit(done, item))
-                while len(busy := [own for own in waiting if not own.done()]) > self.workers:
+                while len(busy := [task for task in waiting if not task.done()]) > self.workers:
                     wait(busy, return_when=FIRST_COMPLETED)
                 while waiting and waiting[0].done():
                     yield waiting.popleft().result()

@@ -112,10 +112,12 @@ def unexplained(
         known = np.ones((1, rows.stop - rows.start), dtype=bool)
         if groups is not None:
             known = groups[rows] == np.unique(groups[rows])[:, None]
-        own = columns[rows]
-        missing = np.isnan(own)
-        means = np.where(missing, 0.0, own).sum(axis=0) / np.maximum((~missing).sum(axis=0), 1)
-        design = np.column_stack([known.T, np.where(missing, 0.0, own - means)])
+        explaining = columns[rows]
+        missing = np.isnan(explaining)
+        means = np.where(missing, 0.0, explaining).sum(axis=0) / np.maximum(
+            (~missing).sum(axis=0), 1
+        )
+        design = np.column_stack([known.T, np.where(missing, 0.0, explaining - means)])
         fitted, *_ = np.linalg.lstsq(design, values[rows])
         left[rows] = values[rows] - design @ fitted
     return left

@@ -136,8 +136,8 @@ def calibrated(
     """
     parts = []
     for number in np.unique(fold_of_row):
-        own = fold_of_row == number
-        weights = weigh(returns[~own], members[~own])
-        parts.append(members[own] @ pd.Series(weights))
+        is_in_fold = fold_of_row == number
+        weights = weigh(returns[~is_in_fold], members[~is_in_fold])
+        parts.append(members[is_in_fold] @ pd.Series(weights))
     joined: pd.Series = pd.concat(parts)
     return joined.reindex(members.index).rename("prediction")

@@ -61,11 +61,11 @@ def compared(challenger: pd.DataFrame, champion: pd.DataFrame, seed: int) -> Com
         of the same session the newest one counts.
     """
     kinds = [counted(each) for each in (challenger, champion)]
-    own, other = (
+    ours, theirs = (
         each.drop_duplicates("session", keep="last").set_index("session") for each in kinds
     )
-    joint = own.index.intersection(other.index)
-    if len(own) and len(other) and own["kind"].iloc[0] != other["kind"].iloc[0]:
+    joint = ours.index.intersection(theirs.index)
+    if len(ours) and len(theirs) and ours["kind"].iloc[0] != theirs["kind"].iloc[0]:
         joint = joint[:0]
     if joint.empty:
         missing = (
@@ -74,8 +74,8 @@ def compared(challenger: pd.DataFrame, champion: pd.DataFrame, seed: int) -> Com
             f"{MIN_JOINT_SESSIONS} such sessions make a test."
         )
         return Comparison(0, math.nan, math.nan, math.nan, 1.0, 1.0, missing)
-    ic = (own["rank_ic"] - other["rank_ic"]).loc[joint].sort_index()
-    net = [each["net_return"].loc[joint].sort_index() for each in (own, other)]
+    ic = (ours["rank_ic"] - theirs["rank_ic"]).loc[joint].sort_index()
+    net = [each["net_return"].loc[joint].sort_index() for each in (ours, theirs)]
     spread = float(ic.std()) if len(ic) > 1 and float(ic.std()) > 0.0 else 1.0
     scores = -evidence.below(ic.to_numpy("float64"), 0.0, spread)
     short = max(MIN_JOINT_SESSIONS - len(joint), 0)

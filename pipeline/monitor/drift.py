@@ -63,9 +63,9 @@ def drift(training: pd.DataFrame, late: pd.DataFrame, floor: float) -> pd.DataFr
 
 def drifted_features(table: pd.DataFrame, max_names: int = 5) -> str:
     """Names of the features that drifted, with their index."""
-    own = table[table["drifted"]]
-    named = [f"{name} {row.psi:.2f}" for name, row in own.iloc[:max_names].iterrows()]
-    more = f" and {len(own) - max_names} more" if len(own) > max_names else ""
+    drifted = table[table["drifted"]]
+    named = [f"{name} {row.psi:.2f}" for name, row in drifted.iloc[:max_names].iterrows()]
+    more = f" and {len(drifted) - max_names} more" if len(drifted) > max_names else ""
     return ", ".join(named) + more
 
 

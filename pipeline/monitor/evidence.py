@@ -167,10 +167,10 @@ def detector(
     strongest = np.full(scores.shape, -np.inf)
     starts = range(0, scores.shape[-1], RESTART_SESSIONS)
     for start in starts:
-        own = wealth(scores[..., start:] + more[..., start : start + 1])
-        total[..., start:] += own * RESTART_SESSIONS / a_year
-        leads = own > strongest[..., start:]
-        strongest[..., start:] = np.where(leads, own, strongest[..., start:])
+        since_start = wealth(scores[..., start:] + more[..., start : start + 1])
+        total[..., start:] += since_start * RESTART_SESSIONS / a_year
+        leads = since_start > strongest[..., start:]
+        strongest[..., start:] = np.where(leads, since_start, strongest[..., start:])
         since[..., start:] = np.where(leads, start, since[..., start:])
     earliest = np.maximum(np.arange(scores.shape[-1]) - LIFE_SESSIONS, 0)
     of_life = np.minimum(since, earliest) // RESTART_SESSIONS

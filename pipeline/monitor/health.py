@@ -136,8 +136,8 @@ def counted(outcomes: pd.DataFrame, first: str = "") -> pd.DataFrame:
         Session (``YYYY-MM-DD``) before which none counts.
     """
     is_live = outcomes["kind"] == LIVE
-    own = outcomes[is_live] if is_live.any() else outcomes
-    later = own[own["session"] >= pd.Timestamp(first)] if first else own
+    rows = outcomes[is_live] if is_live.any() else outcomes
+    later = rows[rows["session"] >= pd.Timestamp(first)] if first else rows
     return later.sort_values("session", kind="stable").reset_index(drop=True)
 
 
@@ -150,16 +150,16 @@ def curves(
     rank_ic_mean so far; equity (cumulated growth of 1); and where something was promised the
     e-values ``e_promise_<series>`` and ``e_nothing_<series>``.
     """
-    own = outcomes.set_index("session")
-    drawn = own[["rank_ic", "hit_rate", "calibration", "net_return", "decile_spread"]].copy()
-    drawn["rank_ic_mean"] = own["rank_ic"].expanding().mean()
-    drawn["equity"] = (1.0 + own["net_return"].fillna(0.0)).cumprod()
+    by_session = outcomes.set_index("session")
+    drawn = by_session[["rank_ic", "hit_rate", "calibration", "net_return", "decile_spread"]].copy()
+    drawn["rank_ic_mean"] = by_session["rank_ic"].expanding().mean()
+    drawn["equity"] = (1.0 + by_session["net_return"].fillna(0.0)).cumprod()
     for name in ("rank_ic", "net_return"):
         promise = promises.get(name)
         if promise is None or not promise.is_known:
             continue
-        values = own[name].to_numpy(np.float64)
-        seen = detection(values, promise, thresholds, own.index)
+        values = by_session[name].to_numpy(np.float64)
+        seen = detection(values, promise, thresholds, by_session.index)
         drawn[f"e_promise_{name}"] = seen.wealth_against_promise
         above = -evidence.below(values, 0.0, promise.deviation)
         drawn[f"e_nothing_{name}"] = evidence.wealth(above)
@@ -189,14 +189,14 @@ def health(
     features, forecasts
         Of `drift.drift`: of the features the model uses, and of its forecasts.
     """
-    found: list[tuple[str, str]] = [*_of_age(age_sessions, thresholds)]
+    answers: list[tuple[str, str]] = [*_of_age(age_sessions, thresholds)]
     figures: dict[str, float] = {"age_sessions": float(age_sessions)}
     for name in ("rank_ic", "net_return"):
-        found += _of_skill(name, outcomes, promises.get(name), thresholds, figures)
-    found += _of_calibration(outcomes, promises.get("calibration"), thresholds, figures)
-    found += _of_drift(features, forecasts, thresholds, figures)
-    answer = max((each for each, _ in found), key=ANSWERS.index, default=HEALTHY)
-    ordered = sorted(found, key=lambda each: -ANSWERS.index(each[0]))
+        answers += _of_skill(name, outcomes, promises.get(name), thresholds, figures)
+    answers += _of_calibration(outcomes, promises.get("calibration"), thresholds, figures)
+    answers += _of_drift(features, forecasts, thresholds, figures)
+    answer = max((each for each, _ in answers), key=ANSWERS.index, default=HEALTHY)
+    ordered = sorted(answers, key=lambda each: -ANSWERS.index(each[0]))
     return Health(answer, tuple(reason for _, reason in ordered), figures)
 
 

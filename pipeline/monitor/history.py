@@ -106,16 +106,16 @@ def live_in(entries: Sequence[Sealed], events: Sequence[Event], session: str) ->
     The newest entry of the champion that was made before the session counts; a replay tells what
     was made of it later, not who was live.
     """
-    own = [
+    of_session = [
         entry
         for entry in entries
         if entry.evening.session == session
         and entry.evening.role == "champion"
         and entry.evening.kind == LIVE
     ]
-    if not own:
+    if not of_session:
         return None
-    entry = own[-1]
+    entry = of_session[-1]
     version, made = int(entry.evening.model), entry.evening.made_at
     at = [e for e in events if e.at <= made and e.version == version]
     if entry.evening.state != "stopped":
@@ -125,8 +125,8 @@ def live_in(entries: Sequence[Sealed], events: Sequence[Event], session: str) ->
 
 def is_silent(entries: Sequence[Sealed], session: str) -> bool:
     """Whether sessions before and after this one have forecasts made in time, and it has none."""
-    kept = [entry.evening.session for entry in entries if entry.evening.kind == LIVE]
-    return bool(kept) and session not in kept and min(kept) < session < max(kept)
+    live = [entry.evening.session for entry in entries if entry.evening.kind == LIVE]
+    return bool(live) and session not in live and min(live) < session < max(live)
 
 
 def history_table(events: Sequence[Event]) -> pd.DataFrame:

@@ -148,11 +148,11 @@ class Indicated:
             By row: what its own price is multiplied by, the others' held.
         """
         at = self._places(rows)
-        own = None
+        moved = None
         if factor is not None:
-            own = self.price.to_numpy(copy=True)
-            own[at] *= factor
-        made = indicated_columns(self.evening, self.price.to_numpy(), own)
+            moved = self.price.to_numpy(copy=True)
+            moved[at] *= factor
+        made = indicated_columns(self.evening, self.price.to_numpy(), moved)
         return pd.DataFrame({k: v[at].astype("float32") for k, v in made.items()}, rows)
 
     def prices(self, rows: pd.Index) -> pd.Series:

@@ -218,12 +218,12 @@ def by_part(result: Backtest, market: Market) -> pd.DataFrame:
     rows = []
     for by, parts in groups.items():
         for part in sorted(set(parts), key=_in_order):
-            own = parts == part
-            net = float(trades["net_pnl"].to_numpy()[own].sum())
-            alone = pd.Series(earned[own]).groupby(trades[SESSION].to_numpy()[own]).sum()
+            in_part = parts == part
+            net = float(trades["net_pnl"].to_numpy()[in_part].sum())
+            alone = pd.Series(earned[in_part]).groupby(trades[SESSION].to_numpy()[in_part]).sum()
             rows.append({
-                "by": by, "part": part, "trades": int(own.sum()),
-                "net_bps": net / float(notional[own].sum()) / BPS, "net_pnl": net,
+                "by": by, "part": part, "trades": int(in_part.sum()),
+                "net_bps": net / float(notional[in_part].sum()) / BPS, "net_pnl": net,
                 "sharpe": sharpe(alone.reindex(result.net_returns.index, fill_value=0.0)),
             })  # fmt: skip
     return pd.DataFrame(rows)

@@ -30,7 +30,10 @@ def fitted(
     """
     unit = recipe.target.unit(dataset)
     pipeline = assemble(
-        {own.name: own.unfitted(params[own.name], seed=recipe.seed) for own in recipe.learners},
+        {
+            learner.name: learner.unfitted(params[learner.name], seed=recipe.seed)
+            for learner in recipe.learners
+        },
         {name: weight * unit for name, weight in weights.items()},
         numeric=dataset.numeric,
         categorical=dataset.categorical,

@@ -90,7 +90,9 @@ class Recipe:
             "features": dict(self.features),
             "rows": to_jsonable_python(self.rows),
             "target": to_jsonable_python(self.target),
-            "learners": [{"name": own.name, **to_jsonable_python(own)} for own in self.learners],
+            "learners": [
+                {"name": learner.name, **to_jsonable_python(learner)} for learner in self.learners
+            ],
             "weights": self.weights,
             "min_slope": self.min_slope,
             "folds": {type(self.splitter).__name__: to_jsonable_python(self.splitter)},

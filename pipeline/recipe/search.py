@@ -205,12 +205,16 @@ def _all_studies(
 
 def planned_trials(recipe: Recipe) -> int:
     """Trials that a search of all learners will do."""
-    return sum(recipe.plan.trials(own.name) if own.space else 1 for own in recipe.learners)
+    return sum(
+        recipe.plan.trials(learner.name) if learner.space else 1 for learner in recipe.learners
+    )
 
 
 def _spent(recipe: Recipe, trials: list[Trial], seconds: float) -> dict[str, float]:
     """How much of the budgets was spent."""
-    budget = sum(recipe.plan.budget(own.name) if own.space else 1 for own in recipe.learners)
+    budget = sum(
+        recipe.plan.budget(learner.name) if learner.space else 1 for learner in recipe.learners
+    )
     states = {f"trials_{name}": sum(t.state == name for t in trials) for name in STATES}
     counts = {"seconds": seconds, "trials_asked": budget, "trials_told": len(trials)}
     return {f"search/{name}": float(count) for name, count in (counts | states).items()}

@@ -48,7 +48,7 @@ class Journal(Protocol):
         """The studies of the search at a step, for one process at a time."""
         ...
 
-    def kept(self, step: Step) -> PredictedStep | None:
+    def stored(self, step: Step) -> PredictedStep | None:
         """What a step predicted, if it is kept from before."""
         ...
 
@@ -87,7 +87,7 @@ def predicted_steps(
 
     A step without a search uses the parameters alone and calibrates their slope again.
     """
-    done = [journal.kept(step) for step in block]
+    done = [journal.stored(step) for step in block]
     missing = [step for step, part in zip(block, done, strict=True) if part is None]
     made = pool.map(
         _predicted,

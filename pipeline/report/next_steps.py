@@ -28,8 +28,8 @@ def walk_forward_command(given: Sequence[str]) -> Command:
     >>> walk_forward_command(["model=ridge", "evaluation=holdout", "end_date=2010-03-01"]).overrides
     ('model=ridge', 'evaluation=walk_forward')
     """
-    kept = [word for word in given if not _of(word, (*OTHER_SESSIONS, *OTHER_STAGES))]
-    return Command("retrain", *kept, "evaluation=walk_forward")
+    same = [word for word in given if not _of(word, (*OTHER_SESSIONS, *OTHER_STAGES))]
+    return Command("retrain", *same, "evaluation=walk_forward")
 
 
 def history_command(given: Sequence[str]) -> Command:

@@ -97,10 +97,10 @@ def _symbol(name: str, bars: pd.DataFrame, odd: pd.DataFrame, overruled: Contain
     accept = ",".join(f"{name}:{day}" for day in sessions[may_be].head(BARS_SHOWN))
     hint = f"<p>Right all the same: <code>data.accept=[{escape(accept)}]</code></p>"
     hint = hint if accept else ""
-    own = _closes(bars, name)
+    closes = _closes(bars, name)
     given = pd.Series(odd["close"].to_numpy(), pd.DatetimeIndex(odd[SESSION]))
-    heading = f"<h3>{escape(name)}: {len(odd)} of {len(odd) + len(own)} bars</h3>"
-    return heading + picture(own, given) + _table(shown) + more + hint
+    heading = f"<h3>{escape(name)}: {len(odd)} of {len(odd) + len(closes)} bars</h3>"
+    return heading + picture(closes, given) + _table(shown) + more + hint
 
 
 def _closes(bars: pd.DataFrame, name: str) -> pd.Series:
@@ -111,12 +111,12 @@ def _closes(bars: pd.DataFrame, name: str) -> pd.Series:
     return bars["close"][symbols.codes[place] == code].droplevel(SYMBOL)
 
 
-def picture(kept: pd.Series, odd: pd.Series) -> str:
+def picture(good: pd.Series, odd: pd.Series) -> str:
     """Closes by session as a line, and those of quarantined bars as dots, on a logarithmic scale.
 
     Closes that are no positive number have no place on it; their dots lie on the lower edge.
     """
-    every = pd.concat([kept, odd])
+    every = pd.concat([good, odd])
     some = every[np.isfinite(every) & (every > 0)]
     if some.empty:
         return "<p>No close that could be drawn.</p>"
@@ -131,7 +131,7 @@ def picture(kept: pd.Series, odd: pd.Series) -> str:
         share = (np.log(close) - low) / (high - low) if high > low else 0.5
         return x, HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * share
 
-    line = " ".join("{:.1f},{:.1f}".format(*place(d, c)) for d, c in _thinned(kept))
+    line = " ".join("{:.1f},{:.1f}".format(*place(d, c)) for d, c in _thinned(good))
     dots = "".join(
         '<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="#c0392b"/>'.format(*place(day, close))
         for day, close in zip(pd.DatetimeIndex(odd.index), odd, strict=True)

@@ -38,7 +38,7 @@ class SignalsSummary:
         Forecasts above zero that are no orders since they do not exceed their cost, alike.
     late
         Symbols left out in words; empty where none is.
-    kept
+    places
         Where the list is kept, and code that loads the champion, line by line.
     """
 
@@ -51,7 +51,7 @@ class SignalsSummary:
     orders: pd.DataFrame
     watched: pd.DataFrame
     late: str
-    kept: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
     @property
     def best_bps(self) -> float:
@@ -103,7 +103,7 @@ def printed_signals(summary: SignalsSummary) -> str:
             "Watch list, no orders: forecasts above zero that do not pay for their cost.",
             orders_table(summary.watched),
         ]
-    return "\n".join([*lines, *([""] if summary.kept else []), *summary.kept])
+    return "\n".join([*lines, *([""] if summary.places else []), *summary.places])
 
 
 def orders_table(orders: pd.DataFrame) -> str:

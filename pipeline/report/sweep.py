@@ -117,16 +117,16 @@ def luck_sentence(settings: int, best: float, deflated: float, sessions: pd.Inde
     if not math.isfinite(best):
         return f"None of {settings} has a Sharpe: nothing was traded."
     error = annual_sharpe_error(len(sessions), sessions_a_year(sessions))
-    found = (
+    known = (
         f"Best of {settings}: Sharpe {best:.2f} over {len(sessions)} sessions (standard error "
         f"about {error:.1f})"
     )
     if math.isfinite(deflated):
         why = f"the probability that it is more than the luck of the best of {settings}"
-        return wrapped(f"{found}; deflated {deflated:.3f}, {why}.")
+        return wrapped(f"{known}; deflated {deflated:.3f}, {why}.")
     few = len(sessions) < MIN_TRIAL_SESSIONS
     why = f"with fewer than {MIN_TRIAL_SESSIONS} sessions" if few else "where fewer than two traded"
-    return wrapped(f"{found}; how much of it is luck cannot be said {why}.")
+    return wrapped(f"{known}; how much of it is luck cannot be said {why}.")
 
 
 class SweepSurface(NamedTuple):

@@ -248,7 +248,7 @@ def _forecast(recipe: Recipe, max_rows: int, train: Dataset, test: Dataset) -> p
 def _fitted(recipe: Recipe, max_rows: int, train: Dataset) -> Pipeline:
     """The configured model with its initial parameters, its learners weighted equally."""
     rows = capped(train, max_rows)
-    learners = {own.name: own.unfitted(seed=recipe.seed) for own in recipe.learners}
+    learners = {learner.name: learner.unfitted(seed=recipe.seed) for learner in recipe.learners}
     equal = dict.fromkeys(learners, 1.0 / len(learners))
     pipeline = assemble(learners, equal, numeric=rows.numeric, categorical=rows.categorical)
     return fit(pipeline, rows, recipe.target)

@@ -28,13 +28,13 @@ def require_undamaged(workspace: Workspace | None) -> None:
     AllDamaged
         Something is not as it was written; it carries each fault with what heals it.
     """
-    found: list[PipelineError] = [] if workspace is None else list(faults_of_data(workspace))
-    found += faults_of_runs()
-    if found:
+    damages: list[PipelineError] = [] if workspace is None else list(faults_of_data(workspace))
+    damages += faults_of_runs()
+    if damages:
         raise AllDamaged(
-            "status", f"{len(found)} stored files or tables are not as written, named above",
-            "each of them repaired", [fault.next_command for fault in found if fault.next][:1],
-            damages=found,
+            "status", f"{len(damages)} stored files or tables are not as written, named above",
+            "each of them repaired", [fault.next_command for fault in damages if fault.next][:1],
+            damages=damages,
         )  # fmt: skip
 
 
@@ -43,8 +43,8 @@ def faults_of_data(workspace: Workspace) -> Iterator[Damaged]:
     yield from workspace.store.faults(deep=True)
     for folder in (workspace.snapshot_root / workspace.data_source).glob("*-*"):
         name, _, version = folder.name.rpartition("-")
-        kept = SnapshotStore(workspace.snapshot_root, workspace.data_source, name, version)
-        yield from kept.damaged(deep=True)
+        snapshots = SnapshotStore(workspace.snapshot_root, workspace.data_source, name, version)
+        yield from snapshots.damaged(deep=True)
     for name in ("retrains", "refits"):
         yield from _of_unfinished(workspace.folder / name)
 

@@ -76,9 +76,9 @@ def keep(
     for role, version in others:
         forecasts = _forecasts(workspace, version, upcoming)
         if forecasts is not None:
-            own = recorded_rules(version, rules)
+            its_rules = recorded_rules(version, rules)
             made.append(
-                entries.made(version.version, forecasts, own, role=role, state=SHADOW,
+                entries.made(version.version, forecasts, its_rules, role=role, state=SHADOW,
                           digest=digest_of(version))
             )  # fmt: skip
     model = champion.version if champion else others[0][1] if others else None

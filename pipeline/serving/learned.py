@@ -28,7 +28,7 @@ def learned_metrics(
 
     The digest of what it learned from has to be that which its own run recorded: a version that
     was tagged with another one confirms nothing. Rows that a source has mended since change it
-    too, so how much of the data is as it was is told by the recorded cells.
+    too, so the recorded cells say how much of the data is as it was.
 
     Parameters
     ----------

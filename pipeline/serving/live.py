@@ -16,9 +16,9 @@ from pipeline.workspace import Workspace
 def live_on(workspace: Workspace, events: Sequence[Event], day: date) -> Live:
     """By the ledger; else who held the alias when the exchange opened."""
     session, entries = f"{day:%Y-%m-%d}", workspace.store.evenings()
-    found = live_in(entries, events, session)
-    if found is not None:
-        return found
+    sealed = live_in(entries, events, session)
+    if sealed is not None:
+        return sealed
     name, stamp = workspace.exchange_calendar, pd.Timestamp(day)
     if calendar.sessions(name, stamp, stamp).empty:
         return live_at_end_of(events, day)

@@ -62,8 +62,8 @@ class Decided:
             Of ``Morning.orders``, limits as they are sent.
         """
         known = forecasts[forecasts[PRICE].notna()].droplevel(SESSION)
-        kept = sealed_orders(listed, known.drop(columns=PREDICTION))
-        return cls(morning.champion, role, state, rules, known[PREDICTION], kept)
+        orders = sealed_orders(listed, known.drop(columns=PREDICTION))
+        return cls(morning.champion, role, state, rules, known[PREDICTION], orders)
 
 
 def keep_decided(
@@ -114,10 +114,11 @@ def in_the_shadow(
         if not is_fair or not decides_in_the_morning(version):
             continue
         try:
-            own = Morning.of(morning.workspace, version, morning.session, "morning")
+            its_morning = Morning.of(morning.workspace, version, morning.session, "morning")
         except Refused as refusal:
             log.info("morning: version %s forecasts nothing: %s", version.version, refusal.found)
             continue
-        forecasts, its_rules = own.forecasts(price), recorded_rules(version, rules)
-        listed = own.orders(forecasts, its_rules, bankroll)
-        yield Decided.of(own, forecasts, listed, its_rules, role=role, state=SHADOW)
+        its_rules = recorded_rules(version, rules)
+        forecasts = its_morning.forecasts(price)
+        listed = its_morning.orders(forecasts, its_rules, bankroll)
+        yield Decided.of(its_morning, forecasts, listed, its_rules, role=role, state=SHADOW)

@@ -88,12 +88,12 @@ class Candidate:
     @property
     def out_of_sample(self) -> pd.DataFrame:
         """Predictions of its evidence, and those of its own run on other sessions."""
-        own = forecast_columns(self.stored)
+        of_its_run = forecast_columns(self.stored)
         if self.is_own_evidence:
-            return own
+            return of_its_run
         proven = forecast_columns(self.evidence.predictions)
-        others = versions.sessions_of(own).difference(versions.sessions_of(proven))
-        return pd.concat([proven, at_sessions(own, others)]).sort_index()
+        others = versions.sessions_of(of_its_run).difference(versions.sessions_of(proven))
+        return pd.concat([proven, at_sessions(of_its_run, others)]).sort_index()
 
 
 def judged(
@@ -246,6 +246,6 @@ def with_live_sessions(
 def _net_returns(
     workspace: Workspace, traded: TradedBy, forecasts: pd.DataFrame, joint: JointSessions
 ) -> pd.Series:
-    own = at_sessions(forecasts, joint.sessions)
-    market = with_indication(workspace.market(joint.sessions, traded.rules), own)
-    return books(traded.rules, traded.bankroll, own["prediction"], market).net_returns
+    both = at_sessions(forecasts, joint.sessions)
+    market = with_indication(workspace.market(joint.sessions, traded.rules), both)
+    return books(traded.rules, traded.bankroll, both["prediction"], market).net_returns

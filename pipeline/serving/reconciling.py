@@ -34,30 +34,30 @@ def reconciled(workspace: Workspace, fills: pd.DataFrame) -> list[Split]:
     entries = workspace.store.evenings()
     ready = workspace.store.label_ready_sessions()
     splits = []
-    for session, own in fills.groupby("session"):
+    for session, of_session in fills.groupby("session"):
         day = pd.Timestamp(str(session)).as_unit("us")
         if day not in ready:
             found = f"the bars of {day:%Y-%m-%d} are not final"
             raise NotReady("reconcile", found, "final bars", Command("daily"))
-        splits.append(_of_session(workspace, _traded(entries, day), day, own))
+        splits.append(_of_session(workspace, _traded(entries, day), day, of_session))
     return splits
 
 
 def _traded(entries: list[Sealed], day: pd.Timestamp) -> Sealed:
     """The champion's newest entry for a session, made in time where there is one."""
-    own = [
+    of_session = [
         entry
         for entry in entries
         if entry.evening.session == f"{day:%Y-%m-%d}" and entry.evening.role == "champion"
     ]
-    if not own:
+    if not of_session:
         raise NotReady(
             "reconcile",
             f"no champion's forecasts are kept for {day:%Y-%m-%d}",
             "fills of sessions that signals were made for",
             Command("status"),
         )
-    return ([entry for entry in own if entry.evening.kind == LIVE] or own)[-1]
+    return ([entry for entry in of_session if entry.evening.kind == LIVE] or of_session)[-1]
 
 
 def _of_session(

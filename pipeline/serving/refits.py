@@ -116,7 +116,7 @@ def refitted(
     runs.set_tag(Tags.CHOSEN_UNTIL, until)
     journal = planned.journal(workspace, version.version, runs.current_run_id())
     with runs.timed("refits"):
-        params = chosen_parameters(version.run_id, [own.name for own in recipe.learners])
+        params = chosen_parameters(version.run_id, [learner.name for learner in recipe.learners])
         with opened as pool:
             predicted, steps = planned.predicted(params, workspace, journal, pool)
     runs.log_table(steps, Tables.STEPS)

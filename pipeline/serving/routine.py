@@ -74,12 +74,14 @@ def summed_up(workspace: Workspace) -> Evening:
     """What the store and the registry hold after the evening."""
     store, champion = workspace.store, registry.holder(Aliases.CHAMPION)
     sessions, entries = store.sessions(), store.evenings()
-    own = [e for e in entries if champion and e.evening.model == str(champion.version)]
+    of_champion = [e for e in entries if champion and e.evening.model == str(champion.version)]
     session = entries[-1].evening.session if entries else ""
     orders = ""
     if champion and session:
         listed = store.signals(session, champion.version)
-        orders = str(len(listed)) if own and own[-1].evening.session == session else ""
+        orders = (
+            str(len(listed)) if of_champion and of_champion[-1].evening.session == session else ""
+        )
     return Evening(
         session=session,
         data_until=f"{sessions[-1]:%Y-%m-%d}" if len(sessions) else "",

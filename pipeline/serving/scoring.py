@@ -77,14 +77,14 @@ def watched(workspace: Workspace, thresholds: Thresholds) -> Iterator[Watched]:
         models.append(str(champion.version))
     for model in models:
         version = known.get(model)
-        own = listed[listed["model"] == model]
+        of_model = listed[listed["model"] == model]
         if version is None:
-            outcomes = counted(own)
+            outcomes = counted(of_model)
             yield Watched(model, None, _kind(outcomes), outcomes, {}, Health("healthy"),
                           pd.DataFrame(), False)  # fmt: skip
             continue
         is_champion = champion is not None and champion.version == version.version
-        outcomes = counted(own, life.resumed_at(int(version.version)))
+        outcomes = counted(of_model, life.resumed_at(int(version.version)))
         yield _of_version(workspace, version, outcomes, thresholds, is_champion)
 
 
@@ -130,16 +130,16 @@ def _scored(workspace: Workspace, due: Sequence[Sealed]) -> Iterator[dict[str, o
     """Outcomes of entries, those of the same rules together: they share one market."""
     store = workspace.store
     rows = store.forecasts([entry.number for entry in due])
-    forecasts = {number: own.set_index(SYMBOL)["prediction"] for number, own in
+    forecasts = {number: part.set_index(SYMBOL)["prediction"] for number, part in
                  rows.groupby("number")}  # fmt: skip
     days = sorted(pd.Timestamp(entry.evening.session) for entry in due)
     labels = store.labels(days[0], days[-1])[TARGET]
     by_rules = sorted(due, key=lambda entry: entry.evening.rules)
     for rules_text, entries in groupby(by_rules, key=lambda entry: entry.evening.rules):
-        rules, own = Rules(**json.loads(rules_text)), list(entries)
-        sessions = pd.DatetimeIndex(sorted({pd.Timestamp(e.evening.session) for e in own}))
+        rules, alike = Rules(**json.loads(rules_text)), list(entries)
+        sessions = pd.DatetimeIndex(sorted({pd.Timestamp(e.evening.session) for e in alike}))
         market = workspace.market(sessions.as_unit("us"), rules)
-        for entry in own:
+        for entry in alike:
             session = pd.Timestamp(entry.evening.session)
             forecast = forecasts.get(entry.number, pd.Series(dtype="float64"))
             traded = forecast.reindex(forecast.index.intersection(market.close.columns))

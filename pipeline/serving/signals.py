@@ -125,12 +125,12 @@ class EveningOrders:
         parts = versions.parts_of(self.workspace, self.champion, self.upcoming.session, traded)
         return parts.reset_index(SYMBOL)
 
-    def summary(self, kept: tuple[str, ...]) -> SignalsSummary:
+    def summary(self, places: tuple[str, ...]) -> SignalsSummary:
         """What people read.
 
         Parameters
         ----------
-        kept
+        places
             Where the list is kept, line by line.
         """
         symbols = self.workspace.store.symbols("stock")
@@ -144,7 +144,7 @@ class EveningOrders:
             orders=described(self.listed, symbols),
             watched=described(self._watched(), symbols),
             late=freshness.in_words(self.late),
-            kept=kept,
+            places=places,
         )
 
     def _watched(self) -> pd.DataFrame:

@@ -207,8 +207,8 @@ def out_of_sample(
         Regimes or labels are of other bars than the store holds now.
     """
     check_source(workspace, version, who)
-    kept = forecast_columns(stored(version))
-    known = sessions_of(kept)
+    forecasts = forecast_columns(stored(version))
+    known = sessions_of(forecasts)
     first, last = first or known[0], last or known[-1]
     ready = workspace.store.label_ready_sessions()
     requested = ready[(ready >= first) & (ready <= last)]
@@ -217,8 +217,8 @@ def out_of_sample(
     if len(fitted_on) or requested.empty:
         raise _not_out_of_sample(version, requested, fitted_on, known, who)
     workspace.require_current(who, requested, labels=True, features=False)
-    old = kept[kept.index.get_level_values(SESSION).isin(requested)]
-    new = predicted_now(workspace, version, later, who) if len(later) else kept.iloc[:0]
+    old = forecasts[forecasts.index.get_level_values(SESSION).isin(requested)]
+    new = predicted_now(workspace, version, later, who) if len(later) else forecasts.iloc[:0]
     return pd.concat([old, new]).sort_index()
 
 

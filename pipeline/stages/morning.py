@@ -36,8 +36,8 @@ def run(settings: Settings) -> None:
     """Join quotes, read last, to the evening's snapshot; seal, list and write the orders.
 
     Called again before the deadline, the newest quotes count: their orders replace the files, and
-    their entry follows the earlier one in the ledger. The same quotes again change nothing. When
-    an entry was made is told by the clock, whatever `morning.now` pretends.
+    their entry follows the earlier one in the ledger. The same quotes again change nothing. The
+    clock says when an entry was made, whatever `morning.now` pretends.
     """
     chosen = settings.morning
     champion_moves.settle("morning")

@@ -36,14 +36,16 @@ def run(settings: Settings) -> None:
         is_champion = len(versions) == 2 and versions[0] == versions[1]
         if champion is not None and challenger is not None and not is_champion:
             with Workspace.open(settings) as workspace:
-                found = _compared(workspace.store, champion, challenger, settings.seed)
-            sessions = found.sessions
-            figures = {name: value for name, value in found._asdict().items() if name != "missing"}
+                comparison = _compared(workspace.store, champion, challenger, settings.seed)
+            sessions = comparison.sessions
+            figures = {
+                name: value for name, value in comparison._asdict().items() if name != "missing"
+            }
             mlflow.log_metrics(
                 {f"{LifeMetrics.COMPARISON}{k}": v for k, v in figures.items() if v == v}
             )
             print(wrapped(f"Challenger, version {challenger.version}, against champion, version "
-                          f"{champion.version}: {found.in_words}"))  # fmt: skip
+                          f"{champion.version}: {comparison.in_words}"))  # fmt: skip
         granted = ask("promote", promote.run, settings)
         held = registry.holder(Aliases.CHAMPION)
         refused = UNCHANGED if is_champion else NOT_PROMOTED
@@ -67,11 +69,11 @@ def _compared(
         if version.tags.get(Tags.RECIPE) == recipe and version.version != champion.version
     ]
     outcomes = store.outcomes()
-    own = outcomes[outcomes["model"].isin(same)].assign(
+    challenging = outcomes[outcomes["model"].isin(same)].assign(
         order=lambda rows: rows["model"].map(same.index)
     )
     return compared(
-        own.sort_values(["session", "order"]),
+        challenging.sort_values(["session", "order"]),
         outcomes[outcomes["model"] == str(champion.version)],
         seed,
     )

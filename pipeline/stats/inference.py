@@ -241,7 +241,7 @@ def spa_pvalue(baselines: Mapping[str, pd.Series], losses: pd.Series, *, seed: i
     """
     if len(losses) < MIN_SPA_SESSIONS:
         return math.nan
-    return max(_spa(own.to_numpy(), losses.to_numpy(), seed) for own in baselines.values())
+    return max(_spa(theirs.to_numpy(), losses.to_numpy(), seed) for theirs in baselines.values())
 
 
 def _spa(baseline: np.ndarray, model: np.ndarray, seed: int) -> float:

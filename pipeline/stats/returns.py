@@ -90,8 +90,8 @@ def annualized_return(returns: pd.Series) -> float:
     if returns.empty:
         return math.nan
     equity = np.cumprod(1.0 + returns.to_numpy(dtype="float64"))
-    kept = equity[-1] if (equity > 0.0).all() else 0.0
-    return float(kept ** (sessions_a_year(returns.index) / len(returns)) - 1.0)
+    left = equity[-1] if (equity > 0.0).all() else 0.0
+    return float(left ** (sessions_a_year(returns.index) / len(returns)) - 1.0)
 
 
 def drawdowns(returns: pd.Series) -> pd.Series:

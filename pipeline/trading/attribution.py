@@ -42,8 +42,8 @@ def trades(ledger: pd.DataFrame, regimes: pd.Series, sectors: pd.Series) -> pd.D
     """
     filled = positions(ledger)
     notional = (filled["shares_filled"] * filled["open"]).abs()
-    kept = filled[[SESSION, SYMBOL, "side", "prediction", "net_pnl"]]
-    return kept.assign(
+    of_trades = filled[[SESSION, SYMBOL, "side", "prediction", "net_pnl"]]
+    return of_trades.assign(
         gross_return=filled["gross_pnl"] / notional,
         net_return=filled["net_pnl"] / notional,
         regime=filled[SESSION].map(regimes).astype("str"),

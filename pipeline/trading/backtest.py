@@ -171,8 +171,8 @@ def _traded(
 
 def _one(number: int, orders: Orders, traded: Fills) -> tuple[Orders, Fills]:
     """What belongs to one of the plans that were traded together."""
-    own = itemgetter(np.s_[..., number : number + 1, :])
-    return mapped(own, orders), mapped(own, traded)
+    its_plan = itemgetter(np.s_[..., number : number + 1, :])
+    return mapped(its_plan, orders), mapped(its_plan, traded)
 
 
 def _books(traded: Traded) -> Backtest:

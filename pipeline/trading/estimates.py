@@ -123,16 +123,16 @@ def beta(bars: BarPanel, hedge_returns: pd.Series) -> pd.DataFrame:
     hedge_returns
         Open-to-close return of what the hedge trades, by session of ``bars``.
     """
-    own = intraday_returns(bars)
-    market = np.where(np.isnan(own), np.nan, hedge_returns.to_numpy(np.float64)[:, None])
-    own = np.where(np.isnan(market), np.nan, own)
+    moves = intraday_returns(bars)
+    market = np.where(np.isnan(moves), np.nan, hedge_returns.to_numpy(np.float64)[:, None])
+    moves = np.where(np.isnan(market), np.nan, moves)
 
     def mean(values: Values) -> Values:
         return trailing_mean(values, BETA_SESSIONS, MIN_OF_BETA)
 
-    covariance = mean(own * market) - mean(own) * mean(market)
+    covariance = mean(moves * market) - mean(moves) * mean(market)
     variance = mean(market * market) - mean(market) ** 2
-    slope = np.divide(covariance, variance, out=np.ones_like(own), where=variance > MIN_VARIANCE)
+    slope = np.divide(covariance, variance, out=np.ones_like(moves), where=variance > MIN_VARIANCE)
     return _known_next(slope, bars).fillna(1.0)
 
 

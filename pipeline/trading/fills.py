@@ -85,26 +85,28 @@ def quotes(forecasts: Forecasts, orders: Orders) -> Quotes:
     is_hedge = column == HEDGE
 
     def bars(name: str) -> Values:
-        found = forecasts.values(getattr(market, name))[session, np.maximum(column, 0)]
-        found = np.where(column > EMPTY, found, np.nan)
+        values = forecasts.values(getattr(market, name))[session, np.maximum(column, 0)]
+        values = np.where(column > EMPTY, values, np.nan)
         if market.hedge is None or name == "volume" or not is_hedge.any():
-            return found
+            return values
         of_hedge = market.hedge["open" if name == "open" else "close"].to_numpy(np.float64)
-        return np.where(is_hedge, of_hedge[session], found)
+        return np.where(is_hedge, of_hedge[session], values)
 
     return Quotes(*map(bars, Quotes._fields))
 
 
 def obstacles(orders: Orders, quoted: Quotes) -> npt.NDArray[np.int64]:
     """Why a slot cannot be traded in its session, the first that holds; 0 where it can."""
-    found = {
+    by_reason = {
         NO_OPEN: ~(quoted.open > 0.0),
         HALTED: quoted.volume == 0.0,
         BEYOND_LIMIT: _is_beyond_limit(orders, quoted),
         NO_CLOSE: ~(quoted.close > 0.0),
         NO_RANGE: ~((quoted.high > 0.0) & (quoted.low > 0.0)) & (orders.stop is not None),
     }
-    return np.select(list(found.values()), [list(OBSTACLES).index(reason) for reason in found], 0)
+    return np.select(
+        list(by_reason.values()), [list(OBSTACLES).index(reason) for reason in by_reason], 0
+    )
 
 
 def _is_beyond_limit(orders: Orders, quoted: Quotes) -> Mask:

@@ -73,8 +73,8 @@ class Forecasts:
 
     def values(self, frame: pd.DataFrame) -> Values:
         """A frame as an array, symbols in order of their names."""
-        found = frame.to_numpy(np.float64)
-        return found if self._order is None else found[:, self._order]
+        array = frame.to_numpy(np.float64)
+        return array if self._order is None else array[:, self._order]
 
     def known(self, name: str) -> Values:
         """An estimate that is known before the open."""
@@ -204,8 +204,8 @@ def _key(rules: Rules, without: frozenset[str]) -> Key:
 
 
 def _check(predictions: pd.DataFrame, market: Market) -> None:
-    own = {name: getattr(market, name) for name in ("open", "high", "low", "close", "volume")}
-    require_same_axes(predictions, **own)
+    prices = {name: getattr(market, name) for name in ("open", "high", "low", "close", "volume")}
+    require_same_axes(predictions, **prices)
     infinite = int(np.isinf(predictions.to_numpy()).sum())
     if infinite:
         raise InvalidData("strategy", f"{infinite} infinite predictions", "finite ones, or NaN")

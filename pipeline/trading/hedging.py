@@ -36,9 +36,9 @@ def instrument(bars: BarPanel, index: BarPanel | None = None) -> pd.DataFrame:
     """
     chosen = _universe(bars)
     if index is not None:
-        own = _index(index, bars.sessions)
-        real = own.index[own.pop("is_real")].intersection(bars.sessions)
-        chosen.loc[real] = own.loc[real]
+        of_index = _index(index, bars.sessions)
+        real = of_index.index[of_index.pop("is_real")].intersection(bars.sessions)
+        chosen.loc[real] = of_index.loc[real]
     return chosen
 
 
@@ -125,4 +125,4 @@ def with_hedge(orders: Orders, reference: Values, rules: Rules) -> Orders:
     )
     scaled = orders._replace(weight=orders.weight * factor)
     both = mapped(lambda values: np.broadcast_to(values, side.shape), slots)
-    return mapped(lambda own, last: np.concatenate([own, last], axis=1), scaled, both)
+    return mapped(lambda values, last: np.concatenate([values, last], axis=1), scaled, both)

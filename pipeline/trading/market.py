@@ -40,18 +40,18 @@ class Estimates(Mapping[str, pd.DataFrame]):
         self, bars: BarPanel, sessions: pd.DatetimeIndex, hedge: pd.DataFrame | None
     ) -> None:
         self._bars, self._sessions, self._hedge = bars, sessions, hedge
-        self._kept: dict[str, pd.DataFrame] = {}
+        self._made: dict[str, pd.DataFrame] = {}
 
     def at(self, sessions: pd.DatetimeIndex) -> Estimates:
         """The estimates of some of the sessions; what is worked out is shared."""
         fewer = Estimates(self._bars, sessions, self._hedge)
-        fewer._kept = self._kept
+        fewer._made = self._made
         return fewer
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in self._kept:
-            self._kept[name] = self._estimated(name)
-        return self._kept[name].loc[self._sessions]
+        if name not in self._made:
+            self._made[name] = self._estimated(name)
+        return self._made[name].loc[self._sessions]
 
     def _estimated(self, name: str) -> pd.DataFrame:
         if name == "beta" and self._hedge is not None:
@@ -113,13 +113,13 @@ class Market:
     ) -> Market:
         """The market of these sessions, from bars that begin early enough before them."""
         hedge = hedging.instrument(bars, index) if is_hedged else None
-        own = bars.loc(sessions)
+        within = bars.loc(sessions)
         return cls(
-            open=own.open,
-            high=own.high,
-            low=own.low,
-            close=own.close,
-            volume=own.volume,
+            open=within.open,
+            high=within.high,
+            low=within.low,
+            close=within.close,
+            volume=within.volume,
             regimes=regimes.loc[sessions],
             known=Estimates(bars, sessions, hedge),
             sectors=sectors,
@@ -149,11 +149,11 @@ class Market:
 
     def at(self, sessions: pd.DatetimeIndex) -> Market:
         """The market of some of the sessions."""
-        own = ("open", "high", "low", "close", "volume", "regimes")
+        by_session = ("open", "high", "low", "close", "volume", "regimes")
         known = self.known
         return replace(
             self,
-            **{name: getattr(self, name).loc[sessions] for name in own},
+            **{name: getattr(self, name).loc[sessions] for name in by_session},
             known=known.at(sessions)
             if isinstance(known, Estimates)
             else {name: frame.loc[sessions] for name, frame in known.items()},

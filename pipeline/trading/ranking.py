@@ -89,11 +89,11 @@ def within_sector_cap(taken: Mask, sectors: Places, max_members: int) -> Mask:
     taken, sectors
         Sessions x places, in rank order: candidates, and the number of each one's sector.
     """
-    kept = np.zeros_like(taken)
+    within = np.zeros_like(taken)
     for sector in range(int(sectors.max(initial=-1)) + 1):
         members = taken & (sectors == sector)
-        kept |= members & (members.cumsum(axis=1, dtype=np.int32) <= max_members)
-    return kept
+        within |= members & (members.cumsum(axis=1, dtype=np.int32) <= max_members)
+    return within
 
 
 def filled_slots(taken: Mask, allowed: npt.NDArray[np.int64]) -> Mask:

@@ -39,10 +39,10 @@ def scaled_weights(side: Values, sizes: Values, rules: Rules) -> Values:
     """
     weights = np.zeros_like(sizes)
     for one_side in (1.0, -1.0):
-        own = np.where(side == one_side, sizes, 0.0)
+        of_side = np.where(side == one_side, sizes, 0.0)
         positions = (side == one_side).sum(axis=-1, keepdims=True)
-        total = slot_sum(own)[..., None]
-        part = np.divide(own, total, out=np.zeros_like(own), where=total > 0.0)
+        total = slot_sum(of_side)[..., None]
+        part = np.divide(of_side, total, out=np.zeros_like(of_side), where=total > 0.0)
         weights += part * positions / rules.max_positions
     return np.minimum(weights, rules.max_position_fraction)
 

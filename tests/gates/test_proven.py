@@ -66,7 +66,7 @@ def test_a_bankroll_that_grew_or_shrank_as_equity_does_is_no_other_one(bankroll)
 def test_other_limits_of_regimes_are_named_where_regimes_cap_positions():
     now, before = traded("regimes.high_vix=20"), evidenced()
     [said] = differing_rules(now, before)
-    assert said.startswith("regimes are told by limits")
+    assert said.startswith("regimes follow from limits")
     uncapped = replace(now, rules=now.rules.changed(regime_positions={}))
     before["rules"]["regime_positions"] = {}
     assert differing_rules(uncapped, before) == []

@@ -91,7 +91,7 @@ class ForgetfulJournal:
         self.searched.append(step.predicted[0])
         return nullcontext(NewStudies())
 
-    def kept(self, step: Step) -> None:
+    def stored(self, step: Step) -> None:
         return None
 
     def step(self, step: Step, predict: Callable[[], PredictedStep]) -> PredictedStep:

@@ -171,7 +171,7 @@ class FirstKept(ForgetfulJournal):
 
     part: PredictedStep | None = None
 
-    def kept(self, step: Step) -> PredictedStep | None:
+    def stored(self, step: Step) -> PredictedStep | None:
         assert self.part is not None
         is_first = self.part.rows.index[0][0] == step.predicted[0]
         return self.part if is_first else None

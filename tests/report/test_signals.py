@@ -28,7 +28,7 @@ def printed(orders: pd.DataFrame, watched: pd.DataFrame) -> str:
         SignalsSummary(
             session=pd.Timestamp("2021-03-02"), needed=pd.Timestamp("2021-03-01"),
             model_version="3", regime="RANGING", forecasts=pd.Series({"A": 0.0012, "B": 0.0004}),
-            min_edge=0.0, orders=orders, watched=watched, late="", kept=("Kept: here",),
+            min_edge=0.0, orders=orders, watched=watched, late="", places=("Kept: here",),
         )
     )  # fmt: skip
 

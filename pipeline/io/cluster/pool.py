@@ -187,7 +187,7 @@ class Cluster:
                 wait(list(work.futures.values()), POLL_SECONDS, return_when="FIRST_COMPLETED")
         except CancelledError as error:
             raise _Lost(str(error)) from None
-        ready = [(number, own) for number, own in work.futures.items() if own.done()]
+        ready = [(number, each) for number, each in work.futures.items() if each.done()]
         for number, future in ready:
             work.arrived(number, self._result(future))
         if not ready:
@@ -215,7 +215,7 @@ class Cluster:
 
     def _handles(self, shared: tuple[Any, ...]) -> tuple[Any, ...]:
         """What stands for each shared object there: sent once to each worker, then known."""
-        known = [(value, own) for value, own in self._sent if any(value is s for s in shared)]
+        known = [(value, handle) for value, handle in self._sent if any(value is s for s in shared)]
         for value in shared:
             if not any(value is sent for sent, _ in known):
                 try:
@@ -224,7 +224,7 @@ class Cluster:
                     raise _Lost(str(error)) from None
                 known.append((value, handle))
         self._sent = known
-        return tuple(next(own for sent, own in known if sent is value) for value in shared)
+        return tuple(next(handle for sent, handle in known if sent is value) for value in shared)
 
     def _start_again(self, work: Work, why: str) -> None:
         """Another client, and a cluster if it was started here; what has come back is kept."""
@@ -253,7 +253,7 @@ class Cluster:
         """Tasks that can run at a time."""
         if self._client is None or self._client.status != "running":
             return 1
-        return max(sum(own["nthreads"] for own in self._nodes().values()), 1)
+        return max(sum(node["nthreads"] for node in self._nodes().values()), 1)
 
     def _refuse_other_versions(self) -> None:
         here = fingerprint()
@@ -261,9 +261,9 @@ class Cluster:
             there = self._client.run(fingerprint)
         except (ImportError, AttributeError) as error:
             there, here = {"a worker": f"no such project: {error}"}, {}
-        for address, found in there.items():
-            if found != here:
-                other = found if isinstance(found, str) else differences(here, found)
+        for address, theirs in there.items():
+            if theirs != here:
+                other = theirs if isinstance(theirs, str) else differences(here, theirs)
                 self.close()
                 raise Refused(
                     self.who, f"{address} would work with {other}",

@@ -32,7 +32,7 @@ class Work:
 
     def unsent(self) -> list[tuple[int, Any]]:
         """Items that wait, by number, without a future."""
-        return [own for own in self.waiting.items() if own[0] not in self.futures]
+        return [each for each in self.waiting.items() if each[0] not in self.futures]
 
     def arrived(self, number: int, result: Any) -> None:
         """Take the result of an item."""

@@ -10,7 +10,7 @@ from pipeline.io.sources.protocol import EVERY_SYMBOL, Delivery
 from pipeline.schemas import SESSION, SYMBOL
 
 COLUMNS = ("kind", "what", "rule", "bars", "symbols", "first", "last")
-READ, KEPT, PROVISIONAL, QUARANTINED, GAPS, REFUSED = (
+READ, LOADED, PROVISIONAL, QUARANTINED, GAPS, REFUSED = (
     "read", "kept", "of these provisional", "quarantined", "missing", "refused whole",
 )  # fmt: skip
 
@@ -40,7 +40,7 @@ def _rows(kind: str, delivery: Delivery) -> list[tuple[object, ...]]:
     if bars.empty and left_out.empty and not delivery.refused:
         return []
     every = pd.concat([bars, left_out[[SESSION, SYMBOL]]]).drop_duplicates()
-    rows = [_row(kind, READ, "", every), _row(kind, KEPT, "", bars)]
+    rows = [_row(kind, READ, "", every), _row(kind, LOADED, "", bars)]
     provisional = bars[~delivery.bars["final"].to_numpy(dtype=bool)]
     rows += [_row(kind, PROVISIONAL, "", provisional)] if len(provisional) else []
     for what, table in ((QUARANTINED, left_out), (GAPS, delivery.gaps)):

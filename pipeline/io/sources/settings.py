@@ -138,18 +138,18 @@ def own_keys(value: Any) -> Any:
     if model is None:
         return value
     foreign: dict[str, list[str]] = {}
-    kept = dict(value)
+    content = dict(value)
     for key in [key for key in value if key not in model.model_fields]:
         owner = next((name for name, other in _MODELS.items() if key in other.model_fields), None)
         if owner is None:
             continue  # pydantic names it
-        given = _given(f"data.{key}", kept.pop(key))
+        given = _given(f"data.{key}", content.pop(key))
         if given:
             foreign.setdefault(owner, []).extend(given)
     if foreign:
         faults = [f"{', '.join(keys)}: only with data={name}" for name, keys in foreign.items()]
         raise ValueError("; ".join(faults))
-    return kept
+    return content
 
 
 def _given(key: str, value: Any) -> list[str]:

@@ -107,8 +107,8 @@ def _appended(connection: Connection, evening: Evening, forecasts: pd.Series) ->
 
 
 def _as_row(entry: Sealed) -> dict[str, Any]:
-    own = {name: getattr(entry, name) for name in ("number", "symbols", "content", "previous")}
-    return {**vars(entry.evening), **own, "hash": entry.hash}
+    chained = {name: getattr(entry, name) for name in ("number", "symbols", "content", "previous")}
+    return {**vars(entry.evening), **chained, "hash": entry.hash}
 
 
 def _read(connection: Connection, statement: Any) -> list[Sealed]:

@@ -233,9 +233,9 @@ class Postgres:
     def _session(self, name: str = "daytrade") -> Iterator[psycopg.Connection]:
         """A connection of its own, which ends with the block."""
         _, options = self._url.get_dialect()().create_connect_args(self._url)
-        own = {"application_name": name, "connect_timeout": CONNECT_SECONDS}
+        chosen = {"application_name": name, "connect_timeout": CONNECT_SECONDS}
         try:
-            session = psycopg.connect(**{**options, **own}, autocommit=True)
+            session = psycopg.connect(**{**options, **chosen}, autocommit=True)
         except psycopg.Error as error:
             raise self._no_answer(error) from None
         with session:

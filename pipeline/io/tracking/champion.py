@@ -231,16 +231,16 @@ def _settle() -> list[Move]:
 def refresh_page() -> None:
     """Write the aliases and the history on the model's page; after each event of its life."""
     held = {alias: registry.holder(alias) for alias in (Aliases.CHAMPION, Aliases.CHALLENGER)}
-    versions = {alias: int(found.version) if found else None for alias, found in held.items()}
+    versions = {alias: int(holder.version) if holder else None for alias, holder in held.items()}
     name = registered.name()
     MlflowClient().update_registered_model(name, model_page(name, versions, life.events()))
 
 
 def _as_text(moves: Sequence[Move]) -> str:
     """The newest moves, as many as a tag can hold."""
-    kept = [asdict(move) for move in moves[-MAX_RECORDED_MOVES:]]
-    while len(text := json.dumps(kept)) > TAG_CHARACTERS:
-        kept = kept[1:]
+    newest = [asdict(move) for move in moves[-MAX_RECORDED_MOVES:]]
+    while len(text := json.dumps(newest)) > TAG_CHARACTERS:
+        newest = newest[1:]
     return text
 
 

@@ -73,11 +73,11 @@ def _other_data(workspace: Workspace, version: DataIdentity | None, run_id: str)
 
 def newest_walk_forward(recipe: str, data_source: str, universe: str) -> FinishedRun | None:
     """The newest finished walk-forward of a recipe, on a source and universe; None without one."""
-    found = runs.search(
+    newest = runs.search(
         "attributes.status = 'FINISHED' and tags.stage = 'retrain'"
         " and tags.evaluation = 'walk_forward'"
         f" and tags.recipe = '{recipe}'"
         f" and tags.data_source = '{data_source}' and tags.universe = '{universe}'",
         newest=1,
     )
-    return FinishedRun.of(found[0]) if found else None
+    return FinishedRun.of(newest[0]) if newest else None

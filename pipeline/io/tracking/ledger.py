@@ -17,6 +17,8 @@ def note_head(store_id: str, newest: Sealed) -> None:
 def anchors(store_id: str, newest: int = 5) -> dict[str, str]:
     """Hashes that the newest runs noted of this store's ledger, each with where."""
     # Monitoring runs name the store as well, and no hash.
-    own = f"tags.`{LifeTags.LEDGER_STORE}` = '{store_id}' and tags.`{LifeTags.LEDGER_HEAD}` != ''"
-    noted = runs.search(own, newest=newest)
+    of_this_store = (
+        f"tags.`{LifeTags.LEDGER_STORE}` = '{store_id}' and tags.`{LifeTags.LEDGER_HEAD}` != ''"
+    )
+    noted = runs.search(of_this_store, newest=newest)
     return {run.data.tags[LifeTags.LEDGER_HEAD]: f"run {run.info.run_id}" for run in noted}

@@ -90,8 +90,8 @@ def decide(action: str, version: ModelVersion, *, reason: str, by: str, evidence
     number = int(version.version)
     with registry.alone(action):
         known = events()
-        own = [event for event in known if event.version == number]
-        is_new = not own or own[-1].action != action
+        earlier = [event for event in known if event.version == number]
+        is_new = not earlier or earlier[-1].action != action
         if is_new:  # also within the second of an earlier event
             event = Event(now(), action, number, number, reason, by, False, evidence, session)
             _write(event, len(known) + 1)
@@ -108,8 +108,8 @@ def decide(action: str, version: ModelVersion, *, reason: str, by: str, evidence
 
 def resumed_at(number: int) -> str:
     """Session before which outcomes no longer count for a version: a person resumed it then."""
-    own = [event for event in events() if event.version == number and event.action == RESUMED]
-    return own[-1].session if own else ""
+    resumed = [event for event in events() if event.version == number and event.action == RESUMED]
+    return resumed[-1].session if resumed else ""
 
 
 def now() -> str:

@@ -19,13 +19,13 @@ from pipeline.monitor.chain import LIVE
 
 def monitoring_run(model: str, data_source: str, store_id: str) -> str:
     """Id of the run that a model's life is drawn on; made where there is none."""
-    found = runs.search(
+    existing = runs.search(
         f"tags.{Tags.STAGE} = '{LifeStages.MONITOR}' and tags.{LifeTags.MONITORS} = '{model}'"
         f" and tags.`{LifeTags.LEDGER_STORE}` = '{store_id}'",
         newest=1,
     )
-    if found:
-        return str(found[0].info.run_id)
+    if existing:
+        return str(existing[0].info.run_id)
     client = MlflowClient()
     run = client.create_run(
         os.environ.get(EXPERIMENT_ID, DEFAULT_EXPERIMENT),

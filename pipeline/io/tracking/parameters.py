@@ -25,18 +25,18 @@ def mask(uri: str, run_id: str) -> None:
     uri
         Of the tracking store.
     """
-    kept = {k: v for k, v in mlflow.get_run(run_id).data.params.items() if holds_password(v)}
-    if not kept:
+    secret = {k: v for k, v in mlflow.get_run(run_id).data.params.items() if holds_password(v)}
+    if not secret:
         return
     if not uri.startswith(SQLITE):
         log.warning(
             "tracking: MLflow keeps a password in %s of run %s; change the password, and have the "
             "run removed: mlflow runs delete --run-id %s, then mlflow gc --run-ids %s where the "
             "server's database is",
-            ", ".join(sorted(kept)), run_id, run_id, run_id,
+            ", ".join(sorted(secret)), run_id, run_id, run_id,
         )  # fmt: skip
         return
-    rows = [(masked(value), run_id, key) for key, value in kept.items()]
+    rows = [(masked(value), run_id, key) for key, value in secret.items()]
     database = uri.removeprefix(SQLITE)
     with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:
         with connection:
@@ -49,5 +49,5 @@ def mask(uri: str, run_id: str) -> None:
     log.warning(
         "tracking: a password was taken out of %s of run %s; the list of processes showed it, so "
         "change it",
-        ", ".join(sorted(kept)), run_id,
+        ", ".join(sorted(secret)), run_id,
     )  # fmt: skip

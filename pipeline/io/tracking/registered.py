@@ -60,11 +60,11 @@ def name() -> str:
     has versions of this source, then that one, which older releases used for all sources.
     """
     if _chosen.name is None:
-        _chosen.name = _found(_chosen.configured, _chosen.data_source)
+        _chosen.name = _resolved(_chosen.configured, _chosen.data_source)
     return _chosen.name
 
 
-def _found(configured: str, data_source: str) -> str:
+def _resolved(configured: str, data_source: str) -> str:
     if configured != f"{MODEL_NAME}_{data_source}" or not re.fullmatch(r"\w+", data_source):
         return configured
     client = MlflowClient()

@@ -269,8 +269,8 @@ def holder(alias: str) -> ModelVersion | None:
 
 def versions() -> list[ModelVersion]:
     """All versions, newest first."""
-    found = MlflowClient().search_model_versions(f"name = '{registered.name()}'")
-    return sorted(map(ModelVersion.of, found), key=lambda v: -int(v.version))
+    listed = MlflowClient().search_model_versions(f"name = '{registered.name()}'")
+    return sorted(map(ModelVersion.of, listed), key=lambda v: -int(v.version))
 
 
 def record_audit(version: ModelVersion, answer: str, passed: bool) -> None:

@@ -139,6 +139,6 @@ def record_refit(
     mlflow.log_metrics(weight_metrics(weights))
     sessions = data.windows.newest[-DRIVER_SESSIONS:]
     parts = contributions(model, data.dataset.at(sessions).features)
-    found = drivers(parts, importance)
-    runs.log_table(pd.DataFrame(found), Tables.DRIVERS)
-    return found
+    ranked = drivers(parts, importance)
+    runs.log_table(pd.DataFrame(ranked), Tables.DRIVERS)
+    return ranked

@@ -96,8 +96,10 @@ def digest(dumped: bytes) -> str:
                 return [content(item) for item in node]
             if not isinstance(node, dict):
                 return node
-            kept = {key: content(value) for key, value in node.items() if key != "__id__"}
-            return kept | ({"file": _hash(parts.read(node["file"]))} if "file" in node else {})
+            content_of = {key: content(value) for key, value in node.items() if key != "__id__"}
+            return content_of | (
+                {"file": _hash(parts.read(node["file"]))} if "file" in node else {}
+            )
 
         schema = content(json.loads(parts.read("schema.json")))
     return hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:32]

@@ -58,5 +58,5 @@ def log_study(
 
 def _entry(trial: Trial, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
     """Without what was found by early stopping: it need not lie in the space."""
-    searched = {name: limits for name, limits in space.items() if name not in trial.found}
+    searched = {name: limits for name, limits in space.items() if name not in trial.trees}
     return stored(trial, {name: trial.params[name] for name in searched}, searched)

@@ -31,11 +31,11 @@ class ModelVersion:
     description: str = ""
 
     @classmethod
-    def of(cls, found: Any) -> ModelVersion:
+    def of(cls, entity: Any) -> ModelVersion:
         """From MLflow's own."""
         return cls(
-            str(found.name), str(found.version), str(found.run_id or ""), dict(found.tags),
-            str(found.source or ""), str(found.description or ""),
+            str(entity.name), str(entity.version), str(entity.run_id or ""), dict(entity.tags),
+            str(entity.source or ""), str(entity.description or ""),
         )  # fmt: skip
 
 
@@ -54,6 +54,6 @@ class FinishedRun:
     tags: Mapping[str, str]
 
     @classmethod
-    def of(cls, found: Any) -> Self:
+    def of(cls, entity: Any) -> Self:
         """From MLflow's own."""
-        return cls(str(found.info.run_id), dict(found.data.metrics), dict(found.data.tags))
+        return cls(str(entity.info.run_id), dict(entity.data.metrics), dict(entity.data.tags))

@@ -29,7 +29,7 @@ GROWTH = frozenset(
 
 ONLY_OF_THE_WRAPPER = ("n_estimators", "importance_type", "class_weight")
 
-MAX_KEPT, MAX_BYTES = 12, 2**26
+MAX_RECENT, MAX_BYTES = 12, 2**26
 """Binned copies of a fold at a time: so many, in so many bytes (one a value); two at least."""
 
 HALVED = 4
@@ -77,7 +77,7 @@ class Bins:
 
     x: np.ndarray
     y: np.ndarray
-    _kept: list[_Binned] = field(default_factory=list)
+    _recent: list[_Binned] = field(default_factory=list)
     _known: dict[str, dict[int, frozenset[int]]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -107,14 +107,14 @@ class Bins:
             known_columns = self._columns(params, other, min_rows)
             new = [self._made(params, other, min_rows)] if known_columns is None else []
             columns = new[0].columns if known_columns is None else known_columns
-            same = [own for own in (*self._kept, *new) if own.has(other, columns)]
-            binned = min(same, key=lambda own: own.min_rows, default=None)
+            same = [bins for bins in (*self._recent, *new) if bins.has(other, columns)]
+            binned = min(same, key=lambda bins: bins.min_rows, default=None)
             # LightGBM takes lower ones, not higher
             if binned is None or binned.min_rows > min_rows:
                 binned = self._made(params, other, self._lowest(params, other, columns))
-            rest = [own for own in self._kept if not own.has(other, columns)]
-            max_kept = max(min(MAX_KEPT, MAX_BYTES // self.x.size), 2)
-            self._kept = [*rest, binned][-max_kept:]  # the one used last stays longest
+            rest = [bins for bins in self._recent if not bins.has(other, columns)]
+            count = max(min(MAX_RECENT, MAX_BYTES // self.x.size), 2)
+            self._recent = [*rest, binned][-count:]  # the one used last stays longest
             return binned.dataset
 
     def _lowest(self, params: Mapping[str, Any], other: str, columns: frozenset[int]) -> int:

@@ -147,8 +147,8 @@ def fold_of_row(folds: Sequence[Fold]) -> np.ndarray:
     A block are the sessions that the same folds validated: the fold's own in a walk-forward, a
     group in combinatorial ones.
     """
-    own = {fold.number: pd.Series(1, fold.returns.index.unique(SESSION)) for fold in folds}
-    validated_by = pd.DataFrame(own).sort_index().notna()
+    by_number = {fold.number: pd.Series(1, fold.returns.index.unique(SESSION)) for fold in folds}
+    validated_by = pd.DataFrame(by_number).sort_index().notna()
     codes, _ = pd.factorize(pd.MultiIndex.from_frame(validated_by))
     sessions = validated_returns(folds).index.get_level_values(SESSION)
     return np.asarray(codes[validated_by.index.get_indexer(sessions)])
@@ -173,8 +173,8 @@ def _capped(
     ages = len(sessions) - 1 - places
     if max_rows is None or len(rows) <= max_rows:
         return rows, ages
-    kept = np.isin(places, _spread(counts, max_rows))
-    return rows[kept], ages[kept]
+    drawn = np.isin(places, _spread(counts, max_rows))
+    return rows[drawn], ages[drawn]
 
 
 def _spread(rows: np.ndarray, max_rows: int) -> np.ndarray:

@@ -53,8 +53,8 @@ class Proposer:
         for _ in range(count):
             for _ in range(MAX_DRAWS):
                 params = {
-                    name: random.sample_independent(self.twin, None, name, own)
-                    for name, own in self.space.items()
+                    name: random.sample_independent(self.twin, None, name, distribution)
+                    for name, distribution in self.space.items()
                 }
                 if params not in self.drawn:
                     break

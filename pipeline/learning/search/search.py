@@ -127,17 +127,17 @@ def _recorded(
     limits: Sequence[float] | None,
 ) -> Iterator[Trial]:
     """The batch's trials in order, each fitted or replayed, and by then in the study."""
-    kept = study.get_trials(deepcopy=False)
-    fresh = [(own.number, own.params) for own in proposals if own.number >= len(kept)]
+    done = study.get_trials(deepcopy=False)
+    fresh = [(each.number, each.params) for each in proposals if each.number >= len(done)]
     fitted = runner.trials(pool, fresh, limits)
     trials = []
     for proposal in proposals:
-        if proposal.number >= len(kept):
+        if proposal.number >= len(done):
             trial = next(fitted)
             study.add_trial(stored(trial, proposal.params, proposer.space))
         else:
-            _check_same(kept[proposal.number].params, proposal.params, study)
-            trial = replayed(kept[proposal.number], runner.learner)
+            _check_same(done[proposal.number].params, proposal.params, study)
+            trial = replayed(done[proposal.number], runner.learner)
         trials.append(trial)
         yield trial
     proposer.tell(proposals, trials, runner)
@@ -161,11 +161,13 @@ def _check_names(sampler: str, pruner: str | None) -> None:
         raise InvalidSettings("search", f"pruner {pruner!r}", f"one of {sorted(PRUNERS)}, or none")
 
 
-def _check_same(kept: Mapping[str, Any], proposed: Mapping[str, Any], study: optuna.Study) -> None:
-    if kept != proposed:
+def _check_same(
+    recorded: Mapping[str, Any], proposed: Mapping[str, Any], study: optuna.Study
+) -> None:
+    if recorded != proposed:
         raise InvalidData(
             "search",
-            f"study {study.study_name!r} holds {dict(kept)} where this search "
+            f"study {study.study_name!r} holds {dict(recorded)} where this search "
             f"proposes {dict(proposed)}",
             "a study of the same seed, space, batch size and Optuna version, or an empty one",
         )

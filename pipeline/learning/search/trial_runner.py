@@ -132,12 +132,12 @@ class TrialRunner:
         trial = Trial(run.number, self.learner.name, {**self.learner.initial, **run.params})
         if run.error:
             return replace(trial, state="failed", error=run.error)
-        found = _median([part.found for part in parts])
+        trees = _median([part.trees for part in parts])
         trial = replace(
             trial,
             state="pruned",
-            params={**trial.params, **found},
-            found=found,
+            params={**trial.params, **trees},
+            trees=trees,
             fold_metrics=tuple(part.metrics for part in parts),
             session_scores=joined_sessions([part.session_scores for part in parts]),
             strategy_returns=_joined_returns(parts),
@@ -161,6 +161,8 @@ def _joined_returns(parts: Sequence[FoldResult]) -> pd.Series | None:
     return joined_sessions(given) if given else None
 
 
-def _median(found: Sequence[Mapping[str, int]]) -> dict[str, int]:
+def _median(by_fold: Sequence[Mapping[str, int]]) -> dict[str, int]:
     """The number of trees to refit with: the median over folds."""
-    return {name: round(float(np.median([own[name] for own in found]))) for name in found[0]}
+    return {
+        name: round(float(np.median([trees[name] for trees in by_fold]))) for name in by_fold[0]
+    }

@@ -33,7 +33,7 @@ class Trial:
         Position in the learner's study, from 0.
     params
         Everything the estimator is built with to be fitted again, searched or not; with early
-        stopping the number of trees is the one found.
+        stopping the number of trees is the one chosen.
     state
         ``pruned``: stopped after some folds, for being worse there than earlier trials.
     value
@@ -50,8 +50,8 @@ class Trial:
         Summed over folds, on the clock handed in.
     error
         Why the trial failed, or an empty string.
-    found
-        The number of trees that early stopping found, by the parameter's name.
+    trees
+        The number of trees that early stopping chose, by the parameter's name.
     replayed
         Whether it was read from the study instead of fitted.
     """
@@ -68,7 +68,7 @@ class Trial:
     out_of_fold: pd.Series | None = None
     seconds: float = 0.0
     error: str = ""
-    found: Mapping[str, int] = field(default_factory=dict)
+    trees: Mapping[str, int] = field(default_factory=dict)
     replayed: bool = False
 
 
@@ -102,28 +102,28 @@ def stored(
             "strategy_returns": _to_json(trial.strategy_returns),
             "seconds": trial.seconds,
             "error": trial.error,
-            "found": dict(trial.found),
+            "found": dict(trial.trees),
         },
     )
 
 
 def replayed(frozen: FrozenTrial, learner: Learner) -> Trial:
     """The trial that ``stored`` put into a study, but for its predictions."""
-    kept = frozen.user_attrs
-    state = next(name for name, own in STATES.items() if own is frozen.state)
+    recorded = frozen.user_attrs
+    state = next(name for name, state in STATES.items() if state is frozen.state)
     return Trial(
         frozen.number,
         learner.name,
-        {**learner.initial, **frozen.params, **kept["found"]},
+        {**learner.initial, **frozen.params, **recorded["found"]},
         state,
         value=np.nan if frozen.value is None or state != "complete" else frozen.value,
-        fold_metrics=tuple(kept["fold_metrics"]),
-        metrics=mean_and_std(kept["fold_metrics"]) if state == "complete" else {},
-        session_scores=_from_json(kept["session_scores"]),
-        strategy_returns=_from_json(kept["strategy_returns"]),
-        seconds=kept["seconds"],
-        error=kept["error"],
-        found=kept["found"],
+        fold_metrics=tuple(recorded["fold_metrics"]),
+        metrics=mean_and_std(recorded["fold_metrics"]) if state == "complete" else {},
+        session_scores=_from_json(recorded["session_scores"]),
+        strategy_returns=_from_json(recorded["strategy_returns"]),
+        seconds=recorded["seconds"],
+        error=recorded["error"],
+        trees=recorded["found"],
         replayed=True,
     )
 
@@ -135,8 +135,8 @@ def _to_json(series: pd.Series | None) -> dict[str, float] | None:
     return {day.isoformat(): float(value) for day, value in zip(sessions, series, strict=True)}
 
 
-def _from_json(kept: Mapping[str, float] | None) -> pd.Series | None:
-    if kept is None:
+def _from_json(values: Mapping[str, float] | None) -> pd.Series | None:
+    if values is None:
         return None
-    sessions = pd.DatetimeIndex(list(kept), name=SESSION, dtype="datetime64[us]")
-    return pd.Series(list(kept.values()), sessions, dtype="float64")
+    sessions = pd.DatetimeIndex(list(values), name=SESSION, dtype="datetime64[us]")
+    return pd.Series(list(values.values()), sessions, dtype="float64")

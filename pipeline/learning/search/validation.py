@@ -26,7 +26,7 @@ class FoldResult:
     predictions: pd.Series
     net_returns: pd.Series | None
     session_scores: pd.Series
-    found: dict[str, int]
+    trees: dict[str, int]
     seconds: float
 
 
@@ -78,8 +78,8 @@ def validated(
     began, learner = validation.clock(), validation.learner
     estimator = learner.unfitted(params, seed=validation.seed)
     constrained(estimator, fold.train_x.shape[1], fold.falling)
-    found = best_trees(estimator, fold)
-    estimator.set_params(**found)
+    trees = best_trees(estimator, fold)
+    estimator.set_params(**trees)
     values = _forecasts(fold, learner, estimator) * fold.unit
     if not np.isfinite(values).all():
         raise ValueError(f"predictions on fold {fold.number} are not finite")
@@ -92,15 +92,15 @@ def validated(
         predictions=predictions,
         net_returns=net,
         session_scores=scores,
-        found=found,
+        trees=trees,
         seconds=validation.clock() - began,
     )
 
 
 def _forecasts(fold: Fold, learner: Learner, estimator: Any) -> np.ndarray:
     """Of the validated rows, in the unit of the target."""
-    own = learner.newest(fold.train_ages)
-    x, y = fold.train_x[own], fold.train_y[own]
+    newest = learner.newest(fold.train_ages)
+    x, y = fold.train_x[newest], fold.train_y[newest]
     is_one_of_many = bool(learner.space)
     if is_one_of_many and (can_share(estimator) or not fold.falling):
         forecasts = fold.reused.forecasts(estimator, x, y, fold.validation_x)

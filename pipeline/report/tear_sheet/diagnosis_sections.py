@@ -24,42 +24,42 @@ NORMAL_95 = 1.96
 
 def calibration(sheet: Sheet) -> Section:
     """Whether a forecast of 1 % was followed by 1 %."""
-    name, heading, found = "calibration", "Calibration", sheet.diagnosis
-    if found.calibration.empty:
+    name, heading, diagnosis = "calibration", "Calibration", sheet.diagnosis
+    if diagnosis.calibration.empty:
         return Section(name, heading, missing=NOT_VARYING)
     lead = (
-        f"Return on forecast, both less the session's mean: slope {number(found.slope)}, standard "
-        f"error {number(found.slope_error)}; 1 is right, 0 is worthless. Residuals deviate by "
-        f"{percent(found.error, 3)}, returns by {percent(found.spread, 3)}."
+        f"Return on forecast, both less the session's mean: slope {number(diagnosis.slope)}, "
+        f"standard error {number(diagnosis.slope_error)}; 1 is right, 0 is worthless. Residuals "
+        f"deviate by {percent(diagnosis.error, 3)}, returns by {percent(diagnosis.spread, 3)}."
     )
     return Section(name, heading, [lead], _draw_calibration)
 
 
 def cumulated(sheet: Sheet) -> Section:
     """Whether the skill came all at once."""
-    name, heading, found = "cumulated", "Skill over time", sheet.diagnosis
-    if len(found.rank_ic_sum) < 2 or found.by_decile.empty:
+    name, heading, diagnosis = "cumulated", "Skill over time", sheet.diagnosis
+    if len(diagnosis.rank_ic_sum) < 2 or diagnosis.by_decile.empty:
         return Section(name, heading, missing=NOT_VARYING)
-    kept = found.autocorrelation
+    correlations = diagnosis.autocorrelation
     lead = (
         "A steady skill rises in a straight line. The order of a session's forecasts resembles "
-        f"that of the session before by a rank correlation of {number(kept)}."
+        f"that of the session before by a rank correlation of {number(correlations)}."
     )
     return Section(name, heading, [lead], _draw_cumulated)
 
 
 def by_state(sheet: Sheet) -> Section:
     """Rank IC by month, by regime and by age of the forecast."""
-    name, heading, found = "rank_ic_by", "Rank IC by month, regime and age", sheet.diagnosis
-    if found.by_regime.empty:
+    name, heading, diagnosis = "rank_ic_by", "Rank IC by month, regime and age", sheet.diagnosis
+    if diagnosis.by_regime.empty:
         return Section(name, heading, missing=NOT_VARYING)
     lead = (
         "Mean over sessions, in hundredths by month. Of age n: the forecast of n sessions before "
         "against the return of today; how fast it fades."
     )
-    shown = [_regimes(found.by_regime), _ages(found.by_age)]
-    if len(found.rank_ic_sum) >= MIN_MONTHLY_SESSIONS:
-        shown.append(tables.monthly(found.by_month))
+    shown = [_regimes(diagnosis.by_regime), _ages(diagnosis.by_age)]
+    if len(diagnosis.rank_ic_sum) >= MIN_MONTHLY_SESSIONS:
+        shown.append(tables.monthly(diagnosis.by_month))
     return Section(name, heading, [lead], tables=shown, wide=True)
 
 
@@ -107,12 +107,14 @@ def _draw_calibration(sheet: Sheet) -> Any:
 
 
 def _draw_cumulated(sheet: Sheet) -> Any:
-    found = sheet.diagnosis
+    diagnosis = sheet.diagnosis
     figure, (above, below) = style.panels(3.6, (1.0, 1.0), sharex=True)
-    above.plot(found.rank_ic_sum.index, found.rank_ic_sum, color=BLUE)
+    above.plot(diagnosis.rank_ic_sum.index, diagnosis.rank_ic_sum, color=BLUE)
     above.set_title("Rank IC, cumulated")
     for name, color in (("lowest", VERMILLION), ("highest", BLUE)):
-        below.plot(found.by_decile.index, 100.0 * found.by_decile[name], color=color, label=name)
+        below.plot(
+            diagnosis.by_decile.index, 100.0 * diagnosis.by_decile[name], color=color, label=name
+        )
     below.set_title("Decile less the session's mean, cumulated, %")
     below.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.1)
     for axes in (above, below):

@@ -82,12 +82,12 @@ def _rows(life: Life) -> list[tuple[str, str, str, str]]:
     rows = []
     for name, words in SERIES.items():
         values = life.outcomes[name].dropna()
-        own, promise = (float(values.mean()) if len(values) else math.nan), life.promised(name)
+        seen, promise = (float(values.mean()) if len(values) else math.nan), life.promised(name)
         form = basis_points if name == "net_return" else _plain
         rows.append(
             (
                 f"{words}, mean by session",
-                form(own),
+                form(seen),
                 form(promise.mean) if promise else "\N{EN DASH}",
                 f"{count(promise.sessions, 'session')}, error {form(promise.error)}"
                 if promise
@@ -105,8 +105,8 @@ def _plain(value: float) -> str:
 
 def _rank_ic(life: Life) -> Any:
     figure, (axes,) = style.panels(2.8)
-    own = life.curves["rank_ic"]
-    axes.bar(own.index, own, width=0.8, color=PALE, edgecolor=GREY, linewidth=0.3)
+    scores = life.curves["rank_ic"]
+    axes.bar(scores.index, scores, width=0.8, color=PALE, edgecolor=GREY, linewidth=0.3)
     mean = life.curves["rank_ic_mean"]
     axes.plot(mean.index, mean, color=BLUE, linewidth=1.8, label="mean so far")
     if promise := life.promised("rank_ic"):

@@ -77,7 +77,7 @@ def test_what_was_found_is_recorded_fitted_and_replayed(folds, pruner):
 
     per_fold = [best_trees(LIGHT.unfitted(best.params | {"n_estimators": 200}), f) for f in folds]
     trees = [own["n_estimators"] for own in per_fold]
-    assert best.params["n_estimators"] == best.found["n_estimators"] == round(np.median(trees))
+    assert best.params["n_estimators"] == best.trees["n_estimators"] == round(np.median(trees))
     assert [t.params for t in again] == [t.params for t in trials]
     assert repeated.replayed
     np.testing.assert_array_equal(repeated.out_of_fold, best.out_of_fold)

@@ -132,13 +132,15 @@ def group_places(group: np.ndarray) -> np.ndarray:
 
 def repeats(bars: pd.DataFrame) -> np.ndarray:
     """Whether a row has the prices of the row before, and its volume or none."""
-    found = np.array(bars[SYMBOL].cat.codes.diff() == 0)
+    is_repeat = np.array(bars[SYMBOL].cat.codes.diff() == 0)
     for name in PRICES:
         values = bars[name].to_numpy()
-        found[1:] &= (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
+        is_repeat[1:] &= (values[1:] == values[:-1]) | (
+            np.isnan(values[1:]) & np.isnan(values[:-1])
+        )
     volume = np.nan_to_num(bars["volume"].to_numpy())
-    found[1:] &= (volume[1:] == volume[:-1]) | (volume[1:] == 0)
-    return found
+    is_repeat[1:] &= (volume[1:] == volume[:-1]) | (volume[1:] == 0)
+    return is_repeat
 
 
 def gaps(

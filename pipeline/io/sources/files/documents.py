@@ -242,8 +242,8 @@ def _of_zip(
         kind = _kind(inner.name) or _by_lines(file, entry.filename)
         if kind is not None:
             whole = f"{name}/{entry.filename}"
-            found_at = {**partitions, **_partitions(inner.parts[:-1])}
-            documents.append(Document(file, whole, kind, entry.filename, found_at))
+            folders = {**partitions, **_partitions(inner.parts[:-1])}
+            documents.append(Document(file, whole, kind, entry.filename, folders))
         elif inner.suffix.lower() in (*NOT_READ, ".zip"):
             unread[f"{name}/{entry.filename}"] = "not read inside a zip file; needed: unpack it"
     if not documents and not unread:

@@ -192,8 +192,8 @@ def _check_money(columns: Mapping[str, pd.Series], who: str) -> None:
     for name in set(columns) - {"volume", "split"}:
         texts = pd.Series(columns[name].dropna().unique()).astype("str").str.strip()
         for pattern, group in ((BEFORE, 1), (BEHIND, 0)):
-            found = texts.str.replace(r"\s", "", regex=True).str.extract(pattern)[group].dropna()
-            money |= {text.strip(".").upper(): text for text in found.unique()}
+            codes = texts.str.replace(r"\s", "", regex=True).str.extract(pattern)[group].dropna()
+            money |= {text.strip(".").upper(): text for text in codes.unique()}
     if len(money) > 1:
         given = f"{who}: prices in {' and in '.join(sorted(money.values()))}"
         faults = [Fault(code, f"prices as {text}") for code, text in sorted(money.items())]

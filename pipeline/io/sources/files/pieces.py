@@ -32,7 +32,7 @@ def pieces(read: Iterable[PriceFile]) -> dict[str, str]:
         spans[name] = (held.days[ends[0]], held.days[ends[1]], first, last)
     by_first = sorted(spans.items(), key=lambda item: item[1][0])
     starts = np.array([span[0] for _, span in by_first], dtype="datetime64[us]")
-    found: dict[str, str] = {}
+    refused: dict[str, str] = {}
     for name, (_, last_day, _, last) in by_first:
         place = int(np.searchsorted(starts, last_day, side="right"))
         until = int(np.searchsorted(starts, last_day + PIECES_APART, side="right"))
@@ -45,8 +45,8 @@ def pieces(read: Iterable[PriceFile]) -> dict[str, str]:
                     "of one symbol (needed: a column symbol, or names as AAB-2023.csv), or two "
                     f"(needed: data.accept=[{name},{other}])"
                 )
-                found |= {name: why, other: why}
-    return found
+                refused |= {name: why, other: why}
+    return refused
 
 
 def _common(one: str, other: str) -> list[tuple[str, str]]:

@@ -128,13 +128,13 @@ def _large(held: _Bars, settled: set[tuple[str, np.datetime64]]) -> Iterable[tup
         is_small, (off < THREE_FOR_TWO) & (size > 0.3), (off < NEAR) & (size > MIN_STEP)
     )
     jumps &= np.expm1(held.range) <= WIDE_RANGE
-    found: dict[str, str] = {}
+    unclear: dict[str, str] = {}
     for at in np.flatnonzero(jumps):
         name = held.names[at]
-        is_settled = name in found or (name, held.sessions[at]) in settled
+        is_settled = name in unclear or (name, held.sessions[at]) in settled
         if not is_settled and _is_usual_volume(held, int(at), nearest[at]):
-            found[name] = _both_readings(held, int(at), _round(step[at], nearest[at]))
-    return found.items()
+            unclear[name] = _both_readings(held, int(at), _round(step[at], nearest[at]))
+    return unclear.items()
 
 
 def _small(
@@ -144,7 +144,7 @@ def _small(
     step = np.log(held.step) + _overnight_of_all(held)
     ratios = np.log(np.array(SMALL))
     likely = np.flatnonzero((np.abs(step) > SMALLEST) & (np.abs(step) < MIN_STEP) & held.same)
-    found: dict[str, str] = {}
+    unclear: dict[str, str] = {}
     named: list[str] = []
     for at in map(int, likely):
         off = np.abs(step[at] - ratios)
@@ -159,13 +159,13 @@ def _small(
         year = np.abs(step[held.first(at, YEAR) + 1 : at])
         is_alone = abs(step[at]) > ALONE * year.max()
         if abs(step[at]) > REFUSED and is_alone and _is_calm(held, at):
-            found.setdefault(name, _both_readings(held, at, ratio))
+            unclear.setdefault(name, _both_readings(held, at, ratio))
         else:
             named.append(f"{name},{held.day(at)},{ratio:.9g}")
     if not named:
-        return found, []
+        return unclear, []
     more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-    return found, [
+    return unclear, [
         f"{len(named)} overnight moves by a ratio of small splits in usual volume, taken as real; "
         f"a line of data.splits_path makes one a split: {' '.join(named[:SHOWN])}{more}"
     ]

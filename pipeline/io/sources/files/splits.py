@@ -112,7 +112,7 @@ def nearest_ratio(step: np.ndarray) -> np.ndarray:
 
 
 def apply(
-    bars: pd.DataFrame, found: Iterable[Event]
+    bars: pd.DataFrame, splits: Iterable[Event]
 ) -> tuple[pd.DataFrame, list[Event], list[Event]]:
     """Bars with prices before each split divided by its ratio and volumes multiplied by it.
 
@@ -130,8 +130,8 @@ def apply(
     unclear
         Small ones that nothing shows: they count as applied in the prices already.
     """
-    found = list(found)
-    if not found:
+    splits = list(splits)
+    if not splits:
         return bars, [], []
     starts = bars.groupby(SYMBOL, observed=True).size().cumsum()
     ends = {str(name): int(end) for name, end in starts.items()}
@@ -139,7 +139,7 @@ def apply(
     sessions = bars[SESSION].to_numpy()
     values = {name: bars[name].to_numpy(copy=True) for name in (*PRICES, "volume")}
     placed = []
-    for event in found:
+    for event in splits:
         end = ends.get(event.symbol, 0)
         start = end - sizes.get(event.symbol, 0)
         place = start + int(np.searchsorted(sessions[start:end], event.session))

@@ -142,9 +142,9 @@ def _of_folders(folders: Sequence[str]) -> list[str]:
         if folder.upper() in CURRENCIES:
             return []
         is_name = "=" not in folder and not _is_exchange(folder)
-        own = _tickers(_stem(folder)) if is_name else []
-        if own and not re.fullmatch(r"\d{1,2}", own[0]):
-            return own
+        tickers = _tickers(_stem(folder)) if is_name else []
+        if tickers and not re.fullmatch(r"\d{1,2}", tickers[0]):
+            return tickers
     return []
 
 

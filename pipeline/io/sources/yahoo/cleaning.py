@@ -33,7 +33,7 @@ ENDED = "no bar since an earlier session"
 
 
 def cleaned(
-    found: Answers,
+    answers: Answers,
     sessions: pd.DatetimeIndex,
     final_until: pd.Timestamp,
     without_volume: Collection[str] = (),
@@ -49,7 +49,7 @@ def cleaned(
     without_volume
         Symbols that have none: indices.
     """
-    given = _long(found)
+    given = _long(answers)
     reasons = faults(given, sessions, without_volume)
     good = given[reasons == ""].set_index(ROW).sort_index()
     good["final"] = good.index.get_level_values(SESSION) <= final_until
@@ -57,16 +57,16 @@ def cleaned(
     quarantine = left_out[[*ROW, "reason", *BAR_FIELDS]].sort_values(ROW, ignore_index=True)
     completed = sessions[sessions <= final_until]
     missing = pd.concat(
-        [_missing(given, found, completed), _unanswered(found, completed, sessions)]
+        [_missing(given, answers, completed), _unanswered(answers, completed, sessions)]
     )
     gaps = missing.sort_values(ROW, ignore_index=True)
-    return Delivery(good, quarantine, gaps, actions=_actions(found))
+    return Delivery(good, quarantine, gaps, actions=_actions(answers))
 
 
-def _actions(found: Answers) -> pd.DataFrame:
+def _actions(answers: Answers) -> pd.DataFrame:
     """Splits and dividends of all histories, sorted by session and symbol."""
     parts = [no_actions()]
-    for symbol, given in found.histories.items():
+    for symbol, given in answers.histories.items():
         days = pd.DatetimeIndex(given.index).tz_localize(None).normalize().as_unit("us")
         by_kind = {"split": given["Stock Splits"], "dividend": given["Dividends"]}
         values = {name: column.to_numpy("float64") for name, column in by_kind.items()}
@@ -124,9 +124,9 @@ def faults(
     return pd.Series(reasons, index=bars.index, name="reason", dtype="str")
 
 
-def _missing(given: pd.DataFrame, found: Answers, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+def _missing(given: pd.DataFrame, answers: Answers, sessions: pd.DatetimeIndex) -> pd.DataFrame:
     """Sessions without a bar, from each symbol's first delivered one on."""
-    names = pd.Index(list(found.histories), dtype="str")
+    names = pd.Index(list(answers.histories), dtype="str")
     there = np.zeros((len(sessions), len(names)), dtype=bool)
     inside = given[given[SESSION].isin(sessions)]
     row = sessions.get_indexer(pd.DatetimeIndex(inside[SESSION]))
@@ -139,11 +139,13 @@ def _missing(given: pd.DataFrame, found: Answers, sessions: pd.DatetimeIndex) ->
 
 
 def _unanswered(
-    found: Answers, completed: pd.DatetimeIndex, sessions: pd.DatetimeIndex
+    answers: Answers, completed: pd.DatetimeIndex, sessions: pd.DatetimeIndex
 ) -> pd.DataFrame:
     """One gap a symbol: at the newest completed session, or the newest where none is completed."""
     at = (completed if len(completed) else sessions)[-1:]
-    return _gaps(at.repeat(len(found.reasons)), list(found.reasons), list(found.reasons.values()))
+    return _gaps(
+        at.repeat(len(answers.reasons)), list(answers.reasons), list(answers.reasons.values())
+    )
 
 
 def _gaps(
@@ -153,9 +155,9 @@ def _gaps(
     return pd.DataFrame(columns).astype({SYMBOL: "str", "reason": "str"})
 
 
-def _long(found: Answers) -> pd.DataFrame:
+def _long(answers: Answers) -> pd.DataFrame:
     """Rows of all histories: session, symbol, ``schemas.BAR_FIELDS``."""
-    parts = [_bars(symbol, given) for symbol, given in found.histories.items()]
+    parts = [_bars(symbol, given) for symbol, given in answers.histories.items()]
     if not parts:
         keys = {SESSION: pd.DatetimeIndex([]).as_unit("us"), SYMBOL: pd.Series(dtype="str")}
         return pd.DataFrame(keys | dict.fromkeys(BAR_FIELDS, pd.Series(dtype="float64")))

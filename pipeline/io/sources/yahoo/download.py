@@ -62,17 +62,17 @@ def answers(
     pause: Callable[[float], None] = time.sleep,
 ) -> Answers:
     """Request every symbol; a batch that stays rate limited or without any answer is the last."""
-    found = Answers({}, {})
+    delivered = Answers({}, {})
     for first in range(0, len(symbols), rules.batch_size):
         batch = symbols[first : first + rules.batch_size]
-        _fetch_batch(batch, fetch, rules, pause, found)
-        ended = _reason_to_end([found.reasons.get(name, "") for name in batch])
+        _fetch_batch(batch, fetch, rules, pause, delivered)
+        ended = _reason_to_end([delivered.reasons.get(name, "") for name in batch])
         if ended:
-            found.reasons.update(dict.fromkeys(symbols[first + rules.batch_size :], ended))
+            delivered.reasons.update(dict.fromkeys(symbols[first + rules.batch_size :], ended))
             break
         if len(symbols) > rules.batch_size:
             log.info("ingest: %d of %d symbols requested", first + len(batch), len(symbols))
-    return found
+    return delivered
 
 
 def _reason_to_end(reasons: Sequence[str]) -> str | None:
@@ -87,7 +87,7 @@ def _fetch_batch(
     fetch: Fetch,
     rules: Download,
     pause: Callable[[float], None],
-    found: Answers,
+    delivered: Answers,
 ) -> None:
     waiting = list(batch)
     for attempt in range(rules.attempts):
@@ -95,17 +95,17 @@ def _fetch_batch(
             seconds = rules.backoff_seconds * 2 ** (attempt - 1)
             log.info("ingest: %d symbols are requested again in %g s", len(waiting), seconds)
             pause(seconds)
-        failures = _fetch_once(waiting, fetch, rules.threads, found)
+        failures = _fetch_once(waiting, fetch, rules.threads, delivered)
         waiting = [name for name, failure in failures.items() if not failure.final]
-        found.reasons.update({n: _reason(failure) for n, failure in failures.items()})
+        delivered.reasons.update({n: _reason(failure) for n, failure in failures.items()})
         if not waiting:
             return
 
 
 def _fetch_once(
-    names: Sequence[str], fetch: Fetch, threads: int, found: Answers
+    names: Sequence[str], fetch: Fetch, threads: int, delivered: Answers
 ) -> dict[str, Unanswered]:
-    """Histories go to `found`; what failed is given back."""
+    """Histories go to `delivered`; what failed is given back."""
 
     def answer(name: str) -> pd.DataFrame | Unanswered:
         try:
@@ -119,8 +119,8 @@ def _fetch_once(
             if isinstance(given, Unanswered):
                 failures[name] = given
             else:
-                found.histories[name] = given
-                found.reasons.pop(name, None)
+                delivered.histories[name] = given
+                delivered.reasons.pop(name, None)
     return failures
 
 
@@ -177,7 +177,7 @@ def history(
         ticker = yfinance.Ticker(symbol, session=session)
         # Known from the exchange: saves a request a symbol, whose failures yfinance hides.
         ticker._tz = timezone
-        found = ticker.history(
+        history = ticker.history(
             start=start.date(),
             end=(end + pd.Timedelta(days=1)).date(),
             interval="1d",
@@ -196,9 +196,9 @@ def history(
         raise _refusal(error.yahoo_reason, ticker) from None
     except Exception as error:
         raise _failure(error) from error
-    if found.empty:
+    if history.empty:
         raise Unanswered(NO_BARS, final=True)
-    return found
+    return history
 
 
 def _refusal(reason: str | None, ticker: Any) -> Unanswered:

@@ -151,5 +151,5 @@ class Yahoo:
             timeout=self._rules.timeout_seconds,
             session=self._session,
         )
-        found = answers(sorted(set(names)), fetch, self._rules, pause=self._pause)
-        return cleaned(found, sessions, final_until, without_volume=INDICES)
+        given = answers(sorted(set(names)), fetch, self._rules, pause=self._pause)
+        return cleaned(given, sessions, final_until, without_volume=INDICES)
