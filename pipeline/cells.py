@@ -11,6 +11,15 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 def csv_text(frame: pd.DataFrame, *, index: bool = False) -> str:
     """A frame as CSV; the one way to write a table for people.
 
+    Parameters
+    ----------
+    frame
+        Any columns; a row a line.
+    index
+        Whether the index is written as well.
+
+    Examples
+    --------
     >>> csv_text(pd.DataFrame({"name": ["A", "=HYPERLINK(1)"], "x": [-1.0, 2.0]})).splitlines()
     ['name,x', 'A,-1.0', "'=HYPERLINK(1),2.0"]
     """

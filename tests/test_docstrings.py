@@ -1,4 +1,4 @@
-"""What crosses from one module to another says in its docstring which errors it raises."""
+"""What crosses from one module to another says which errors it raises, and what its tables are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,102 @@ def test_no_docstring_holds_a_part_that_nobody_fills_in(module: Path) -> None:
     lines = "\n".join(ast.get_docstring(node) or "" for node in nodes).splitlines()
     prose = [re.sub("`+[^`]*`+", "", line) for line in lines if ">>>" not in line]
     assert [line for line in prose if re.search(r"\{[a-z_]+\}", line)] == []
+
+
+HASHED = "market"
+"""Sources there are part of the hashes of features: a change strands every trained model."""
+
+TABLE = re.compile(r"\b(DataFrame|Series|ndarray|NDArray|Values)\b")
+SHAPE = re.compile(r"\b(sessions?|symbols?|columns?|rows?|index|one|by)\b", re.IGNORECASE)
+
+
+def room(module: Path) -> str:
+    parts = module.relative_to(ROOT / "pipeline").parts
+    return "tracking" if parts[:2] == ("io", "tracking") else parts[0].removesuffix(".py")
+
+
+def dotted(module: Path) -> str:
+    return ".".join(module.relative_to(ROOT).with_suffix("").parts)
+
+
+def uses(tree: ast.Module) -> set[tuple[str, str]]:
+    """Module and name of what is imported, and of what is taken from an imported module."""
+    imported = {
+        alias.asname or alias.name: (node.module or "", alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    taken = {
+        (".".join(imported[node.value.id]), node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in imported
+    }
+    return taken | set(imported.values())
+
+
+@cache
+def crossing() -> dict[str, set[str]]:
+    """Names of each module that other rooms use."""
+    rooms = {dotted(module): room(module) for module in MODULES}
+    crosses: dict[str, set[str]] = {}
+    for module in MODULES:
+        for where, name in uses(ast.parse(module.read_text())):
+            if rooms.get(where, room(module)) != room(module):
+                crosses.setdefault(where, set()).add(name)
+    return crosses
+
+
+def undescribed(function: Function) -> list[str]:
+    """Tables that a function takes or gives back, of which its docstring says nothing."""
+    text = ast.get_docstring(function) or ""
+    headed = re.split(r"^(\w+)\n-{3,}\n", text, flags=re.MULTILINE)
+    prose, sections = headed[0], dict(zip(headed[1::2], headed[2::2], strict=True))
+    entries = re.findall(r"^(\w[\w, ]*)\n    ", sections.get("Parameters", ""), re.MULTILINE)
+    described = {name.strip() for entry in entries for name in entry.split(",")}
+    described |= set(re.findall(r"`(\w+)`", prose))
+    given = {
+        each.arg
+        for each in (*function.args.args, *function.args.kwonlyargs)
+        if each.annotation and TABLE.search(ast.unparse(each.annotation))
+    }
+    returned = function.returns and TABLE.search(ast.unparse(function.returns))
+    is_said = sections.keys() & {"Returns", "Yields"} or SHAPE.search(prose)
+    return [*sorted(given - described), *(["returned"] if returned and not is_said else [])]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))
+def test_tables_that_cross_from_room_to_room_are_described(module: Path) -> None:
+    if room(module) == HASHED:
+        return
+    known = functions(ast.parse(module.read_text()))
+    used = {name: known[name] for name in crossing().get(dotted(module), set()) & known.keys()}
+    public = {name: each for name, each in used.items() if not name.startswith("_")}
+    assert {name: bad for name, each in public.items() if (bad := undescribed(each))} == {}
+
+
+def test_an_undescribed_table_is_found() -> None:
+    text = '''
+def silent(returns: pd.Series, count: int) -> pd.DataFrame:
+    """What it does."""
+
+def described(returns: pd.Series) -> pd.DataFrame:
+    """One row a session.
+
+    Parameters
+    ----------
+    returns
+        Fractions by session.
+    """
+
+def in_prose(returns: pd.Series) -> float:
+    """Of `returns`, fractions by session."""
+'''
+    known = functions(ast.parse(text))
+    assert undescribed(known["silent"]) == ["returns", "returned"]
+    assert undescribed(known["described"]) == undescribed(known["in_prose"]) == []
 
 
 def test_a_silent_function_is_found() -> None:

@@ -170,7 +170,13 @@ def metrics(results: Results) -> dict[str, float]:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """One line a check, one for every leak listed, and what no audit sees; all cells are text."""
+    """One line a check, one for every leak listed, and what no audit sees; all cells are text.
+
+    Returns
+    -------
+    DataFrame
+        Columns check, answer, values, leaks, those of `LEAK_COLUMNS`, explanation.
+    """
     lines = []
     for name, result in results.items():
         head = {"check": name, "answer": str(result.answer), "explanation": result.summary}

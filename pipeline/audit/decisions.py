@@ -42,6 +42,13 @@ def joined_alike(
     Every snapshot keeps its features and the label of its own session and symbol; with other
     labels in the same places the same rows are there. A filter on labels, or a join that is off
     by a session, is named.
+
+    Parameters
+    ----------
+    snapshots
+        Features by (session, symbol).
+    labels
+        Column `TARGET`, fractions by (session, symbol), known after the session's close.
     """
     rows = join(snapshots, labels)
     values = labels[TARGET].to_numpy(dtype="float64", copy=True)

@@ -144,7 +144,15 @@ def sample_sessions(sessions: pd.DatetimeIndex, count: int, seed: int) -> pd.Dat
 
 
 def rows_by_session(rows: pd.DataFrame, sessions: pd.DatetimeIndex) -> Rows:
-    """A long frame (session, symbol) cut into one of each session; empty where it has no row."""
+    """A long frame (session, symbol) cut into one of each session; empty where it has no row.
+
+    Parameters
+    ----------
+    rows
+        By (session, symbol), any columns.
+    sessions
+        Keys of what is returned.
+    """
     of_row = rows.index.get_level_values(SESSION)
     return {session: rows[of_row == session] for session in sessions}
 

@@ -67,7 +67,13 @@ def predictions_digest(predictions: pd.Series) -> str:
 
 
 def opening_digest(predictions: pd.Series) -> str:
-    """`predictions_digest` of the first sessions, 12 hex digits."""
+    """`predictions_digest` of the first sessions, 12 hex digits.
+
+    Parameters
+    ----------
+    predictions
+        Forecast returns, fractions by (session, symbol).
+    """
     sessions = predictions.index.get_level_values(SESSION)
     first = sessions.unique().sort_values()[:OPENING_SESSIONS]
     return predictions_digest(predictions[sessions.isin(first)])[:12]

@@ -124,6 +124,11 @@ def model_inputs(features: pd.DataFrame) -> pd.DataFrame:
     Fitting and serving on the same types keeps the last bits of scaled inputs equal. A missing
     attribute is the category ``UNKNOWN_CATEGORY``, whatever kind of null stood for it.
 
+    Parameters
+    ----------
+    features
+        By (session, symbol), known before the session opens.
+
     Returns
     -------
     DataFrame

@@ -18,6 +18,13 @@ from pipeline.stats.returns import sharpe
 def r2(returns: pd.Series, predictions: pd.Series, baseline: pd.Series | float = 0.0) -> float:
     """1 - sum (y - p)² / sum (y - baseline)², pooled over all rows; NaN if the latter is 0.
 
+    Parameters
+    ----------
+    returns, predictions
+        Open-to-close returns and their forecasts, fractions by (session, symbol).
+    baseline
+        A forecast for the same rows, or one for all of them.
+
     Examples
     --------
     >>> r2(pd.Series([0.02, -0.02]), pd.Series([0.01, 0.0]))
@@ -43,14 +50,31 @@ def rmse(returns: pd.Series, predictions: pd.Series) -> float:
 
 
 def hit_rate(returns: pd.Series, predictions: pd.Series) -> float:
-    """Share of rows whose sign was forecast, of those where neither side is 0."""
+    """Share of rows whose sign was forecast, of those where neither side is 0.
+
+    Parameters
+    ----------
+    returns, predictions
+        Open-to-close returns and their forecasts, fractions by (session, symbol).
+    """
     product = np.sign(returns * predictions)
     moved = product[product != 0]
     return float((moved > 0).mean()) if len(moved) else np.nan
 
 
 def session_losses(returns: pd.Series, predictions: pd.Series) -> pd.Series:
-    """Mean squared error of each session: the series paired tests compare."""
+    """Mean squared error of each session: the series paired tests compare.
+
+    Parameters
+    ----------
+    returns, predictions
+        Open-to-close returns and their forecasts, fractions by (session, symbol).
+
+    Returns
+    -------
+    Series
+        Squared fractions by session, known after its close.
+    """
     return session_mean((returns - predictions) ** 2).rename("squared_error")
 
 
@@ -58,6 +82,16 @@ def rank_ic(returns: pd.Series, predictions: pd.Series) -> pd.Series:
     """Spearman correlation across symbols of each session (ties: average ranks).
 
     NaN where either side does not vary, as with a constant forecast.
+
+    Parameters
+    ----------
+    returns, predictions
+        Open-to-close returns and their forecasts, fractions by (session, symbol).
+
+    Returns
+    -------
+    Series
+        From -1 to 1 by session, known after its close.
     """
     sides = pd.DataFrame({"returns": returns, "predictions": predictions})
     ranks = sides.groupby(level=SESSION).rank()
@@ -82,13 +116,25 @@ def aged(predictions: pd.Series, sessions: int) -> pd.Series:
 
 
 def rank_ic_aged(returns: pd.Series, predictions: pd.Series, sessions: int) -> float:
-    """Mean rank IC of forecasts that many sessions old: how fast the skill decays."""
+    """Mean rank IC of forecasts that many sessions old: how fast the skill decays.
+
+    Parameters
+    ----------
+    returns, predictions
+        Open-to-close returns and their forecasts, fractions by (session, symbol).
+    """
     old = aged(predictions, sessions).reindex(returns.index).dropna()
     return float(rank_ic(returns[old.index], old).mean()) if len(old) else np.nan
 
 
 def top_return(returns: pd.Series, predictions: pd.Series, count: int) -> float:
-    """Mean return of a session's ``count`` best forecasts over the mean of all, before costs."""
+    """Mean return of a session's ``count`` best forecasts over the mean of all, before costs.
+
+    Parameters
+    ----------
+    returns, predictions
+        Open-to-close returns and their forecasts, fractions by (session, symbol).
+    """
     best = predictions.groupby(level=SESSION).rank(ascending=False, method="first") <= count
     return float(session_mean(market_relative(returns)[best]).mean())
 
@@ -140,6 +186,10 @@ def cv_metrics(
 
     Parameters
     ----------
+    returns
+        Fractions by (session, symbol), of all validated rows.
+    fold_of_row
+        Number of the fold that validated each row.
     predictions
         As `weights.calibrated` gives them.
     ordered
@@ -165,6 +215,8 @@ def out_of_sample_metrics(
 
     Parameters
     ----------
+    returns, predictions
+        Open-to-close returns and their forecasts, fractions by (session, symbol).
     baselines
         Columns zero, mean and ridge, see ``baselines``; rows as in ``returns``.
     """
@@ -207,6 +259,8 @@ def by_group(returns: pd.Series, predictions: pd.Series, groups: pd.Series) -> p
 
     Parameters
     ----------
+    returns, predictions
+        Open-to-close returns and their forecasts, fractions by (session, symbol).
     groups
         Group of each session.
 

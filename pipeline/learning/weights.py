@@ -48,6 +48,10 @@ def equal(returns: pd.Series, members: pd.DataFrame, min_sum: float = 0.0) -> di
 
     Parameters
     ----------
+    returns
+        Fractions by (session, symbol).
+    members
+        Out-of-fold forecasts, rows as in `returns` x learners.
     min_sum
         Of the sum; 1: the plain mean, as confident as it is.
     """
@@ -65,6 +69,10 @@ def stacked(returns: pd.Series, members: pd.DataFrame, min_sum: float = 0.0) -> 
 
     Parameters
     ----------
+    returns
+        Fractions by (session, symbol).
+    members
+        Out-of-fold forecasts, rows as in `returns` x learners.
     min_sum
         Of the weights' sum, see `calibration_slope`.
 

@@ -116,6 +116,8 @@ def sealed(number: int, evening: Evening, forecasts: pd.Series, previous: str) -
 
     Parameters
     ----------
+    forecasts
+        Fractions by symbol.
     number
         Of the entry, from 1 on.
     evening
@@ -136,7 +138,13 @@ def entry_hash(entry: Sealed) -> str:
 
 
 def content_digest(forecasts: pd.Series) -> str:
-    """SHA-256 over symbols and forecasts, bit for bit, in order of the symbols."""
+    """SHA-256 over symbols and forecasts, bit for bit, in order of the symbols.
+
+    Parameters
+    ----------
+    forecasts
+        Fractions by symbol.
+    """
     rows = sorted(zip(forecasts.index.astype(str), forecasts.tolist(), strict=True))
     text = "\n".join(f"{symbol} {float(value).hex()}" for symbol, value in rows)
     return hashlib.sha256(text.encode()).hexdigest()

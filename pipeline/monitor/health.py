@@ -126,7 +126,7 @@ def detection(
 
 
 def counted(outcomes: pd.DataFrame, first: str = "") -> pd.DataFrame:
-    """Outcomes of one kind: live ones where there are any, else replays; never both.
+    """Rows of one kind: live ones where there are any, else replays; sorted by session.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def curves(
 ) -> pd.DataFrame:
     """What is drawn of a model's life, by session; each value is known after its session.
 
-    Columns: rank_ic, hit_rate, calibration, net_return and decile_spread of the session;
+    Of `outcomes`, one row a session: rank_ic, hit_rate, calibration, net_return and decile_spread;
     rank_ic_mean so far; equity (cumulated growth of 1); and where something was promised the
     e-values ``e_promise_<series>`` and ``e_nothing_<series>``.
     """

@@ -72,7 +72,15 @@ class SealedOrders(NamedTuple):
 
 
 def sealed_orders(listed: pd.DataFrame, indicated: pd.DataFrame | None = None) -> SealedOrders:
-    """Of ``strategy.orders``, and where it was decided in the morning what was indicated then."""
+    """Of ``strategy.orders``, and where it was decided in the morning what was indicated then.
+
+    Parameters
+    ----------
+    listed
+        One row an order, best first; prices in currency per share.
+    indicated
+        By symbol, see `SealedOrders`; None: decided the evening before.
+    """
     names = ["symbol", "side", "shares", "reference_price", "limit"]
     return SealedOrders([SealedOrder(*row) for row in listed[names].to_numpy().tolist()], indicated)
 

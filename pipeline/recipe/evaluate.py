@@ -150,7 +150,14 @@ def _blocks(steps: Sequence[Step]) -> list[list[Step]]:
 
 
 def searches_table(outcome: OutOfSample) -> pd.DataFrame:
-    """Parameters, weights and scores of every search: how stable the choices are."""
+    """Parameters, weights and scores of every search: how stable the choices are.
+
+    Returns
+    -------
+    DataFrame
+        One row a search: predicted_first (a session), weights, cv_rank_ic, and the parameters
+        of each learner as JSON.
+    """
     first = outcome.steps.loc[outcome.steps["search"], "predicted_first"].tolist()
     return pd.DataFrame(
         {
@@ -165,6 +172,11 @@ def searches_table(outcome: OutOfSample) -> pd.DataFrame:
 
 def learning_curve(outcome: OutOfSample, returns: pd.Series) -> pd.DataFrame:
     """Rank IC by length of the window, all on the same sessions: those after a search.
+
+    Parameters
+    ----------
+    returns
+        Fractions by (session, symbol), of all predicted rows with a label.
 
     Returns
     -------

@@ -50,6 +50,8 @@ def swept_books(
 
     Parameters
     ----------
+    predictions
+        Forecast returns, fractions by (session, symbol), out of sample.
     settings
         Rules and bankroll of each.
     market, hedge

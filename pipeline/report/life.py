@@ -38,7 +38,15 @@ def health_table(judged: Iterable[Judged]) -> pd.DataFrame:
 
 
 def printed_health(table: pd.DataFrame, scored: int) -> str:
-    """The table for a terminal, and the reasons below it."""
+    """The table for a terminal, and the reasons below it.
+
+    Parameters
+    ----------
+    table
+        One row a model: its version, kind, answer, sessions and reasons.
+    scored
+        Forecasts that have an outcome since this run.
+    """
     head = f"\nScored {scored} forecasts of sessions whose final bars are there."
     if table.empty:
         return f"{head}\nNo forecast has an outcome yet."
@@ -64,7 +72,13 @@ def printed_health(table: pd.DataFrame, scored: int) -> str:
 
 
 def printed_reconciliation(table: pd.DataFrame) -> str:
-    """Currency by session; data, signal, fill and cost lead from the backtest to the account."""
+    """Currency by session; data, signal, fill and cost lead from the backtest to the account.
+
+    Parameters
+    ----------
+    table
+        One row a session: its name, and amounts of currency.
+    """
     shown = table.copy()
     for name in table.columns.drop("session"):
         shown[name] = table[name].map(lambda money: number(money, 2))

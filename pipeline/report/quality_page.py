@@ -33,7 +33,13 @@ RULE_WIDTH = 45
 
 
 def printed_quality(rules: pd.DataFrame) -> str:
-    """What was read, kept and left out, for a terminal: a long rule goes on in the next line."""
+    """What was read, kept and left out, for a terminal: a long rule goes on in the next line.
+
+    Parameters
+    ----------
+    rules
+        Of `sources.quality`, one row a rule: kind, what, rule, bars, symbols, first, last.
+    """
     lines = []
     for row in rules.to_dict("records"):
         text = f"{row['what']}: {row['rule']}" if row["rule"] else row["what"]

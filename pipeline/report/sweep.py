@@ -55,7 +55,18 @@ def label(value: Any) -> str:
 
 
 def csv_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with values that are lists or mappings as text."""
+    """The table with values that are lists or mappings as text.
+
+    Parameters
+    ----------
+    table
+        One row a setting, any columns.
+
+    Returns
+    -------
+    DataFrame
+        The same rows and columns.
+    """
     mixed = table.select_dtypes("object").columns
     return table.assign(**{str(name): table[name].map(label) for name in mixed})
 

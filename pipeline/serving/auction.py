@@ -51,7 +51,18 @@ def deadline(workspace: Workspace, session: pd.Timestamp, now: pd.Timestamp) -> 
 
 
 def in_cents(listed: pd.DataFrame) -> pd.Series:
-    """The limit of each order as it can be sent: to the cent, on the safe side."""
+    """The limit of each order as it can be sent: to the cent, on the safe side.
+
+    Parameters
+    ----------
+    listed
+        One row an order: side, and limit in currency per share.
+
+    Returns
+    -------
+    Series
+        Currency per share, rows as in `listed`.
+    """
     cents = listed["limit"] * CENT
     sent = np.where(listed["side"] == "long", np.floor(cents + 1e-9), np.ceil(cents - 1e-9))
     return pd.Series(sent / CENT, listed.index)

@@ -108,6 +108,11 @@ def in_the_shadow(
     """Of challenger and earlier versions that decide in the morning too, on the same quotes.
 
     Each is traded by the rules of its own recipe; what cannot forecast is left out by name.
+
+    Parameters
+    ----------
+    price
+        Indicated price by symbol, currency per share; NaN: none that is believed.
     """
     for role, version in shadows(morning.champion, thresholds.shadow_versions):
         is_fair = versions.trained_until(version) < morning.session

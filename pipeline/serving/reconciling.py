@@ -26,6 +26,11 @@ from pipeline.workspace import Workspace
 def reconciled(workspace: Workspace, fills: pd.DataFrame) -> list[Split]:
     """The split of each session that has fills.
 
+    Parameters
+    ----------
+    fills
+        Of `reconcile.fills_of`: session, symbol, side, shares, price and fees in currency.
+
     Raises
     ------
     NotReady

@@ -162,7 +162,13 @@ def parts_of(
 
 
 def sessions_of(predictions: pd.Series | pd.DataFrame) -> pd.DatetimeIndex:
-    """The sessions that are predicted, in order."""
+    """The sessions that are predicted, in order.
+
+    Parameters
+    ----------
+    predictions
+        By (session, symbol).
+    """
     return pd.DatetimeIndex(predictions.index.get_level_values(SESSION).unique()).sort_values()
 
 

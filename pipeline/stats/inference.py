@@ -42,6 +42,11 @@ def newey_west_t(series: pd.Series) -> float:
     Scaled so that 1.96 bounds 95 % of what chance gives: plain ones overstate, the more so the
     fewer the values. NaN values left out; NaN with fewer than 3 values or without variance.
 
+    Parameters
+    ----------
+    series
+        In order of time, equally spaced; any unit.
+
     Notes
     -----
     Bartlett weights over 1.3 sqrt(n) values, as Lazarus, Lewis, Stock and Watson (2018), "HAR
@@ -98,6 +103,13 @@ def sharpe_interval(
     true ratio nearly twice as often as they claim at 60 sessions; and never narrower than that of
     independent normal returns without skill, since a few lucky trades look like certainty to any
     estimate of their own error. NaN, NaN where the Sharpe ratio itself is undefined.
+
+    Parameters
+    ----------
+    returns
+        Fractions by session, in order.
+    level
+        Of confidence, between 0 and 1.
 
     Notes
     -----
@@ -264,6 +276,15 @@ def sharpe_error(session_sharpes: Values, sessions: float) -> Values:
     Source: Lo (2002), "The Statistics of Sharpe Ratios", Financial Analysts Journal 58,
     equation 9: sqrt((1 + SR^2 / 2) / T).
 
+    Parameters
+    ----------
+    session_sharpes
+        Ratios per session, any shape.
+    sessions
+        Behind each.
+
+    Examples
+    --------
     >>> float(sharpe_error(np.array([0.2]), 102)[0])
     0.1
     """

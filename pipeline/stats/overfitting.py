@@ -55,6 +55,11 @@ def probabilistic_sharpe(returns: pd.Series, benchmark: float = 0.0) -> float:
 
     Allows for skewness and fat tails of the returns, not for their autocorrelation.
     NaN where the Sharpe ratio is undefined: fewer than two returns or no variance.
+
+    Parameters
+    ----------
+    returns
+        Fractions by session.
     """
     from scipy.stats import kurtosis, skew
 
@@ -131,6 +136,11 @@ def deflated_sharpe_by_looks(returns: pd.Series, looks: float) -> float:
 
     The variance of the looks is that of a Sharpe ratio whose true value is zero, ``1 / (T - 1)``.
     One look equals ``probabilistic_sharpe``.
+
+    Parameters
+    ----------
+    returns
+        Fractions by session.
     """
     if len(returns) < 2:
         return math.nan

@@ -63,6 +63,13 @@ def sharpe(returns: pd.Series) -> float:
     NaN where it is undefined: fewer than two returns, or no variance, as without trades.
     Source: Sharpe (1994), "The Sharpe Ratio", Journal of Portfolio Management 21.
 
+    Parameters
+    ----------
+    returns
+        Fractions by session.
+
+    Examples
+    --------
     >>> round(sharpe(pd.Series([0.01, 0.00, 0.02])), 4)
     15.8745
     """
@@ -75,6 +82,13 @@ def sharpe(returns: pd.Series) -> float:
 def total_return(returns: pd.Series) -> float:
     """Compounded return over all sessions.
 
+    Parameters
+    ----------
+    returns
+        Fractions by session.
+
+    Examples
+    --------
     >>> round(total_return(pd.Series([0.10, -0.10])), 4)
     -0.01
     """
@@ -86,6 +100,11 @@ def annualized_return(returns: pd.Series) -> float:
 
     A loss of all there was, or more, at any time is -1: a debt has no yearly rate, and two such
     losses are no gain.
+
+    Parameters
+    ----------
+    returns
+        Fractions by session.
     """
     if returns.empty:
         return math.nan
@@ -99,6 +118,13 @@ def drawdowns(returns: pd.Series) -> pd.Series:
 
     The bankroll is the first peak, so a loss on the first session counts.
 
+    Parameters
+    ----------
+    returns
+        Fractions by session, in order.
+
+    Examples
+    --------
     >>> drawdowns(pd.Series([-0.1, 0.2, -0.25])).round(4).tolist()
     [0.1, 0.0, 0.25]
     """
@@ -107,5 +133,11 @@ def drawdowns(returns: pd.Series) -> pd.Series:
 
 
 def max_drawdown(returns: pd.Series) -> float:
-    """Largest drawdown, a positive fraction; 0 where equity never fell."""
+    """Largest drawdown, a positive fraction; 0 where equity never fell.
+
+    Parameters
+    ----------
+    returns
+        Fractions by session.
+    """
     return float(drawdowns(returns).max()) if len(returns) else math.nan

@@ -20,6 +20,13 @@ def sortino(returns: pd.Series) -> float:
     Source: Sortino and Price (1994), "Performance Measurement in a Downside Risk Framework",
     Journal of Investing 3. The target is 0, and sessions without a loss count as zeros.
 
+    Parameters
+    ----------
+    returns
+        Fractions by session.
+
+    Examples
+    --------
     >>> round(sortino(pd.Series([0.02, -0.01])), 4)  # 0.005 / sqrt(0.0001 / 2) x sqrt(252)
     11.225
     """
@@ -34,6 +41,11 @@ def calmar(returns: pd.Series) -> float:
     """Return a year over the largest drawdown; NaN where equity never fell.
 
     Source: Young (1991), "Calmar Ratio: A Smoother Tool", Futures 20.
+
+    Parameters
+    ----------
+    returns
+        Fractions by session.
     """
     fell = max_drawdown(returns)
     return annualized_return(returns) / fell if fell > 0.0 else math.nan
@@ -42,6 +54,13 @@ def calmar(returns: pd.Series) -> float:
 def value_at_risk(returns: pd.Series, level: float = 0.05) -> float:
     """Loss that a session exceeds with this probability, as a positive fraction: historical.
 
+    Parameters
+    ----------
+    returns
+        Fractions by session.
+
+    Examples
+    --------
     >>> round(value_at_risk(pd.Series([-0.04, -0.02, 0.0, 0.01, 0.03]), 0.25), 4)
     0.02
     """
@@ -49,7 +68,13 @@ def value_at_risk(returns: pd.Series, level: float = 0.05) -> float:
 
 
 def expected_shortfall(returns: pd.Series, level: float = 0.05) -> float:
-    """Mean loss of the sessions at or beyond the value at risk, as a positive fraction."""
+    """Mean loss of the sessions at or beyond the value at risk, as a positive fraction.
+
+    Parameters
+    ----------
+    returns
+        Fractions by session.
+    """
     if returns.empty:
         return math.nan
     return -float(returns[returns <= returns.quantile(level)].mean())
@@ -58,6 +83,13 @@ def expected_shortfall(returns: pd.Series, level: float = 0.05) -> float:
 def longest_streak(returns: pd.Series, *, losing: bool) -> int:
     """Most sessions in a row that lost (or that gained); a session of 0 ends either.
 
+    Parameters
+    ----------
+    returns
+        Fractions by session, in order.
+
+    Examples
+    --------
     >>> moves = pd.Series([0.1, -0.1, -0.1, 0.0, -0.1])
     >>> longest_streak(moves, losing=True), longest_streak(moves, losing=False)
     (2, 1)
@@ -70,6 +102,13 @@ def longest_streak(returns: pd.Series, *, losing: bool) -> int:
 def payoff(profits: pd.Series) -> float:
     """Mean profit of what won over the mean loss of what lost; NaN without both.
 
+    Parameters
+    ----------
+    profits
+        Currency, one a trade.
+
+    Examples
+    --------
     >>> payoff(pd.Series([30.0, 10.0, -10.0]))
     2.0
     """
@@ -80,6 +119,13 @@ def payoff(profits: pd.Series) -> float:
 def profit_factor(profits: pd.Series) -> float:
     """Sum of what won over the sum of what lost; NaN without a loss.
 
+    Parameters
+    ----------
+    profits
+        Currency, one a trade.
+
+    Examples
+    --------
     >>> profit_factor(pd.Series([30.0, 10.0, -10.0]))
     4.0
     """
@@ -89,6 +135,11 @@ def profit_factor(profits: pd.Series) -> float:
 
 def worst_drawdowns(returns: pd.Series, count: int = 5) -> pd.DataFrame:
     """The deepest falls of equity, deepest first.
+
+    Parameters
+    ----------
+    returns
+        Fractions by session, in order.
 
     Returns
     -------

@@ -132,6 +132,8 @@ def backtests(
 
     Parameters
     ----------
+    predictions
+        Forecast returns as fractions, sessions x symbols, known before the open; NaN: none.
     settings
         Rules and bankroll of each.
 

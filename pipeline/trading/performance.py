@@ -25,6 +25,11 @@ def positions(ledger: pd.DataFrame) -> pd.DataFrame:
     ----------
     ledger
         Of ``ledger.ledger``, one row a trade.
+
+    Returns
+    -------
+    DataFrame
+        The columns of the ledger, one row a filled trade.
     """
     trades = filled_trades(ledger)
     return trades[trades["leg"] == POSITION]

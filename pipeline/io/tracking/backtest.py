@@ -79,6 +79,8 @@ def record_capacity(
 
     Parameters
     ----------
+    predicted
+        Forecast return, a fraction by (session, symbol), out of sample.
     rules
         That move prices with the size of an order, see ``trading.capacity.size_aware``.
     """

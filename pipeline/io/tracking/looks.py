@@ -32,7 +32,15 @@ def look(
     workspace: Workspace, run_id: str, recipe: str, predictions: pd.Series, rules: Rules,
     bankroll: float,
 ) -> Look:  # fmt: skip
-    """What a run shows: these predictions, by (session, symbol), traded by these rules."""
+    """What a run shows: these predictions, by (session, symbol), traded by these rules.
+
+    Parameters
+    ----------
+    predictions
+        Fractions by (session, symbol), out of sample.
+    bankroll
+        Currency.
+    """
     sessions = predictions.index.get_level_values("session")
     cells = workspace.store.cells(witness_rows(predictions.index, LOOK_WITNESSES))
     return Look(

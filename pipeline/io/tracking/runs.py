@@ -184,7 +184,13 @@ def log_dataset(source: str, digest: str, context: str) -> None:
 
 
 def log_table(frame: pd.DataFrame, name: str) -> None:
-    """A frame as ``<name>.csv`` and as a table MLflow's UI can show and compare."""
+    """A frame as ``<name>.csv`` and as a table MLflow's UI can show and compare.
+
+    Parameters
+    ----------
+    frame
+        Any columns, without its index; a row a line.
+    """
     run_files.log_text(csv_text(frame), f"{name}.csv")
     shown = frame.astype(dict.fromkeys(frame.select_dtypes("datetime").columns, str))
     # As objects: pandas warns of what MLflow selects among columns of its newer strings.

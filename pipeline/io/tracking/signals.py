@@ -60,6 +60,8 @@ def record_watch_list(
 
     Parameters
     ----------
+    listed
+        One row a symbol; prices in currency per share.
     needed
         Session whose bars they were made of.
     """
@@ -89,6 +91,8 @@ def record_morning(
 
     Parameters
     ----------
+    listed
+        One row an order; prices in currency per share, known when the quotes were read.
     left_out
         Reason by symbol.
     quoted

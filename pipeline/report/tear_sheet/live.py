@@ -44,7 +44,17 @@ def live_page(
     drift: pd.DataFrame,
     thresholds: Thresholds,
 ) -> str:
-    """The page as HTML that needs nothing else; the same life gives the same bytes."""
+    """The page as HTML that needs nothing else; the same life gives the same bytes.
+
+    Parameters
+    ----------
+    outcomes
+        Of one model and kind, one row a session; returns as fractions.
+    curves
+        Of `health.curves`, by session.
+    drift
+        Of `drift.drift`, by feature.
+    """
     life = Life(outcomes, curves, promises, thresholds)
     figures = {
         "rank-ic": ("Rank IC by session", _rank_ic),
