@@ -100,14 +100,14 @@ def test_rows_are_binned_by_few_of_the_trials(rows: Rows, monkeypatch: pytest.Mo
         least = {"min_child_samples": int(np.random.default_rng(seed).integers(15, 30))}
         bins.forecasts(BOOSTED.unfitted(least, seed=7), rows[2])
     assert 1 <= len(binned) <= 8
-    assert len(bins._kept) <= MAX_RECENT
+    assert len(bins._recent) <= MAX_RECENT
 
 
 def test_few_copies_are_kept_however_many_kinds_there_are(rows: Rows) -> None:
     bins = Bins(*rows[:2])
     for most in range(5, 30):
         bins.forecasts(BOOSTED.unfitted({"min_data_in_bin": most, "n_estimators": 1}), rows[2])
-    assert len(bins._kept) == MAX_RECENT
+    assert len(bins._recent) == MAX_RECENT
 
 
 def test_threads_share_bins_and_get_the_same_bits(rows: Rows) -> None:
