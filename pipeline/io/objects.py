@@ -56,8 +56,8 @@ class ObjectPath:
         NotReady
             The store does not answer, or refuses.
         """
-        with self._reached() as (system, own):
-            return bool(system.exists(own))
+        with self._reached() as (system, key):
+            return bool(system.exists(key))
 
     def glob(self, pattern: str) -> list[ObjectPath]:
         """Those right below that match.
@@ -67,13 +67,13 @@ class ObjectPath:
         NotReady
             The store does not answer, or refuses.
         """
-        with self._reached() as (system, own):
+        with self._reached() as (system, key):
             system.invalidate_cache()
             try:  # not by its `glob`, which passes over what does not answer
-                found = system.ls(own, detail=False)
+                listed = system.ls(key, detail=False)
             except FileNotFoundError:
                 return []
-        names = (PurePosixPath(each).name for each in found)
+        names = (PurePosixPath(each).name for each in listed)
         return [self / name for name in fnmatch.filter(names, pattern)]
 
     def open(self, mode: str = "rb") -> BinaryIO:
@@ -86,8 +86,8 @@ class ObjectPath:
         NotReady
             The store does not answer, or refuses.
         """
-        with self._reached() as (system, own):
-            return cast(BinaryIO, system.open(own, mode))
+        with self._reached() as (system, key):
+            return cast(BinaryIO, system.open(key, mode))
 
     def write_bytes(self, content: bytes) -> None:
         """Put it in the place of what is there, whole or not at all, as object stores do.
@@ -97,8 +97,8 @@ class ObjectPath:
         NotReady
             The store does not answer, or refuses.
         """
-        with self._reached() as (system, own):
-            system.pipe_file(own, content)
+        with self._reached() as (system, key):
+            system.pipe_file(key, content)
 
     def unlink(self) -> None:
         """Remove it.
@@ -108,8 +108,8 @@ class ObjectPath:
         NotReady
             The store does not answer, or refuses.
         """
-        with self._reached() as (system, own):
-            system.rm_file(own)
+        with self._reached() as (system, key):
+            system.rm_file(key)
 
     def mkdir(self, *, parents: bool, exist_ok: bool) -> None:
         """Nothing: an object store has no folders."""
