@@ -43,6 +43,8 @@ def judged_model(
     number = max(range(len(steps))[-2:], key=lambda n: (len(labelled[n]), n))
     chosen = outcome.searches[sum(step.search for step in steps[: number + 1]) - 1]
     recorded = outcome.steps.iloc[number]
-    weights = {learner.name: float(recorded[f"weight_{learner.name}"]) for learner in recipe.learners}
+    weights = {
+        learner.name: float(recorded[f"weight_{learner.name}"]) for learner in recipe.learners
+    }
     model = fitted(recipe, chosen.params, data.dataset.at(steps[number].development), weights)
     return model, data.dataset.at(labelled[number][-NEWEST_SESSIONS:])
