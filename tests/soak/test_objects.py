@@ -33,7 +33,7 @@ def test_snapshots_of_an_object_store_are_those_of_a_folder(
         [folder] = (tmp_path / "snapshots" / "sample").iterdir()
         here = of_set(tmp_path / "snapshots", folder).read()
         pd.testing.assert_frame_equal(of_set(ObjectPath(address), folder).read(), here)
-        assert "nothing to do" in project.python("features", there).stdout
+        assert "up to date" in project.python("features", there).stdout
         said = project.python("retrain", there, "experiment=quick", "retrain.refresh=false").stdout
         assert "version 1" in said
     refused = project.python("features", there, code=None)

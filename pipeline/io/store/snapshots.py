@@ -234,12 +234,9 @@ def _stored(
     provenance = _readable_provenance(path)
     if provenance is None or provenance.store_id != store_id:
         return None
-    try:
-        return provenance, _frame(_table(path))
-    except Damaged:
-        if set(provenance.sessions).issubset(replaced):
-            return None
-        raise
+    if set(provenance.sessions).issubset(replaced):
+        return None
+    return provenance, _frame(_table(path))
 
 
 def _provenance(path: Place) -> Provenance:

@@ -1,9 +1,14 @@
-"""Metrics that follow those of the result: pages show them in the order they were written."""
+"""Metrics that wait: pages show them in the order they were written, those of the result first.
+
+Those of the result wait for the model: MLflow looks up each metric that a run has when it logs a
+model, with a request each on a server. Written with the model's id, in one request, they are the
+run's and the model's.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import mlflow
@@ -13,20 +18,19 @@ from mlflow.entities import Metric
 BATCH = 1000
 """Metrics that MLflow takes at once."""
 
+_result: dict[str, list[Metric]] = {}
 _waiting: dict[str, list[Metric]] = {}
-"""By open run of a stage."""
+"""By open run of a stage: of its result, and those that follow them."""
 
 
 @contextmanager
 def written_last(run_id: str) -> Iterator[None]:
-    """Write what `log_later` was given in the block when it ends, well or not."""
-    _waiting[run_id] = []
+    """Write what waits when the block ends, well or not."""
+    _result[run_id], _waiting[run_id] = [], []
     try:
         yield
     finally:
-        metrics = _waiting.pop(run_id)
-        for start in range(0, len(metrics), BATCH):
-            MlflowClient().log_batch(run_id, metrics=metrics[start : start + BATCH])
+        _write(run_id, _result.pop(run_id) + _waiting.pop(run_id))
 
 
 def log_later(metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -38,3 +42,30 @@ def log_later(metrics: Mapping[str, float], step: int | None = None) -> None:
         return
     written = [Metric(name, float(value), now, step or 0) for name, value in metrics.items()]
     _waiting[run.info.run_id] += written
+
+
+def log_result(metrics: Mapping[str, float]) -> None:
+    """Metrics of the open run's result, written with its model; at once where no stage is open."""
+    run, now = mlflow.active_run(), int(time.time() * 1000)
+    if run is None or run.info.run_id not in _result:
+        mlflow.log_metrics(dict(metrics))
+        return
+    _result[run.info.run_id] += [Metric(k, float(value), now, 0) for k, value in metrics.items()]
+
+
+def write_result(model_id: str) -> None:
+    """Write what `log_result` was given, as figures of the run and of this logged model."""
+    run = mlflow.active_run()
+    if run is None or run.info.run_id not in _result:
+        return
+    run_id = run.info.run_id
+    metrics, _result[run_id] = _result[run_id], []
+    _write(
+        run_id,
+        [Metric(m.key, m.value, m.timestamp, m.step, model_id, run_id=run_id) for m in metrics],
+    )
+
+
+def _write(run_id: str, metrics: Sequence[Metric]) -> None:
+    for start in range(0, len(metrics), BATCH):
+        MlflowClient().log_batch(run_id, metrics=metrics[start : start + BATCH])

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.contract import Artifacts, Tags
 from pipeline.errors import PipelineError
-from pipeline.io.tracking import run_files, runs
+from pipeline.io.tracking import later, run_files, runs
 from pipeline.io.tracking.safe_models import FORMAT, digest, listed
 from pipeline.io.tracking.values import ModelVersion
 
@@ -65,6 +65,7 @@ def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) 
         serialization_format=FORMAT,
         skops_trusted_types=trusted,
     )
+    later.write_result(str(logged.model_id))
     fingerprint = digest(dumped)
     mlflow.set_tag(Tags.MODEL_DIGEST, fingerprint)
     runs.log_frame(served, Artifacts.CHECK_INPUTS)

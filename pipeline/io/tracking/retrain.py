@@ -116,7 +116,7 @@ def record_result(result: Result) -> None:
     The tags first: a run that is killed between them and its figures counts as a look.
     """
     mlflow.set_tags({Tags.PREDICTIONS: result.digest, Tags.VERDICT: result.verdict})
-    mlflow.log_metrics(headlines_first(result.metrics))
+    later.log_result(headlines_first(result.metrics))
     looks.log_looks(result.looks)
     for name, table in result.tables.items():
         runs.log_table(table, name)
@@ -136,7 +136,7 @@ def record_refit(
     importance
         Of the newest evaluated model's features.
     """
-    mlflow.log_metrics(weight_metrics(weights))
+    later.log_result(weight_metrics(weights))
     sessions = data.windows.newest[-DRIVER_SESSIONS:]
     parts = contributions(model, data.dataset.at(sessions).features)
     ranked = drivers(parts, importance)

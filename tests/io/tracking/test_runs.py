@@ -216,3 +216,36 @@ def test_it_is_written_for_a_run_that_fails_too(store: MlflowClient) -> None:
         fails()
     [run] = store.search_runs(["0"])
     assert run.data.metrics == {"data/rows": 3.0}
+
+
+def test_figures_of_the_result_are_the_runs_and_the_models_and_come_first(
+    store: MlflowClient,
+) -> None:
+    with runs.stage_run("retrain") as run:
+        later.log_later({"time/backtest_seconds": 1.0})
+        later.log_result({"test/rank_ic": 0.02, "backtest/sharpe": 1.5})
+        assert store.get_run(run.info.run_id).data.metrics == {}
+        model = mlflow.initialize_logged_model("ridge")
+        later.write_result(model.model_id)
+        assert list(store.get_run(run.info.run_id).data.metrics) == [
+            "test/rank_ic",
+            "backtest/sharpe",
+        ]
+    assert len(store.get_run(run.info.run_id).data.metrics) == 3
+    linked = store.get_logged_model(model.model_id).metrics or []
+    assert {metric.key: metric.value for metric in linked} == {
+        "test/rank_ic": 0.02,
+        "backtest/sharpe": 1.5,
+    }
+
+
+def test_a_result_without_a_model_is_written_when_its_run_ends(store: MlflowClient) -> None:
+    def interrupted() -> None:
+        with runs.stage_run("retrain"):
+            later.log_result({"test/rank_ic": 0.02})
+            raise NotReady("x", "no bars", "prices")
+
+    with pytest.raises(NotReady):
+        interrupted()
+    [run] = runs.search("tags.stage = 'retrain'")
+    assert run.data.metrics == {"test/rank_ic": 0.02}
