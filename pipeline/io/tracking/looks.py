@@ -9,7 +9,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Run, RunTag, ViewType
 
 from pipeline.contract import Artifacts, Tags
 from pipeline.gates import looks
@@ -58,9 +58,8 @@ def look(
 def record_look(workspace: Workspace, shown: Look) -> None:
     """Keep a look in the store and on its run, before any of its figures can be seen."""
     keep_look(workspace, shown)
-    client = MlflowClient()
-    for name, value in look_tags(shown).items():
-        client.set_tag(shown.run_id, name, value)
+    tags = [RunTag(name, value) for name, value in look_tags(shown).items()]
+    MlflowClient().log_batch(shown.run_id, tags=tags)
 
 
 def keep_look(workspace: Workspace, shown: Look) -> None:

@@ -17,6 +17,7 @@ import mlflow
 import pandas as pd
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
 from pipeline.commands import Command
 from pipeline.contract import Tags
@@ -31,10 +32,32 @@ MISSING = ("No such", "does not exist", "not found", "404")
 _written: defaultdict[str, dict[str, str]] = defaultdict(dict)
 """By run of this process, digests by file."""
 
+_tables: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+"""By run of this process, the tables that MLflow shows, as it names them in a tag."""
+
 
 def log_text(text: str, path: str) -> None:
     """A text as a file of the open run."""
     log_file(path, text.encode())
+
+
+def log_table(content: str, path: str) -> None:
+    """A table of the open run that MLflow's UI shows and compares.
+
+    As its ``log_table`` writes it, which asks four times for what is there before; it is known as
+    a table once `record_digests` has said so.
+
+    Parameters
+    ----------
+    content
+        JSON as pandas' ``to_json(orient="split", index=False, date_format="iso")`` makes it.
+    """
+    log_text(content, path)
+    run = mlflow.active_run()
+    assert run is not None, "logging needs an open run"
+    table = {"path": path, "type": "table"}
+    if table not in _tables[run.info.run_id]:
+        _tables[run.info.run_id].append(table)
 
 
 def log_frame(frame: pd.DataFrame, path: str) -> None:
@@ -61,12 +84,14 @@ def log_file(path: str, content: bytes) -> None:
 
 
 def record_digests(run_id: str) -> None:
-    """Keep the digests of what this process wrote into a run, as tags of it."""
+    """Keep the digests of what this process wrote into a run, as tags of it, and its tables."""
     listed = sorted(_written.get(run_id, {}).items())
     tags = {
         f"{Tags.FILES}{place // FILES_A_TAG}": json.dumps(dict(listed[place : place + FILES_A_TAG]))
         for place in range(0, len(listed), FILES_A_TAG)
     }
+    if tables := _tables.get(run_id):
+        tags[MLFLOW_LOGGED_ARTIFACTS] = json.dumps(tables)
     if tags:
         mlflow.MlflowClient().log_batch(
             run_id, tags=[mlflow.entities.RunTag(key, value) for key, value in tags.items()]

@@ -192,10 +192,9 @@ def log_table(frame: pd.DataFrame, name: str) -> None:
         Any columns, without its index; a row a line.
     """
     run_files.log_text(csv_text(frame), f"{name}.csv")
-    shown = frame.astype(dict.fromkeys(frame.select_dtypes("datetime").columns, str))
-    # As objects: pandas warns of what MLflow selects among columns of its newer strings.
-    shown = shown.astype(dict.fromkeys(shown.select_dtypes("str").columns, object))
-    mlflow.log_table(shown.head(2000), f"{name}.json")
+    shown = frame.astype(dict.fromkeys(frame.select_dtypes("datetime").columns, str)).head(2000)
+    content = shown.to_json(orient="split", index=False, date_format="iso")
+    run_files.log_table(content, f"{name}.json")
 
 
 def log_child(

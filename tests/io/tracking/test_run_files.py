@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
@@ -14,6 +16,7 @@ from pipeline.errors import Damaged
 from pipeline.io.tracking import chosen, identity, looks, models, recipes, run_files, runs
 
 FRAME = pd.DataFrame({"prediction": [0.1, 0.2]}, pd.RangeIndex(2, name="row"))
+TABLES = "mlflow.loggedArtifacts"
 PREDICTIONS = "predictions/out_of_sample.parquet"
 
 
@@ -76,3 +79,26 @@ def test_digests_of_more_files_than_a_tag_holds_are_kept(store: MlflowClient) ->
         for number in range(run_files.FILES_A_TAG + 5):
             run_files._written[run.info.run_id][f"tables/of_some_length_{number}.csv"] = "0" * 32
     assert len(run_files.recorded(store.get_run(run.info.run_id))) == run_files.FILES_A_TAG + 5
+
+
+def test_a_table_is_the_one_that_mlflow_itself_logs(store: MlflowClient) -> None:
+    """With its name in the tag that MLflow finds tables by."""
+    frame = pd.DataFrame(
+        {"gate": ["a", None], "value": [0.5, np.nan], "at": pd.to_datetime(["2024-07-01"] * 2)}
+    )
+    texts = frame.assign(at=frame["at"].astype(str))
+    with runs.stage_run("retrain") as run:
+        runs.log_table(frame, "gates")
+        runs.log_table(frame, "gates")
+        runs.log_table(frame, "drivers")
+        mlflow.log_table(texts.astype({"gate": object, "at": object}), "theirs.json")
+        mlflow.delete_tag(TABLES)
+    tagged = store.get_run(run.info.run_id)
+    ours, theirs = (
+        mlflow.artifacts.load_text(f"{tagged.info.artifact_uri}/{name}.json")
+        for name in ("gates", "theirs")
+    )
+    assert ours == theirs
+    listed = [{"path": f"{name}.json", "type": "table"} for name in ("gates", "drivers")]
+    assert json.loads(tagged.data.tags[TABLES]) == listed
+    assert len(mlflow.load_table("gates.json", run_ids=[run.info.run_id])) == 2
