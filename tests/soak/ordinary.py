@@ -100,7 +100,8 @@ def commands(project: Project, world: World) -> Iterator[tuple[str, list[str], s
     yield "backtest", [], {0}
     yield "promote", [], {0, 1}
     yield "promote", force, {0}
-    yield "audit", [], {0, 1}
+    if len(world.symbols) == 1:  # where most of its branches have nothing to compare
+        yield "audit", [], {0, 1}
     yield "signals", say, {0}
     yield "predict", say, {0}
     if "decision=indicated_open" in world.words:
