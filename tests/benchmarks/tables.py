@@ -33,7 +33,7 @@ HEAD = (
 TABLES = {
     "evening": "tests.benchmarks.evening",
     "search": "tests.benchmarks.search_speed",
-    "fits alone and shared": "tests.benchmarks.search_speed --beside 24",
+    "fits alone and shared": "tests.benchmarks.search_speed --beside 100",
     "cluster": "tests.benchmarks.cluster_simulation --trials 8",
     "recording of trials": "tests.benchmarks.trial_recording",
     "backtest": "tests.benchmarks.backtest_speed",
