@@ -31,7 +31,7 @@ DATA_KEY = re.compile(r"^data\.")
 settings say of which source it is."""
 
 
-UNKNOWN_KEY = ("Could not override", "Could not delete")
+UNKNOWN_KEY = "Could not override"
 """How Hydra begins about a key that is not in the configuration."""
 
 BARE = re.compile(r"[A-Za-z0-9_./:+%@?|*\\ -]+")
@@ -79,7 +79,7 @@ def hydra_words(words: Iterable[str]) -> list[str]:
     >>> hydra_words(["data.decimal=,", "data.columns.close=收盘", "data.accept=[DHG]"])
     ["++data.decimal=','", "++data.columns.close='收盘'", '++data.accept=[DHG]']
     >>> hydra_words(["strategy.regime_positions={}"])
-    ['~strategy.regime_positions', '++strategy.regime_positions={}']
+    ['strategy.regime_positions=null', 'strategy.regime_positions={}']
     """
     words = renamed_overrides(words)
     if not {"-m", "--multirun"} & set(words):  # there a comma stands between values
@@ -89,11 +89,10 @@ def hydra_words(words: Iterable[str]) -> list[str]:
 
 
 def _emptied(word: str) -> list[str]:
-    """A mapping that is to be empty is taken away before: Hydra would merge nothing into it."""
+    """A mapping that is to be empty is nothing before: Hydra would merge no key into it."""
     key, _, value = word.partition("=")
-    if value != "{}" or "." not in key or DATA_KEY.match(key):
-        return [word]
-    return [f"~{key.lstrip('+')}", f"++{key.lstrip('+')}={{}}"]
+    is_emptied = value == "{}" and "." in key and not DATA_KEY.match(key)
+    return [f"{key}=null", word] if is_emptied else [word]
 
 
 def _literal(word: str) -> str:
