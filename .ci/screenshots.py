@@ -58,8 +58,10 @@ def main(folder: Path) -> None:
         "compare": f"/#/compare-runs?runs={quoted}&experiments=%5B%220%22%5D&{mode}",
         "registry": f"/#/models/{name}?{mode}",
     }
-    for picture, evaluation in (("tear_sheet", "holdout"), ("walk_forward", "walk_forward")):
-        if sheet := _newest_tear_sheet(client, evaluation):
+    sheets = {"tear_sheet": ids[-1], "walk_forward": _newest_walk_forward(client)}
+    for picture, run_id in sheets.items():
+        if run_id:
+            sheet = Path(client.download_artifacts(run_id, "tear_sheet.html"))
             photograph(sheet.as_uri(), folder / f"{picture}.png", SHEET_HEIGHT, panel=0)
     port = _free_port()
     server = subprocess.Popen(
@@ -78,16 +80,12 @@ def main(folder: Path) -> None:
         server.wait()
 
 
-def _newest_tear_sheet(client: MlflowClient, evaluation: str) -> Path | None:
-    """The file of the newest retrain that was judged so; None where there is none."""
-    where = (
-        f"attributes.status = 'FINISHED' and tags.stage = 'retrain' "
-        f"and tags.evaluation = '{evaluation}'"
-    )
+def _newest_walk_forward(client: MlflowClient) -> str | None:
+    """Id of its run; None where there is none."""
+    where = "attributes.status = 'FINISHED' and tags.stage = 'retrain' and "
+    where += "tags.evaluation = 'walk_forward'"
     newest = client.search_runs(["0"], where, order_by=["attributes.start_time DESC"])
-    if not newest:
-        return None
-    return Path(client.download_artifacts(newest[0].info.run_id, "tear_sheet.html"))
+    return str(newest[0].info.run_id) if newest else None
 
 
 def photograph(

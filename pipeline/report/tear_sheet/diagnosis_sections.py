@@ -89,7 +89,7 @@ def drivers(sheet: Sheet) -> Section:
         "Left, the mean size of each feature's part of the newest forecasts: terms of linear "
         "models, Shapley values of trees. Right, the rank IC lost out of sample when its values "
         "are shuffled between the symbols of a session, with its 95 % interval; below zero it did "
-        "harm, or chance did. All features are in drivers.csv."
+        "harm, or chance did; blank where that model hardly used it. All are in drivers.csv."
     )
     return Section(name, heading, [lead], _draw_drivers)
 
@@ -130,13 +130,13 @@ def _draw_drivers(sheet: Sheet) -> Any:
     places = np.arange(len(shown))
     size.barh(places, 100.0 * shown["share"], color=BLUE, alpha=0.75)
     size.set_yticks(places, shown["feature"])
-    size.set_title("Share of all features, %")
+    size.set_title("Share, %")
     lost = 100.0 * shown["rank_ic_lost"]
     error = (lost / shown["t"]).abs()
     worth.barh(places, lost, color=BLUE, alpha=0.75)
     worth.errorbar(lost, places, xerr=NORMAL_95 * error, fmt="none", ecolor=GREY, linewidth=1.0)
     worth.axvline(0.0, color=INK, linewidth=0.8)
-    worth.set_title("Rank IC lost, hundredths")
+    worth.set_title("Rank IC lost × 100")
     return figure
 
 
