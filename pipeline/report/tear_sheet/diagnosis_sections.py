@@ -136,7 +136,7 @@ def _draw_drivers(sheet: Sheet) -> Any:
     worth.barh(places, lost, color=BLUE, alpha=0.75)
     worth.errorbar(lost, places, xerr=NORMAL_95 * error, fmt="none", ecolor=GREY, linewidth=1.0)
     worth.axvline(0.0, color=INK, linewidth=0.8)
-    worth.set_title("Rank IC lost × 100")
+    worth.set_title("Rank IC lost x 100")
     return figure
 
 
