@@ -7,23 +7,22 @@ all its symbols share costs nothing. Of features that say the same, each is wort
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from pipeline.learning.contributions import contributions, sources
+from pipeline.learning.contributions import sources
 from pipeline.learning.dataset import Dataset, model_inputs
-from pipeline.learning.drivers import BASE, OTHER, Importance
+from pipeline.learning.drivers import Importance
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.threads import single_threaded
 from pipeline.stats.inference import newey_west_t
 
-SIZED_ON = 5
-"""Newest sessions on which features are chosen by how much of the forecasts they move."""
-
 
 def permutation_importance(
-    pipeline: Pipeline, held_out: Dataset, *, seed: int, limit: int | None = None
+    pipeline: Pipeline, held_out: Dataset, *, seed: int, features: Container[str] | None = None
 ) -> list[Importance]:
     """Worth of features on rows that the model did not learn from, the largest first.
 
@@ -35,9 +34,8 @@ def permutation_importance(
         Its returns are known once its last session has closed.
     seed
         Of the shuffle, which is the same for every feature.
-    limit
-        Features that are measured: those that move the forecasts most, or all where no learner
-        tells that; each needs the forecasts again. None: all.
+    features
+        Those that are measured; each needs the forecasts again. None: all.
 
     Returns
     -------
@@ -56,7 +54,9 @@ def permutation_importance(
         if whole.isna().all():
             return []
         losses = []
-        for feature in _main_drivers(pipeline, held_out, limit):
+        for feature in dict.fromkeys(columns.tolist()):
+            if features is not None and feature not in features:
+                continue
             is_of_it = columns == feature
             values = prepared[:, is_of_it]
             prepared[:, is_of_it] = values[shuffled]
@@ -64,14 +64,6 @@ def permutation_importance(
             prepared[:, is_of_it] = values
             losses.append(Importance(feature, float(lost.mean()), newey_west_t(lost)))
     return sorted(losses, key=lambda one: -one.rank_ic_lost)
-
-
-def _main_drivers(pipeline: Pipeline, rows: Dataset, limit: int | None) -> list[str]:
-    newest = rows.at(rows.sessions[-SIZED_ON:])
-    size = contributions(pipeline, newest.features).drop(columns=[BASE, OTHER]).abs().mean()
-    if limit is not None and size.any():
-        size = size.nlargest(limit)
-    return [str(name) for name in size.index]
 
 
 def _shuffled_rows(rows: Dataset, seed: int) -> np.ndarray:

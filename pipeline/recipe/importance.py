@@ -1,11 +1,14 @@
-"""What each feature was worth out of sample, to a model that an evaluation has judged."""
+"""What drives a model, and what that was worth out of sample to the one that was judged."""
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from sklearn.pipeline import Pipeline
 
+from pipeline.learning.contributions import contributions
 from pipeline.learning.dataset import Dataset
-from pipeline.learning.drivers import Importance
+from pipeline.learning.drivers import Driver, Importance, drivers
 from pipeline.learning.importance import permutation_importance
 from pipeline.recipe.data import RetrainData
 from pipeline.recipe.evaluate import OutOfSample
@@ -19,15 +22,39 @@ MEASURED_FEATURES = 20
 """Features that are measured: more than any page lists, and seconds of a retrain."""
 
 
-def held_out_importance(
-    recipe: Recipe, data: RetrainData, outcome: OutOfSample
-) -> list[Importance]:
-    """Permutation importance of the newest evaluated model, on sessions that it predicted.
+DRIVEN_SESSIONS = 5
+"""Newest sessions whose forecasts are taken apart."""
 
-    The model to serve has learned from all sessions, and so has none to be asked about.
+
+def main_drivers(
+    recipe: Recipe, data: RetrainData, outcome: OutOfSample, model: Pipeline
+) -> list[Driver]:
+    """What the forecasts of the model to serve hang on, with the worth of the main features.
+
+    The model to serve has learned from all sessions: what its main features are worth is measured
+    on the newest evaluated model, on sessions that it predicted.
+    """
+    newest = data.dataset.at(data.windows.newest[-DRIVEN_SESSIONS:])
+    parts = contributions(model, newest.features)
+    names = {driver.feature for driver in drivers(parts)[:MEASURED_FEATURES]}
+    return drivers(parts, held_out_importance(recipe, data, outcome, names))
+
+
+def held_out_importance(
+    recipe: Recipe,
+    data: RetrainData,
+    outcome: OutOfSample,
+    features: Container[str] | None = None,
+) -> list[Importance]:
+    """Permutation importance of features to the newest evaluated model, on what it predicted.
+
+    Parameters
+    ----------
+    features
+        Those that are measured; None: all.
     """
     model, held_out = judged_model(recipe, data, outcome)
-    return permutation_importance(model, held_out, seed=recipe.seed, limit=MEASURED_FEATURES)
+    return permutation_importance(model, held_out, seed=recipe.seed, features=features)
 
 
 def judged_model(

@@ -24,7 +24,7 @@ from pipeline.io.tracking.retrain import (
 )
 from pipeline.recipe.data import retrain_data
 from pipeline.recipe.fit import refitted
-from pipeline.recipe.importance import held_out_importance
+from pipeline.recipe.importance import main_drivers
 from pipeline.report.jobs import Traded
 from pipeline.serving.next_steps import Timed, next_steps
 from pipeline.stages._cli import command, refresh
@@ -59,8 +59,8 @@ def run(settings: Settings) -> Traded:
         with runs.timed("refit"):
             model, weights = refitted(recipe, outcome.chosen, data.newest, pool)
         with runs.timed("importance"):
-            importance = held_out_importance(recipe, data, outcome)
-        drivers = record_refit(model, weights, data, importance)
+            drivers = main_drivers(recipe, data, outcome, model)
+        record_refit(weights, drivers)
         evidence_plan = build.window_plan(settings).of_a_walk_forward
         steps = next_steps(recipe, workspace, result, evidence_plan, timed)
         name = settings.strategy.name

@@ -8,7 +8,8 @@ import pytest
 from pipeline.learning.models import predictions
 from pipeline.recipe.data import RetrainData
 from pipeline.recipe.evaluate import OutOfSample
-from pipeline.recipe.importance import held_out_importance, judged_model
+from pipeline.recipe.fit import fitted
+from pipeline.recipe.importance import held_out_importance, judged_model, main_drivers
 from pipeline.recipe.recipe import Recipe
 from tests.recipe import made
 from tests.recipe.history import history
@@ -44,3 +45,17 @@ def test_the_signal_is_worth_more_than_noise(
     signal, noise = held_out_importance(*case)
     assert (signal.feature, noise.feature) == ("signal", "noise")
     assert signal.rank_ic_lost > 0.2
+
+
+def test_what_drives_the_model_to_serve_is_what_is_measured(
+    case: tuple[Recipe, RetrainData, OutOfSample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more features than are measured, those behind the served forecasts, not the judged."""
+    monkeypatch.setattr("pipeline.recipe.importance.MEASURED_FEATURES", 1)
+    recipe, data, outcome = case
+    served = fitted(recipe, outcome.chosen.params, data.newest, {"ridge": 1.0})
+    first, second, _ = main_drivers(recipe, data, outcome, served)
+    measured = {one.feature: one.rank_ic_lost for one in held_out_importance(*case)}
+    assert first.rank_ic_lost == measured[first.feature]
+    assert np.isnan(second.rank_ic_lost)
+    assert first.mean_size >= second.mean_size

@@ -56,7 +56,7 @@ class Retrained:
     model
         Refitted on the newest data.
     drivers
-        Of ``retrain.record_refit``.
+        Of ``recipe.importance.main_drivers``.
     strategy
         What people call the rules.
     """

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import mlflow
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from pipeline.contract import Artifacts, Tables, Tags
 from pipeline.gates.gates import in_words
@@ -21,9 +20,8 @@ from pipeline.io.tracking import (
     runs,
 )
 from pipeline.io.tracking.identity import data_identity, log_identity
-from pipeline.learning.contributions import contributions
 from pipeline.learning.dataset import digest
-from pipeline.learning.drivers import Driver, Importance, drivers
+from pipeline.learning.drivers import Driver
 from pipeline.paths import ROOT
 from pipeline.recipe.data import RetrainData
 from pipeline.recipe.evaluate import (
@@ -36,9 +34,6 @@ from pipeline.trading.market import Market
 from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.retrain")
-
-DRIVER_SESSIONS = 5
-"""Newest sessions whose forecasts tell what drives a model."""
 
 
 def record_inputs(recipe: Recipe, data: RetrainData, tags: Mapping[str, str]) -> None:
@@ -123,22 +118,7 @@ def record_result(result: Result) -> None:
     runs.log_frame(result.stored, Artifacts.PREDICTIONS)
 
 
-def record_refit(
-    model: Pipeline,
-    weights: Mapping[str, float],
-    data: RetrainData,
-    importance: Sequence[Importance],
-) -> list[Driver]:
-    """Weights of the model to serve, and what drives its forecasts on its newest sessions.
-
-    Parameters
-    ----------
-    importance
-        Of the newest evaluated model's features.
-    """
+def record_refit(weights: Mapping[str, float], drivers: Sequence[Driver]) -> None:
+    """Weights of the learners in the model to serve, and what drives its forecasts."""
     later.log_result(weight_metrics(weights))
-    sessions = data.windows.newest[-DRIVER_SESSIONS:]
-    parts = contributions(model, data.dataset.at(sessions).features)
-    ranked = drivers(parts, importance)
-    runs.log_table(pd.DataFrame(ranked), Tables.DRIVERS)
-    return ranked
+    runs.log_table(pd.DataFrame(drivers), Tables.DRIVERS)
