@@ -53,7 +53,8 @@ def test_what_drives_the_model_to_serve_is_what_is_measured(
     """Of more features than are measured, those behind the served forecasts, not the judged."""
     monkeypatch.setattr("pipeline.recipe.importance.MEASURED_FEATURES", 1)
     recipe, data, outcome = case
-    served = fitted(recipe, outcome.chosen.params, data.newest, {"ridge": 1.0})
+    weights = {learner.name: 1.0 for learner in recipe.learners}
+    served = fitted(recipe, outcome.chosen.params, data.newest, weights)
     first, second, _ = main_drivers(recipe, data, outcome, served)
     measured = {one.feature: one.rank_ic_lost for one in held_out_importance(*case)}
     assert first.rank_ic_lost == measured[first.feature]
