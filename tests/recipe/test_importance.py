@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from pipeline.learning.metrics import rank_ic
 from pipeline.learning.models import predictions
 from pipeline.recipe.data import RetrainData
 from pipeline.recipe.evaluate import OutOfSample
 from pipeline.recipe.fit import fitted
 from pipeline.recipe.importance import held_out_importance, judged_model, main_drivers
 from pipeline.recipe.recipe import Recipe
+from pipeline.schemas import SESSION
 from tests.recipe import made
 from tests.recipe.history import history
 from tests.recipe.test_evaluate import evaluated, walking
@@ -45,6 +50,25 @@ def test_the_signal_is_worth_more_than_noise(
     signal, noise = held_out_importance(*case)
     assert (signal.feature, noise.feature) == ("signal", "noise")
     assert signal.rank_ic_lost > 0.2
+
+
+def test_of_many_rows_a_part_of_every_session_is_measured(
+    case: tuple[Recipe, RetrainData, OutOfSample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[pd.Series] = []
+
+    def spy(returns: pd.Series, predictions: pd.Series) -> pd.Series:
+        asked.append(predictions)
+        return rank_ic(returns, predictions)
+
+    monkeypatch.setattr("pipeline.learning.importance.rank_ic", spy)
+    _, held_out = judged_model(*case)
+    half = math.ceil(len(held_out.returns) / 2)
+    monkeypatch.setattr("pipeline.recipe.importance.MEASURED_ROWS", half)
+    signal, _ = held_out_importance(*case)
+    assert signal.feature == "signal"
+    assert {len(rows) for rows in asked} == {half}
+    assert set(asked[0].index.get_level_values(SESSION)) == set(held_out.sessions)
 
 
 def test_what_drives_the_model_to_serve_is_what_is_measured(

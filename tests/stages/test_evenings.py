@@ -326,7 +326,7 @@ def test_a_ledger_that_lost_its_last_evening_is_damaged_in_summary_and_status(
     with Workspace.open(shorter) as workspace:
         assert workspace.store.ledger_faults() == []
         assert routine.summed_up(workspace).ledger == "damaged"
-    with pytest.raises(Damaged, match="is missing: hash") as damaged:
+    with pytest.raises(Damaged, match="is missing, hash") as damaged:
         step("status", status.run, shorter)
     assert damaged.value.exit_code == 2
     assert "NO   ledger" in capsys.readouterr().out
@@ -341,7 +341,7 @@ def test_a_ledger_whose_evenings_are_all_gone_is_damaged_by_what_the_runs_noted(
             database.execute(f"delete from {table}")
         database.commit()
     emptied = configured(evenings, f"store.path={evenings / 'emptied.db'}")
-    with pytest.raises(Damaged, match="is missing: hash"):
+    with pytest.raises(Damaged, match="is missing, hash"):
         step("status", status.run, emptied)
 
 

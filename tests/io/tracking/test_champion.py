@@ -173,6 +173,7 @@ def test_a_promotion_is_refused_where_another_came_between() -> None:
     assert str(registry.holder("champion").version) == "2"
 
 
+@pytest.mark.soak
 def test_promotions_at_once_make_one_champion_and_a_history_without_gaps(
     store: MlflowClient,
 ) -> None:

@@ -177,6 +177,7 @@ def test_a_project_reached_by_a_link_was_not_moved(prepared: Path, tmp_path: Pat
     assert local_store.bring_along(tmp_path / "link" / "mlflow.db") is None
 
 
+@pytest.mark.soak
 def test_many_commands_at_once_in_an_empty_project_make_one_store(tmp_path: Path) -> None:
     script = (
         "import sys; from pipeline.io.tracking import experiment as e;"
