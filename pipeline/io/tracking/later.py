@@ -35,22 +35,25 @@ def written_last(run_id: str) -> Iterator[None]:
 
 def log_later(metrics: Mapping[str, float], step: int | None = None) -> None:
     """Metrics of the open run, written at the end of its stage; at once where no stage is open."""
-    run, now = mlflow.active_run(), int(time.time() * 1000)
-    if run is None or run.info.run_id not in _waiting:
-        at = {} if step is None else {"step": step}
-        mlflow.log_metrics(dict(metrics), **at)
-        return
-    written = [Metric(name, float(value), now, step or 0) for name, value in metrics.items()]
-    _waiting[run.info.run_id] += written
+    _log(_waiting, metrics, step)
 
 
 def log_result(metrics: Mapping[str, float]) -> None:
     """Metrics of the open run's result, written with its model; at once where no stage is open."""
+    _log(_result, metrics)
+
+
+def _log(
+    held: dict[str, list[Metric]], metrics: Mapping[str, float], step: int | None = None
+) -> None:
     run, now = mlflow.active_run(), int(time.time() * 1000)
-    if run is None or run.info.run_id not in _result:
-        mlflow.log_metrics(dict(metrics))
+    if run is None or run.info.run_id not in held:
+        at = {} if step is None else {"step": step}
+        mlflow.log_metrics(dict(metrics), **at)
         return
-    _result[run.info.run_id] += [Metric(k, float(value), now, 0) for k, value in metrics.items()]
+    held[run.info.run_id] += [
+        Metric(name, float(value), now, step or 0) for name, value in metrics.items()
+    ]
 
 
 def write_result(model_id: str) -> None:

@@ -192,7 +192,8 @@ def log_table(frame: pd.DataFrame, name: str) -> None:
         Any columns, without its index; a row a line.
     """
     run_files.log_text(csv_text(frame), f"{name}.csv")
-    shown = frame.astype(dict.fromkeys(frame.select_dtypes("datetime").columns, str)).head(2000)
+    shown = frame.head(2000)
+    shown = shown.astype(dict.fromkeys(shown.select_dtypes("datetime").columns, str))
     content = shown.to_json(orient="split", index=False, date_format="iso")
     run_files.log_table(content, f"{name}.json")
 
