@@ -22,7 +22,7 @@ from tests.recipe.history import History
 
 def workspace(store: Store, **changes: Any) -> Workspace:
     """What `Workspace.open` makes of a store; a test names what it is about."""
-    plain = {
+    plain: dict[str, Any] = {
         "store": store,
         "open_source": Sample,
         "is_live": False,

@@ -36,10 +36,10 @@ def centred_window(known: Known) -> Array:
 def full_sample_z(known: Known) -> Array:
     """(return - mean of all there is) / sd of all there is"""
     moves = returns(known)
-    known = ~np.isnan(moves)
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, moves, 0.0).sum(axis=0) / count
-    return (moves - mean) / np.sqrt(np.where(known, (moves - mean) ** 2, 0.0).sum(axis=0) + 1e-9)
+    is_known = ~np.isnan(moves)
+    count = np.maximum(is_known.sum(axis=0), 1)
+    mean = np.where(is_known, moves, 0.0).sum(axis=0) / count
+    return (moves - mean) / np.sqrt(np.where(is_known, (moves - mean) ** 2, 0.0).sum(axis=0) + 1e-9)
 
 
 @feature("leak_rank_of_t", lookback=20, source="planted")

@@ -35,17 +35,22 @@ def hand_made(made_by: Callable[..., Any], name: str, **changes: Any) -> HandMad
 
 def target(**changes: Any) -> Target:
     """Pooled winsorised returns beyond the session's mean."""
-    plain = {"winsorise": 0.01, "relative": "market", "neutralise": (), "ranked": False}
+    plain: dict[str, Any] = {
+        "winsorise": 0.01,
+        "relative": "market",
+        "neutralise": (),
+        "ranked": False,
+    }
     return Target(**plain | changes)
 
 
 def walk_forward(**changes: Any) -> WalkForward:
     """Expanding folds with an embargo of one session and labels of one session."""
-    plain = {"embargo_sessions": 1, "label_sessions": 1, "train_sessions": None}
+    plain: dict[str, Any] = {"embargo_sessions": 1, "label_sessions": 1, "train_sessions": None}
     return WalkForward(**plain | {"min_train_sessions": 15} | changes)
 
 
 def combinatorial(**changes: Any) -> CombinatorialBySession:
     """Two groups held out, with an embargo of one session and labels of one session."""
-    plain = {"test_groups": 2, "embargo_sessions": 1, "label_sessions": 1}
+    plain: dict[str, Any] = {"test_groups": 2, "embargo_sessions": 1, "label_sessions": 1}
     return CombinatorialBySession(**plain | {"min_group_sessions": 5} | changes)

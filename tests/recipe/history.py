@@ -66,7 +66,7 @@ def history(sessions: int = 80, symbols: int = 6, seed: int = 4) -> History:
     return History(
         bars,
         pd.DataFrame(features, keys, dtype="float32"),
-        known.dropna().rename(TARGET).to_frame(),
+        pd.DataFrame({TARGET: known.dropna()}),
     )
 
 

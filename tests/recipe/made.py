@@ -21,7 +21,7 @@ def rules(**changes: Any) -> Rules:
 
 def limits(**changes: Any) -> RegimeLimits:
     """As conf/config.yaml has them."""
-    usual = {
+    usual: dict[str, Any] = {
         "volatility_window": 252,
         "high_volatility_percentile": 85,
         "low_volatility_percentile": 15,
@@ -34,51 +34,67 @@ def limits(**changes: Any) -> RegimeLimits:
 
 def selected_rows(**changes: Any) -> RowSelection:
     """All rows with 40 sessions of history."""
-    return RowSelection(**{"min_history": 40, "min_price": 0, "min_dollar_volume": 0} | changes)
+    plain: dict[str, Any] = {"min_history": 40, "min_price": 0, "min_dollar_volume": 0}
+    return RowSelection(**plain | changes)
 
 
 def feature_set(name: str = "classic", **changes: Any) -> FeatureSet:
-    return FeatureSet(
-        **{
-            "name": name,
-            "features": FEATURE_SETS[name],
-            "rows": selected_rows(),
-            "limits": limits(),
-            "min_window": 1,
-            "days_a_week": 5,
-        }
-        | changes
-    )
+    plain: dict[str, Any] = {
+        "name": name,
+        "features": FEATURE_SETS[name],
+        "rows": selected_rows(),
+        "limits": limits(),
+        "min_window": 1,
+        "days_a_week": 5,
+    }
+    return FeatureSet(**plain | changes)
 
 
 def plan(**changes: Any) -> SearchPlan:
     """Two random draws, none of them given up."""
-    plain = {"n_trials": 2, "batch_size": 2, "sampler": "random", "pruner": None, "max_rows": None}
+    plain: dict[str, Any] = {
+        "n_trials": 2,
+        "batch_size": 2,
+        "sampler": "random",
+        "pruner": None,
+        "max_rows": None,
+    }
     plain |= {"early_stopping_sessions": None, "timeout_minutes": None, "recorded_trials": None}
     return SearchPlan(**plain | {"objective": "mae"} | changes)
 
 
 def window(**changes: Any) -> RetrainWindow:
-    plain = {"start": None, "end": None, "window_days": 90, "holdout_days": 30, "expanding": False}
+    plain: dict[str, Any] = {
+        "start": None,
+        "end": None,
+        "window_days": 90,
+        "holdout_days": 30,
+        "expanding": False,
+    }
     return RetrainWindow(**plain | changes)
 
 
 def evaluation(**changes: Any) -> Evaluation:
     """A holdout; its other values are those of a walk-forward."""
-    plain = {"name": "holdout", "start": None, "refit_every": 5, "search_every": 10}
+    plain: dict[str, Any] = {"name": "holdout", "start": None, "refit_every": 5, "search_every": 10}
     return Evaluation(**plain | {"learning_curve": ()} | changes)
 
 
 def windows(**changes: Any) -> WindowPlan:
     """A plan; `window` and `evaluation` are taken apart from the rest."""
-    parts = {"window": window(), "evaluation": evaluation(), "gap_sessions": 1, "min_sessions": 1,
-             "sessions_a_year": 252}  # fmt: skip
+    parts: dict[str, Any] = {
+        "window": window(),
+        "evaluation": evaluation(),
+        "gap_sessions": 1,
+        "min_sessions": 1,
+        "sessions_a_year": 252,
+    }
     return WindowPlan(**parts | changes)
 
 
 def recipe(**changes: Any) -> Recipe:
     """Ridge on two features."""
-    plain = {
+    plain: dict[str, Any] = {
         "name": "any",
         "features": {"signal": "1" * 12, "noise": "2" * 12},
         "rows": selected_rows(),

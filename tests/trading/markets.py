@@ -59,7 +59,7 @@ def market_of(
 ) -> Market:
     """A market from frames by name; highs, lows and volumes default to what disturbs nothing."""
     opened, closed = frames["open"], frames["close"]
-    bars = {
+    bars: dict[str, Any] = {
         "high": np.fmax(opened, closed),
         "low": np.fmin(opened, closed),
         "volume": opened * 0.0 + 1e6,
