@@ -55,3 +55,5 @@ class Tables:
     SWEEP: Final = "sweep"
     QUALITY: Final = "quality"
     ACTIONS: Final = "actions"
+    """Splits and dividends that the source reported with the bars of this run."""
+    EARNINGS: Final = "earnings"

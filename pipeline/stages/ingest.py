@@ -45,7 +45,10 @@ def run(settings: Settings) -> None:
             mlflow.log_metric(Metrics.INGEST_UNKNOWN_SYMBOLS, len(absent))
         read = ingestion.read(settings.data.download)
         done = ingestion.write(read, settings.data.max_withdrawn)
-    log_ingested(done)
+        log_ingested(done)
+        earnings = ingestion.earnings(settings.data.download)
+    if earnings is not None:
+        runs.log_table(earnings.rows, Tables.EARNINGS)
     _record(done)
     if workspace.is_live:
         log_answers(done)

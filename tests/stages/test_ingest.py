@@ -14,6 +14,7 @@ from pipeline.config.settings import Settings
 from pipeline.errors import PipelineError
 from pipeline.io import calendar
 from pipeline.io.sources.yahoo.source import Yahoo
+from pipeline.io.store.store import Store
 from pipeline.stages import ingest
 from tests.io.sources.yahoo_answers import Listing, Servers, bars
 
@@ -69,6 +70,21 @@ def test_what_came_and_what_did_not_is_counted_and_named(live, metrics, caplog) 
     assert metrics["ingest/delisted"] == 1
     assert metrics["ingest/failed"] == 0
     assert "ingest: delisted: 1 symbols: GONE" in caplog.text
+
+
+def test_splits_and_earnings_dates_are_tables_of_the_store_and_of_the_run(
+    live, metrics, servers, monkeypatch
+) -> None:
+    logged: dict[str, pd.DataFrame] = {}
+    monkeypatch.setattr(ingest.runs, "log_table", lambda rows, name: logged.update({name: rows}))
+    servers.listings["AAPL"].splits = {"2024-05-20": (4, 1)}
+    servers.listings["AAPL"].earnings = [("May 2, 2024 at 4 PM EDT", "1.5", "1.53", "2.0")]
+    ingest.run(live)
+    with Store.open(live.store.database) as store:
+        assert store.splits()[["symbol", "ratio"]].to_numpy().tolist() == [["AAPL", 4.0]]
+        assert store.earnings()["eps_reported"].to_list() == [1.53]
+    assert list(logged["actions"]["split"]) == [4.0]
+    assert list(logged["earnings"]["symbol"]) == ["AAPL"]
 
 
 def test_a_source_without_a_version_is_asked_again_and_only_for_what_is_missing(

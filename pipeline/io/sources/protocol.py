@@ -28,6 +28,26 @@ def no_actions() -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
+class Earnings:
+    """Earnings dates as a source lists them at a moment.
+
+    Attributes
+    ----------
+    rows
+        Session (the day in the exchange's zone), symbol, announced_at (ISO text, UTC),
+        eps_estimate, eps_reported (currency per share) and surprise_percent, NaN where unknown.
+    reasons
+        Why there are none, by symbol.
+    downloaded_at
+        Moment of the download, in UTC: the dates are known since.
+    """
+
+    rows: pd.DataFrame
+    reasons: Mapping[str, str]
+    downloaded_at: pd.Timestamp
+
+
+@dataclass(frozen=True)
 class Delivery:
     """What a source delivered for some symbols and sessions, cleaned.
 
@@ -118,6 +138,15 @@ class LiveProvider(Provider, Protocol):
 
     def newest_session(self) -> pd.Timestamp:
         """The newest session that opened; its bar is provisional until `last_session` is here."""
+        ...
+
+    @property
+    def moment(self) -> pd.Timestamp:
+        """Now, in UTC."""
+        ...
+
+    def earnings(self, symbols: Iterable[str]) -> Earnings:
+        """Earnings dates of stocks, past and announced ones."""
         ...
 
 

@@ -38,6 +38,7 @@ class Download(_Frozen):
     timeout_seconds: Annotated[float, Field(gt=0)]
     close_delay_minutes: Annotated[int, Field(ge=0)]
     overlap_sessions: Count
+    earnings_days: Count | None = 7  # configs of former runs lack it
 
 
 ColumnName = Annotated[str | None, BeforeValidator(lambda v: str(v) if type(v) is int else v)]

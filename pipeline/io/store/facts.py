@@ -14,6 +14,7 @@ from pipeline.io.store.bulk import WriteResult, compare, upsert
 from pipeline.io.store.connection import StoreConnection
 from pipeline.io.store.database import transaction
 from pipeline.io.store.digests import record_digests
+from pipeline.io.store.events import write_splits
 from pipeline.io.store.queries import (
     STOCK,
     RowFilter,
@@ -68,7 +69,7 @@ class Facts(StoreConnection):
         replaced: Iterable[str] = (),
         withdrawn: pd.Index | None = None,
     ) -> WriteResult:
-        """Write bars, what was quarantined and what is missing; a bar that came ends its gap.
+        """Write bars, what was quarantined, what is missing (a bar ends its gap), and splits.
 
         Parameters
         ----------
@@ -97,6 +98,7 @@ class Facts(StoreConnection):
             for table, rows in left_out.items():
                 bar_writes.merge(connection, table, rows.set_index(ROW))
                 connection.execute(delete(table).where(same_row(table, tables.bars)))
+            write_splits(connection, delivery.actions, symbols)
             return result
 
     def bars(

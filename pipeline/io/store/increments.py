@@ -109,7 +109,8 @@ def joined(parts: Iterable[Delivery]) -> Delivery:
     bars = pd.concat([part.bars for part in listed]).sort_index()
     quarantine = pd.concat([part.quarantine for part in listed], ignore_index=True)
     gaps = pd.concat([part.gaps for part in listed], ignore_index=True)
-    return Delivery(bars, quarantine, gaps)
+    actions = pd.concat([part.actions for part in listed], ignore_index=True)
+    return Delivery(bars, quarantine, gaps, actions=actions)
 
 
 def _starts(
@@ -154,10 +155,11 @@ def _with_whole_histories(
 def _without(delivery: Delivery, symbols: Iterable[str]) -> Delivery:
     left_out = list(symbols)
     bars = delivery.bars[~delivery.bars.index.get_level_values(SYMBOL).isin(left_out)]
-    quarantine, gaps = (
-        rows[~rows[SYMBOL].isin(left_out)] for rows in (delivery.quarantine, delivery.gaps)
+    quarantine, gaps, actions = (
+        rows[~rows[SYMBOL].isin(left_out)]
+        for rows in (delivery.quarantine, delivery.gaps, delivery.actions)
     )
-    return replace(delivery, bars=bars, quarantine=quarantine, gaps=gaps)
+    return replace(delivery, bars=bars, quarantine=quarantine, gaps=gaps, actions=actions)
 
 
 def _require_answers(stocks: Delivery, requested: int) -> None:

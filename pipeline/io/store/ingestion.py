@@ -11,11 +11,12 @@ import pandas as pd
 
 from pipeline.contract import Metrics
 from pipeline.io.sources.bar_rules import require_symbols
-from pipeline.io.sources.protocol import DELISTED, LiveProvider, Provider
+from pipeline.io.sources.protocol import DELISTED, Earnings, LiveProvider, Provider
 from pipeline.io.sources.quality import quality
 from pipeline.io.sources.settings import Download
 from pipeline.io.store.bulk import WriteResult
 from pipeline.io.store.delta import Delta, compare_with_store, mark_digests
+from pipeline.io.store.earnings import refresh_earnings
 from pipeline.io.store.increments import Increment, increment
 from pipeline.io.store.store import Store
 from pipeline.schemas import SYMBOL
@@ -180,6 +181,13 @@ class Ingestion:
                 },
             )
         return Ingested(read, deltas, written)
+
+    def earnings(self, download: Download | None) -> Earnings | None:
+        """Earnings dates that were due, and were kept; None where nothing was asked for."""
+        if download is None or self.selection.is_partial:
+            return None
+        live = cast(LiveProvider, self.source)
+        return refresh_earnings(self.store, live, self.symbols or (), download.earnings_days)
 
     def _deltas(self, read: Increment, max_withdrawn: float | None) -> dict[str, Delta]:
         """What there is to write; a part of a source says nothing about the rest of it."""

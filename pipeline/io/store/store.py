@@ -16,6 +16,7 @@ from pipeline.io.cluster.jobs import lock_timeout
 from pipeline.io.store import tables
 from pipeline.io.store.database import INGEST, open_schema
 from pipeline.io.store.evenings import Evenings
+from pipeline.io.store.events import Events
 from pipeline.io.store.facts import Facts
 from pipeline.io.store.faults import faults
 from pipeline.io.store.looks import Looks
@@ -25,7 +26,7 @@ from pipeline.io.store.revisions import Revisions
 from pipeline.io.store.sqlite import Sqlite
 
 
-class Store(Facts, Results, Revisions, Looks, Evenings):
+class Store(Facts, Results, Revisions, Looks, Evenings, Events):
     """Facts and narrow results of one data source; open it with `Store.open`.
 
     Ranges are inclusive, None means no bound, and symbols default to all.

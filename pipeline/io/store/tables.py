@@ -63,6 +63,19 @@ symbols = Table(
 bars = _by_session_and_symbol("bars", *_floats(*BAR_FIELDS), Column("final", Boolean))
 gaps = _by_session_and_symbol("gaps", Column("reason", TEXT))
 quarantine = _by_session_and_symbol("quarantine", Column("reason", TEXT), *_floats(*BAR_FIELDS))
+splits = _by_session_and_symbol("splits", Column("ratio", Float))
+"""As the source lists them: new shares for one old one, from this session on."""
+
+EARNINGS_FLOATS = ("eps_estimate", "eps_reported", "surprise_percent")
+EARNINGS_TEXTS = ("announced_at", "first_known", "last_known")
+earnings = _by_session_and_symbol(
+    "earnings", *_floats(*EARNINGS_FLOATS), *(Column(name, TEXT) for name in EARNINGS_TEXTS)
+)
+"""Earnings dates by the day in the exchange's zone; per-share numbers in currency. A date is known
+since the moment of the download that first listed it (``first_known``), and a row holds what the
+last download that lists it said (``last_known``): numbers as of then, not as of the date. A date
+that was moved stays, with an older ``last_known``. Moments are ISO texts, in UTC."""
+
 indicators = _by_session_and_symbol("indicators", *_floats(*INDICATORS))
 labels = _by_session_and_symbol("labels", *_floats(*LABELS))
 

@@ -31,6 +31,8 @@ class Listing:
     splits: dict[str, tuple[int, int]] = field(default_factory=dict)
     dividends: dict[str, float] = field(default_factory=dict)
     kind: str = "EQUITY"
+    earnings: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Date as the calendar's page writes it, estimate, reported, surprise; "-" where unknown."""
 
 
 def bars(sessions: pd.DatetimeIndex, close: float = 100.0, volume: float = 1e6) -> pd.DataFrame:
@@ -62,6 +64,8 @@ class Servers(Session):
             return answer(url, 404, b"")
         if "getcrumb" in url:
             return answer(url, 200, b"dFhR4.nVbA1")
+        if "/calendar/earnings?" in url:
+            return self._calendar(url)
         if "/v8/finance/chart/" not in url:
             return answer(url, 404, json.dumps({"quoteSummary": {"result": None}}).encode())
         symbol = unquote(url.rsplit("/", 1)[1])
@@ -74,6 +78,30 @@ class Servers(Session):
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             return answer(url, status, raw)
         return self._chart(url, symbol, params)
+
+    def _calendar(self, url: str) -> Response:
+        """The page of earnings dates of one symbol; without any it has no table."""
+        symbol = url.split("symbol=")[1].split("&")[0]
+        self.asked.append((symbol, {"earnings": True}))
+        if symbol in self.always:
+            status, body = self.always[symbol]
+            return answer(url, status, body if isinstance(body, bytes) else b"")
+        listed = self.listings.get(symbol, Listing(pd.DataFrame())).earnings
+        head = (
+            "Symbol",
+            "Company",
+            "Earnings Date",
+            "EPS Estimate",
+            "Reported EPS",
+            "Surprise (%)",
+        )
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{cell}</td>" for cell in (symbol, "Inc.", *cells)) + "</tr>"
+            for cells in listed
+        )
+        names = "".join(f"<th>{name}</th>" for name in head)
+        table = f"<table><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
+        return answer(url, 200, f"<html><body>{table if listed else ''}</body></html>".encode())
 
     def _chart(self, url: str, symbol: str, params: dict[str, Any]) -> Response:
         if symbol not in self.listings:

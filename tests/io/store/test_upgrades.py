@@ -132,3 +132,9 @@ def test_alembic_knows_where_the_store_is(old):
         heads = MigrationContext.configure(connection).get_current_heads()
     engine.dispose()
     assert heads == (str(SCHEMA_VERSION),)
+
+
+def test_a_store_from_before_splits_and_earnings_gets_their_tables_empty(old):
+    with Store.open(old) as store:
+        assert store.splits().empty
+        assert store.earnings().empty

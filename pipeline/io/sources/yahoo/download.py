@@ -125,8 +125,7 @@ def _fetch_once(
 
 
 def _reason(failure: Unanswered) -> str:
-    known = failure.reason in (DELISTED, NO_BARS)
-    return failure.reason if known else f"{NOT_DELIVERED}: {failure.reason}"
+    return failure.reason if failure.final else f"{NOT_DELIVERED}: {failure.reason}"
 
 
 @contextlib.contextmanager
@@ -195,7 +194,7 @@ def history(
     except YFPricesMissingError as error:
         raise _refusal(error.yahoo_reason, ticker) from None
     except Exception as error:
-        raise _failure(error) from error
+        raise failure(error) from error
     if history.empty:
         raise Unanswered(NO_BARS, final=True)
     return history
@@ -213,7 +212,8 @@ def _refusal(reason: str | None, ticker: Any) -> Unanswered:
     return Unanswered(reason, final=False)
 
 
-def _failure(error: Exception) -> Unanswered:
+def failure(error: Exception) -> Unanswered:
+    """What may pass, with the kind and the words of an error."""
     # Times and links differ from one failure to the next; the same reason is counted as one.
     words = re.split(r"\n| after |\. See ", str(error))[0]
     return Unanswered(f"{type(error).__name__}: {words}"[:200], final=False)

@@ -31,11 +31,12 @@ import pandas as pd
 from pipeline.commands import Command
 from pipeline.errors import NotReady
 from pipeline.io import calendar, clock
-from pipeline.io.sources.protocol import Delivery
+from pipeline.io.sources.protocol import Delivery, Earnings
 from pipeline.io.sources.settings import YahooData
 from pipeline.io.sources.universe import Universe, spelling
 from pipeline.io.sources.yahoo.cleaning import cleaned
 from pipeline.io.sources.yahoo.download import answers, history
+from pipeline.io.sources.yahoo.earnings import earnings_dates, earnings_rows, quiet_yfinance
 from pipeline.schemas import SYMBOL
 
 INDICES = {"^GSPC": "S&P 500", "^IXIC": "NASDAQ Composite", "^VIX": "CBOE Volatility Index"}
@@ -129,6 +130,20 @@ class Yahoo:
     def newest_session(self) -> pd.Timestamp:
         """The newest session that opened."""
         return calendar.last_opened(self.exchange_calendar, self._now())
+
+    @property
+    def moment(self) -> pd.Timestamp:
+        """Now, in UTC."""
+        return self._now().tz_convert("UTC")
+
+    def earnings(self, symbols: Iterable[str]) -> Earnings:
+        """Earnings dates of stocks, past and announced ones, as Yahoo lists them now."""
+        fetch = partial(earnings_dates, session=self._session)
+        names = sorted({self._spell(name) for name in symbols})
+        with quiet_yfinance():
+            given = answers(names, fetch, self._rules, pause=self._pause)
+        zone = calendar.timezone(self.exchange_calendar)
+        return Earnings(earnings_rows(given.histories, zone), given.reasons, self.moment)
 
     @cached_property
     def _stocks(self) -> pd.DataFrame:
