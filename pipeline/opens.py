@@ -49,6 +49,9 @@ def printed_opens(
 ) -> pd.DataFrame:
     """Printed opens that may be traded on; NaN where there is none, or a bad one.
 
+    Where a split or a dividend goes ex there is none: the close before is of other shares, and a
+    gap from it is none to trade.
+
     Parameters
     ----------
     members
@@ -60,7 +63,9 @@ def printed_opens(
         Sessions x symbols, currency per share; known once the session has opened.
     """
     start = sessions_before(store.sessions().union(sessions), sessions[0], 2 * STALE_SESSIONS)
-    return tradeable_opens(store.bar_panel(start, sessions[-1], members), sessions)
+    traded = tradeable_opens(store.bar_panel(start, sessions[-1], members), sessions)
+    ex = store.goes_ex(sessions[0], sessions[-1], members)
+    return traded.mask(ex.reindex(index=traded.index, columns=traded.columns, fill_value=False))
 
 
 def copies_of_closes(

@@ -271,17 +271,17 @@ class Workspace:
         from pipeline.trading.benchmarks import REAL_WINDOW
         from pipeline.trading.market import Market
 
-        before = estimates.LOOK_BACK + estimates.SPARE_SESSIONS
-        listed = self.store.sessions().union(sessions)
-        start = sessions_before(listed, sessions[0], before)
-        bars = alter(self.store.bar_panel(start, sessions[-1]))
+        before, store = estimates.LOOK_BACK + estimates.SPARE_SESSIONS, self.store
+        listed = store.sessions().union(sessions)
+        bars = alter(store.bar_panel(sessions_before(listed, sessions[0], before), sessions[-1]))
         symbol = rules.hedge_symbol if rules.is_hedged else None
-        hedge = bars_of_index(self.store, symbol, sessions, REAL_WINDOW + before + 1)
+        hedge = bars_of_index(store, symbol, sessions, REAL_WINDOW + before + 1)
         return Market.of_bars(
             bars.loc(bars.sessions.union(sessions)), sessions,
             self.regimes()["regime"].reindex(sessions).fillna("UNKNOWN"),
-            self.store.symbols("stock")["sector"], sessions_before(listed, sessions[0], 1),
+            store.symbols("stock")["sector"], sessions_before(listed, sessions[0], 1),
             index=None if hedge is None else alter(hedge), is_hedged=rules.is_hedged,
+            goes_ex=store.goes_ex(sessions[0], sessions[-1]),
         )  # fmt: skip
 
     def evening(self, sessions: pd.DatetimeIndex) -> Evening:

@@ -173,6 +173,10 @@ def bad_open_counts(rows: pd.Index, market: Market) -> dict[str, float]:
         name: pd.DataFrame(where, market.open.index, market.open.columns)
         for name, where in jumped.items()
     }
+    if market.goes_ex is not None:
+        there = market.open.notna()
+        ex = market.goes_ex.reindex(index=there.index, columns=there.columns, fill_value=False)
+        faults["goes_ex"] = ex & there
     return {
         f"doubt/bad_opens_{name.replace(' ', '_')}": float(
             np.sum(frame.stack().reindex(rows, fill_value=False).to_numpy())

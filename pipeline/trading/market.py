@@ -85,6 +85,9 @@ class Market:
         Of ``hedging.instrument``, by session; None where nothing is hedged.
     indication
         Indicated opens, where they are known when it is decided; None: the evening before.
+    goes_ex
+        Where a split or a dividend goes ex, bool; what has no row or column is False. None: nothing
+        is known of them.
     """
 
     open: pd.DataFrame
@@ -98,6 +101,7 @@ class Market:
     previous_session: pd.Timestamp
     hedge: pd.DataFrame | None = None
     indication: Indication | None = None
+    goes_ex: pd.DataFrame | None = None
 
     @classmethod
     def of_bars(
@@ -110,6 +114,7 @@ class Market:
         *,
         index: BarPanel | None = None,
         is_hedged: bool = False,
+        goes_ex: pd.DataFrame | None = None,
     ) -> Market:
         """The market of these sessions, from bars that begin early enough before them."""
         hedge = hedging.instrument(bars, index) if is_hedged else None
@@ -125,6 +130,7 @@ class Market:
             sectors=sectors,
             previous_session=previous_session,
             hedge=None if hedge is None else hedge.loc[sessions],
+            goes_ex=goes_ex,
         )
 
     @property

@@ -62,7 +62,8 @@ def live(
     return checked
 
 
-def test_what_came_and_what_did_not_is_counted_and_named(live, metrics, caplog) -> None:
+def test_what_came_and_what_did_not_is_counted_and_named(live, metrics, servers, caplog) -> None:
+    servers.listings["AAPL"].dividends = {"2024-05-15": 0.25}
     with caplog.at_level(logging.INFO, logger="pipeline"):
         ingest.run(live)
     assert metrics["ingest/rows"] == 5 * len(SESSIONS)
@@ -70,6 +71,8 @@ def test_what_came_and_what_did_not_is_counted_and_named(live, metrics, caplog) 
     assert metrics["ingest/delisted"] == 1
     assert metrics["ingest/failed"] == 0
     assert "ingest: delisted: 1 symbols: GONE" in caplog.text
+    with Store.open(live.store.path) as store:
+        assert store.goes_ex().loc["2024-05-15", "AAPL"]
 
 
 def test_splits_and_earnings_dates_are_tables_of_the_store_and_of_the_run(

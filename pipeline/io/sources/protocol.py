@@ -67,8 +67,9 @@ class Delivery:
     all_read
         Whether no file was refused: then a symbol that is absent is not hidden in one.
     actions
-        Corporate actions that the source reports beside its bars: session, symbol, split (new
-        shares for one old one, NaN: none) and dividend (currency per share, NaN: none).
+        Corporate actions that the source reports beside its bars, by the session on which they go
+        ex: session, symbol, split (new shares for one old one, NaN: none) and dividend (currency
+        per share, NaN: none).
     """
 
     bars: pd.DataFrame
@@ -173,5 +174,9 @@ def cut(
 
     bars = part(delivery.bars.reset_index()).set_index(ROW)
     return replace(
-        delivery, bars=bars, quarantine=part(delivery.quarantine), gaps=part(delivery.gaps)
+        delivery,
+        bars=bars,
+        quarantine=part(delivery.quarantine),
+        gaps=part(delivery.gaps),
+        actions=part(delivery.actions),
     )

@@ -101,22 +101,37 @@ def delete_bars(connection: Connection, keys: pd.Index) -> None:
     """Delete these bars, and what was made of them alone."""
     if keys.empty:
         return
-    sessions, symbols = (keys.get_level_values(level) for level in ROW)
-    rows = [{"s": as_date(s), "n": n} for s, n in zip(sessions, symbols, strict=True)]
     for table in (tables.bars, tables.indicators, tables.labels):
-        deletion = delete(table).where(
-            table.c.session == bindparam("s"), table.c.symbol == bindparam("n")
-        )
-        connection.execute(deletion, rows)
-        record_digests(connection, table, sessions.min(), sessions.max())
-    names = symbols.unique()
-    result = WriteResult(0, len(keys), 0, len(names), sessions.min(), sessions.max())
+        result = _delete(connection, table, keys)
+        record_digests(connection, table, result.first, result.last)
     record_change(connection, tables.bars, result, _listed(keys, GONE))
 
 
-def stored_keys(connection: Connection, symbols: Iterable[str]) -> pd.Index:
-    """Session and symbol of every bar of these symbols."""
-    of_symbols = RowFilter(symbols=list(symbols)).select(tables.bars, ["close"])
+def delete_actions(connection: Connection, keys: pd.Index) -> None:
+    """Delete these splits and dividends."""
+    if not keys.empty:
+        record_change(connection, tables.actions, _delete(connection, tables.actions, keys))
+
+
+def _delete(connection: Connection, table: Table, keys: pd.Index) -> WriteResult:
+    """Delete the rows of these sessions and symbols; each counts as changed."""
+    sessions, symbols = (keys.get_level_values(level) for level in ROW)
+    rows = [{"s": as_date(s), "n": n} for s, n in zip(sessions, symbols, strict=True)]
+    is_one = (table.c.session == bindparam("s"), table.c.symbol == bindparam("n"))
+    connection.execute(delete(table).where(*is_one), rows)
+    names = symbols.nunique()
+    return WriteResult(0, len(keys), 0, names, sessions.min(), sessions.max())
+
+
+def stored_keys(
+    connection: Connection,
+    symbols: Iterable[str],
+    table: Table = tables.bars,
+    start: pd.Timestamp | None = None,
+) -> pd.Index:
+    """Session and symbol of every row of these symbols, from a session on."""
+    field = next(column.name for column in table.columns if not column.primary_key)
+    of_symbols = RowFilter(start, symbols=list(symbols)).select(table, [field])
     return read_rows(connection, of_symbols).long().index
 
 

@@ -21,7 +21,9 @@ from pipeline.io.store.bulk import Rows, as_read, read_rows
 from pipeline.io.store.queries import RowFilter, SessionLike, as_date
 from pipeline.schemas import ROW
 
-MONTHLY = (tables.bars, tables.indicators, tables.regimes, tables.labels, tables.signals)
+MONTHLY = (
+    tables.bars, tables.actions, tables.indicators, tables.regimes, tables.labels, tables.signals,
+)  # fmt: skip
 """Tables with digests; gaps and quarantined bars come again with each delivery."""
 
 WHOLE = (tables.symbols, tables.changes, tables.builds)

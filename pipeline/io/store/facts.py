@@ -101,6 +101,37 @@ class Facts(StoreConnection):
             write_splits(connection, delivery.actions, symbols)
             return result
 
+    def write_actions(self, delivery: Delivery, *, is_whole: bool) -> WriteResult:
+        """Write the splits and dividends of a delivery.
+
+        Parameters
+        ----------
+        is_whole
+            Whether the source gives all it has: stored ones that it no longer reports of its
+            symbols, from its first session on, then go.
+        """
+        delivered = delivery.actions.groupby(ROW).first()
+        with transaction(self._engine) as connection:
+            if is_whole and len(delivery.bars):
+                days, names = (delivery.bars.index.unique(level) for level in ROW)
+                known = bar_writes.stored_keys(connection, names, tables.actions, days.min())
+                bar_writes.delete_actions(connection, known[~known.isin(delivered.index)])
+            return bar_writes.merge_results(connection, tables.actions, delivered)
+
+    def goes_ex(
+        self,
+        start: SessionLike | None = None,
+        end: SessionLike | None = None,
+        symbols: Iterable[str] | None = None,
+    ) -> pd.DataFrame:
+        """Wide bool: a split or a dividend goes ex, as far as the source reports it.
+
+        Sessions as in `bar_panel`; symbols are those given, sorted, or all that have one in range.
+        """
+        rows = RowFilter.wide(start, end, symbols, STOCK)
+        wide = self._wide(tables.actions, ("split", "dividend"), rows)
+        return wide["split"].notna() | wide["dividend"].notna()
+
     def bars(
         self,
         start: SessionLike | None = None,

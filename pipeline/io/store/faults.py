@@ -63,4 +63,4 @@ def _made_again(table: str, months: list[str]) -> Command:
         return Command("ingest")
     first, last = pd.Period(months[0], "M").start_time, pd.Period(months[-1], "M").end_time
     span = {"start_date": f"{first:%Y-%m-%d}", "end_date": f"{last:%Y-%m-%d}"}
-    return Command("ingest" if table == "bars" else table, **span)
+    return Command("ingest" if table in ("bars", "actions") else table, **span)

@@ -50,7 +50,8 @@ class Revisions(StoreConnection):
         """Changes after a revision, by default all; also all where it is none of the store's past.
 
         Index number, ascending; columns revision, kind, first_session, last_session, symbols
-        (count), at (UTC). The kind is a table: symbols, bars, indicators, regimes, labels, signals.
+        (count), at (UTC). The kind is a table: symbols, bars, actions, indicators, regimes,
+        labels, signals.
         A change of symbols has no sessions and concerns all of them.
         """
         with self._engine.connect() as connection:

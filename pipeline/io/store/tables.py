@@ -62,6 +62,8 @@ symbols = Table(
 
 bars = _by_session_and_symbol("bars", *_floats(*BAR_FIELDS), Column("final", Boolean))
 gaps = _by_session_and_symbol("gaps", Column("reason", TEXT))
+actions = _by_session_and_symbol("actions", *_floats("split", "dividend"))
+"""What goes ex on a session, as the source reports it: the close before is of other shares."""
 quarantine = _by_session_and_symbol("quarantine", Column("reason", TEXT), *_floats(*BAR_FIELDS))
 splits = _by_session_and_symbol("splits", Column("ratio", Float))
 """As the source lists them: new shares for one old one, from this session on."""

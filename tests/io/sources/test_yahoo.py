@@ -86,6 +86,7 @@ def ingest(source: Yahoo, store: Store, **asked: pd.Timestamp) -> Increment:
     stocks = list(source.symbols().query("kind == 'stock'").index)
     read = increment(source, store, stocks, 4, **asked)
     store.write_bars(read.stocks, read.readjusted)
+    store.write_actions(read.stocks, is_whole=False)
     store.write_bars(read.indices)
     return read
 
@@ -367,6 +368,19 @@ def test_only_what_is_missing_and_the_overlap_are_asked_for(yahoo, store):
     assert set(asked) == {pd.Timestamp("2024-05-28")}  # the last 4 final sessions, Memorial Day off
     assert second.stocks.bars.index[0][0] == pd.Timestamp("2024-05-28")
     assert len(store.bar_panel().close) == len(SESSIONS)
+
+
+def test_what_goes_ex_is_stored_of_first_and_later_answers(yahoo, store):
+    listed = listings("KO", "NVDA")
+    listed["KO"].dividends = {"2024-05-15": 0.485, "2024-06-03": 0.485}
+    listed["NVDA"].splits = {"2024-05-20": (10, 1)}
+    servers = Servers(listed)
+    for now in ("2024-05-31 22:00", "2024-06-05 22:00"):
+        ingest(yahoo(servers, now=now), store)
+    ex = store.goes_ex().stack()
+    assert [(f"{day:%Y-%m-%d}", name) for day, name in ex[ex].index] == [
+        ("2024-05-15", "KO"), ("2024-05-20", "NVDA"), ("2024-06-03", "KO"),
+    ]  # fmt: skip
 
 
 def test_nothing_is_asked_for_where_nothing_is_missing(yahoo, store):

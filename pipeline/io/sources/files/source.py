@@ -43,9 +43,9 @@ from pipeline.io.sources.files.plausibility import remarks, suspects
 from pipeline.io.sources.files.refusals import SHOWN, nothing, why
 from pipeline.io.sources.files.seams import seams
 from pipeline.io.sources.files.spikes import spikes
-from pipeline.io.sources.files.splits import Event, apply, events, payments
+from pipeline.io.sources.files.splits import Event, actions, apply, events, payments
 from pipeline.io.sources.files.symbol_table import given_splits, symbol_table
-from pipeline.io.sources.protocol import Delivery, cut
+from pipeline.io.sources.protocol import Delivery, cut, no_actions
 from pipeline.io.sources.settings import FilesData
 from pipeline.schemas import SESSION, SYMBOL
 
@@ -246,6 +246,7 @@ class Files:
         good = given[reasons == ""]
         splits = [] if is_index else events(given, known)
         paid = [] if is_index else payments(good, splits)
+        ex = no_actions() if is_index else actions(good, splits)
         good, applied, unclear = apply(good, splits)
         if not is_index:
             good = self._without_spikes(good, reasons)
@@ -278,6 +279,7 @@ class Files:
             gaps(given, good, calendar, is_index=is_index),
             tuple(notes),
             refused,
+            actions=ex[~ex[SYMBOL].isin(refused)],
         )
 
     def _without_spikes(self, good: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.io.sources.bar_rules import PRICES
-from pipeline.schemas import SESSION, SYMBOL
+from pipeline.io.sources.protocol import no_actions
+from pipeline.schemas import ROW, SESSION, SYMBOL
 
 VISIBLE = np.log(1.2)
 """A split below six for five is lost among ordinary overnight moves."""
@@ -24,6 +25,10 @@ times."""
 
 LARGE_PAYMENT = 0.1
 """Of the price: a dividend or spin-off that is named."""
+
+SEEN_PAYMENT, ROUNDED = 5e-4, 0.012
+"""Of the price, and of a share's currency: the adjusted close steps by more where one is paid, and
+by no more where two of them were rounded to cents."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,35 @@ def payments(bars: pd.DataFrame, known: Iterable[Event]) -> list[str]:
         "special dividends or spin-offs, which prices are not adjusted for: "
         f"{', '.join(shown[:10])}{more}"
     ]
+
+
+def actions(bars: pd.DataFrame, known: Iterable[Event]) -> pd.DataFrame:
+    """What goes ex: dividends that a column names or the adjusted close shows, and these splits.
+
+    Parameters
+    ----------
+    bars
+        Sorted by symbol and session, as given: symbol, session, close, dividend, adjusted_close.
+
+    Returns
+    -------
+    DataFrame
+        As of ``protocol.Delivery.actions``.
+    """
+    adjusted, split_on = bars["adjusted_close"].to_numpy(), {(e.symbol, e.session) for e in known}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = 1 - 1 / _factor_steps(bars)
+        shown = np.where(part > SEEN_PAYMENT + ROUNDED / adjusted, part, np.nan)
+    named, previous = bars["dividend"].to_numpy(), bars["close"].shift().to_numpy()
+    paid = np.where(named > 0, named, shown * previous)
+    paying = np.flatnonzero(paid > 0)
+    names, days = bars[SYMBOL].iloc[paying].astype("str"), bars[SESSION].to_numpy()[paying]
+    is_split = [pair in split_on for pair in zip(names, days, strict=True)]
+    dividends = pd.DataFrame({SESSION: days, SYMBOL: names.to_numpy(), "dividend": paid[paying]})
+    ratios = [(event.session, event.symbol, event.ratio) for event in known if event.ratio != 1]
+    splits = pd.DataFrame(ratios, columns=[SESSION, SYMBOL, "split"])
+    parts = [part for part in (splits, dividends[~np.array(is_split, bool)]) if len(part)]
+    return pd.concat([no_actions(), *parts]).sort_values(ROW, ignore_index=True)
 
 
 def _factor_steps(bars: pd.DataFrame) -> np.ndarray:

@@ -197,3 +197,24 @@ def test_the_line_that_a_refusal_shows_has_the_roundest_ratio_near_the_step(tmp_
     file = write(tmp_path / "ABC.csv", HEADER, *bars(2500, 102, (60, 1500)))
     with pytest.raises(InvalidData, match=f"a line ABC,{DAYS[20]},25 .with the ratio that was"):
         files(file).bars()
+
+
+def ex(source) -> list[tuple[str, float, float]]:
+    found = source.bars().actions.fillna(0.0)
+    days = found["session"].dt.strftime("%Y-%m-%d")
+    return list(zip(days, found["split"], found["dividend"].round(6), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        ("dividend", {12: 0.4}, [(DAYS[12], 0.0, 0.4)]),
+        ("adj close", dict.fromkeys(range(12), 49.6), [(DAYS[12], 0.0, 0.4)]),
+        ("adj close", dict.fromkeys(range(0, 30, 2), 49.99), []),  # rounded to cents
+        ("split", {12: 2}, [(DAYS[12], 2.0, 0.0)]),
+    ],
+)
+def test_what_goes_ex_is_listed(tmp_path, column, values, expected):
+    other = 50 if column == "adj close" else 0
+    lines = [f"{line},{values.get(n, other)}" for n, line in enumerate(bars(50, 50, (9, 9)))]
+    assert ex(files(write(tmp_path / "ABC.csv", f"{HEADER},{column}", *lines))) == expected
