@@ -75,7 +75,6 @@ def filled(folder: Path, bars: BarPanel, symbols: pd.DataFrame) -> Store:
     long = stacked(vars(bars)).assign(final=True)
     delivery = Delivery(long, empty, empty, actions=pd.DataFrame(acts))
     store.write_bars(delivery)
-    store.write_actions(delivery, is_whole=True)
     return store
 
 

@@ -1,6 +1,6 @@
-"""Dates of companies as a source lists them: splits, and when earnings are announced.
+"""Dates of companies as a source lists them: what goes ex, and when earnings are announced.
 
-They are there to be looked at; bars, features and forecasts are made without them.
+Bars, features and forecasts are made without them. What goes ex is not traded on its gap.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, select
 
-from pipeline.io.sources.protocol import Earnings
+from pipeline.io.sources.protocol import Delivery, Earnings
 from pipeline.io.store import bar_writes, tables
 from pipeline.io.store.bulk import WriteResult, read_rows
 from pipeline.io.store.connection import StoreConnection
 from pipeline.io.store.database import transaction
-from pipeline.io.store.queries import RowFilter, SessionLike, with_timestamps
+from pipeline.io.store.queries import STOCK, RowFilter, SessionLike, with_timestamps
 from pipeline.schemas import ROW, SESSION, SYMBOL
 
 
@@ -29,7 +29,33 @@ class Events(StoreConnection):
         symbols: Iterable[str] | None = None,
     ) -> pd.DataFrame:
         """Splits: session, symbol, ratio (new shares for one old one, from this session on)."""
-        return self._listed(tables.splits, RowFilter(start, end, symbols))
+        listed = self._listed(tables.actions, RowFilter(start, end, symbols))
+        splits = listed[listed["split"].notna()].drop(columns="dividend")
+        return splits.rename(columns={"split": "ratio"}).reset_index(drop=True)
+
+    def goes_ex(
+        self,
+        start: SessionLike | None = None,
+        end: SessionLike | None = None,
+        symbols: Iterable[str] | None = None,
+    ) -> pd.DataFrame:
+        """Wide bool: a split or a dividend goes ex, as far as the source reports it.
+
+        Sessions as in `Facts.bar_panel`; symbols are those given, sorted, or all that have one.
+        """
+        rows = RowFilter.wide(start, end, symbols, STOCK)
+        wide = self._wide(tables.actions, ("split", "dividend"), rows)
+        return wide["split"].notna() | wide["dividend"].notna()
+
+    def withdraw_actions(self, whole: Delivery) -> None:
+        """Of all that a source has: what it no longer reports goes, from its first bar on."""
+        if whole.bars.empty:
+            return
+        days, names = (whole.bars.index.unique(level) for level in ROW)
+        reported = pd.MultiIndex.from_frame(whole.actions[list(ROW)])
+        with transaction(self._engine) as connection:
+            stored = bar_writes.stored_keys(connection, names, tables.actions, days.min())
+            bar_writes.delete_actions(connection, stored[~stored.isin(reported)])
 
     def earnings(
         self,
@@ -58,15 +84,16 @@ class Events(StoreConnection):
         return with_timestamps(self._frame(statement), SESSION)
 
 
-def write_splits(connection: Connection, actions: pd.DataFrame, replaced: Sequence[str]) -> None:
-    """Merge splits; those of symbols whose whole history was read again take the place of all.
+def write_actions(connection: Connection, actions: pd.DataFrame, replaced: Sequence[str]) -> None:
+    """Merge splits and dividends; of symbols whose whole history was read again they are all.
 
     Parameters
     ----------
     actions
         Of ``protocol.Delivery``.
     """
-    splits = actions[actions["split"].notna()].rename(columns={"split": "ratio"})
+    reported = actions.groupby(ROW).first()
     if replaced:
-        connection.execute(delete(tables.splits).where(tables.splits.c.symbol.in_(replaced)))
-    bar_writes.merge(connection, tables.splits, splits.set_index(ROW)[["ratio"]])
+        stored = bar_writes.stored_keys(connection, replaced, tables.actions)
+        bar_writes.delete_actions(connection, stored[~stored.isin(reported.index)])
+    bar_writes.merge_results(connection, tables.actions, reported)

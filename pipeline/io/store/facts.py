@@ -14,7 +14,7 @@ from pipeline.io.store.bulk import WriteResult, compare, upsert
 from pipeline.io.store.connection import StoreConnection
 from pipeline.io.store.database import transaction
 from pipeline.io.store.digests import record_digests
-from pipeline.io.store.events import write_splits
+from pipeline.io.store.events import write_actions
 from pipeline.io.store.queries import (
     STOCK,
     RowFilter,
@@ -69,7 +69,7 @@ class Facts(StoreConnection):
         replaced: Iterable[str] = (),
         withdrawn: pd.Index | None = None,
     ) -> WriteResult:
-        """Write bars, what was quarantined, what is missing (a bar ends its gap), and splits.
+        """Write bars, what was quarantined, what is missing (a bar ends its gap), what goes ex.
 
         Parameters
         ----------
@@ -98,39 +98,8 @@ class Facts(StoreConnection):
             for table, rows in left_out.items():
                 bar_writes.merge(connection, table, rows.set_index(ROW))
                 connection.execute(delete(table).where(same_row(table, tables.bars)))
-            write_splits(connection, delivery.actions, symbols)
+            write_actions(connection, delivery.actions, symbols)
             return result
-
-    def write_actions(self, delivery: Delivery, *, is_whole: bool) -> WriteResult:
-        """Write the splits and dividends of a delivery.
-
-        Parameters
-        ----------
-        is_whole
-            Whether the source gives all it has: stored ones that it no longer reports of its
-            symbols, from its first session on, then go.
-        """
-        delivered = delivery.actions.groupby(ROW).first()
-        with transaction(self._engine) as connection:
-            if is_whole and len(delivery.bars):
-                days, names = (delivery.bars.index.unique(level) for level in ROW)
-                known = bar_writes.stored_keys(connection, names, tables.actions, days.min())
-                bar_writes.delete_actions(connection, known[~known.isin(delivered.index)])
-            return bar_writes.merge_results(connection, tables.actions, delivered)
-
-    def goes_ex(
-        self,
-        start: SessionLike | None = None,
-        end: SessionLike | None = None,
-        symbols: Iterable[str] | None = None,
-    ) -> pd.DataFrame:
-        """Wide bool: a split or a dividend goes ex, as far as the source reports it.
-
-        Sessions as in `bar_panel`; symbols are those given, sorted, or all that have one in range.
-        """
-        rows = RowFilter.wide(start, end, symbols, STOCK)
-        wide = self._wide(tables.actions, ("split", "dividend"), rows)
-        return wide["split"].notna() | wide["dividend"].notna()
 
     def bars(
         self,

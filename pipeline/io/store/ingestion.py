@@ -169,7 +169,8 @@ class Ingestion:
             for kind in FEW_BARS_FIRST
         }
         is_whole = max_withdrawn is not None and not self.selection.is_partial
-        self.store.write_actions(read.stocks, is_whole=is_whole and read.stocks.all_read)
+        if is_whole and read.stocks.all_read:
+            self.store.withdraw_actions(read.stocks)
         if not self.selection.is_partial:
             for kind, delta in deltas.items():
                 mark_digests(self.store, kind, self.symbols, delta)

@@ -63,11 +63,9 @@ symbols = Table(
 bars = _by_session_and_symbol("bars", *_floats(*BAR_FIELDS), Column("final", Boolean))
 gaps = _by_session_and_symbol("gaps", Column("reason", TEXT))
 actions = _by_session_and_symbol("actions", *_floats("split", "dividend"))
-"""What goes ex on a session, as the source reports it: the close before is of other shares."""
+"""Splits (new shares for one old one) and dividends (currency per share) by the session on which
+they go ex, as the source reports them: the close before is of other shares."""
 quarantine = _by_session_and_symbol("quarantine", Column("reason", TEXT), *_floats(*BAR_FIELDS))
-splits = _by_session_and_symbol("splits", Column("ratio", Float))
-"""As the source lists them: new shares for one old one, from this session on."""
-
 EARNINGS_FLOATS = ("eps_estimate", "eps_reported", "surprise_percent")
 EARNINGS_TEXTS = ("announced_at", "first_known", "last_known")
 earnings = _by_session_and_symbol(

@@ -86,7 +86,6 @@ def ingest(source: Yahoo, store: Store, **asked: pd.Timestamp) -> Increment:
     stocks = list(source.symbols().query("kind == 'stock'").index)
     read = increment(source, store, stocks, 4, **asked)
     store.write_bars(read.stocks, read.readjusted)
-    store.write_actions(read.stocks, is_whole=False)
     store.write_bars(read.indices)
     return read
 

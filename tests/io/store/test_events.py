@@ -56,3 +56,20 @@ def test_earnings_dates_without_numbers_are_kept_and_change_no_revision(store):
     assert kept["first_known"] == kept["last_known"] == "2024-06-05T22:00:00+00:00"
     assert store.revision() == before
     assert store.write_earnings(Earnings(rows[:0], {}, pd.Timestamp.now("UTC"))).rows == 0
+
+
+def test_what_goes_ex_is_found_and_what_a_whole_source_no_longer_reports_is_not(store):
+    bars = delivered([[1, 1, 1], [1, 1, 1]], symbols="ABC")
+    given = replace(bars, actions=actions(B=2.0))
+    store.write_bars(given)
+    ex = store.goes_ex(symbols=["B", "A"])
+    assert ex.columns.to_list() == ["A", "B"]
+    assert ex.to_numpy().tolist() == [[False, True], [True, False]]
+    before = store.revision()
+    store.write_bars(given)
+    store.withdraw_actions(given)
+    assert store.revision() == before
+    store.withdraw_actions(replace(bars, actions=actions()))
+    assert store.goes_ex().to_dict("list") == {"A": [False, True]}
+    assert store.revision() != before
+    assert store.faults(deep=True) == []

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -176,30 +174,3 @@ def test_sessions_are_those_with_a_bar_of_the_kind(tmp_path_factory, kinds):
         at for at in expected["stock"] if at >= late
     ]
     store.close()
-
-
-def acting(*rows: tuple[str, str, float, float]) -> Delivery:
-    actions = pd.DataFrame(rows, columns=["session", "symbol", "split", "dividend"])
-    days = pd.to_datetime(actions["session"]).astype("datetime64[us]")
-    return replace(delivered([[1, 2], [3, 4], [5, 6]]), actions=actions.assign(session=days))
-
-
-def test_what_goes_ex_is_kept_and_what_a_whole_source_no_longer_reports_is_not(store):
-    given = acting(("2010-01-05", "A", NAN, 0.5), ("2010-01-06", "B", 2.0, NAN))
-    store.write_bars(given)
-    store.write_actions(given, is_whole=True)
-
-    ex = store.goes_ex("2010-01-05", symbols=["B", "A"])
-
-    assert ex.columns.to_list() == ["A", "B"]
-    assert ex.to_numpy().tolist() == [[True, False], [False, True]]
-    before = store.revision()
-    assert store.write_actions(given, is_whole=True).unchanged == 2
-    assert store.revision() == before
-    store.write_actions(acting(("2010-01-05", "A", NAN, 0.5)), is_whole=False)
-    assert store.goes_ex().sum().sum() == 2
-    store.write_actions(acting(("2010-01-05", "A", NAN, 0.6)), is_whole=True)
-    assert store.goes_ex()["A"].to_list() == [False, True, False]
-    assert "B" not in store.goes_ex()
-    assert store.revision() != before
-    assert store.faults(deep=True) == []
