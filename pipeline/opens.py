@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import pandas as pd
 
@@ -16,11 +17,15 @@ from pipeline.market.indication import (
     evening,
     tradeable_opens,
 )
+from pipeline.market.membership import evening_of_members, stretches
 from pipeline.selection import sessions_before
+
+Members: TypeAlias = Sequence[str] | pd.DataFrame | None
+"""Symbols; a table of bools, sessions x symbols, where they change; None: all of the store."""
 
 
 def evening_before(
-    store: Store, index: str, members: Sequence[str] | None, sessions: pd.DatetimeIndex
+    store: Store, index: str, members: Members, sessions: pd.DatetimeIndex
 ) -> Evening:
     """What gaps of these sessions are measured by, as of the close before each.
 
@@ -29,14 +34,31 @@ def evening_before(
     index
         The market's.
     members
-        Symbols; None: all of the store.
+        Who is no member on a session has no measures there, and counts in nobody's.
     sessions
         In order; the last one may have no bar yet.
     """
+    if not isinstance(members, pd.DataFrame):
+        return _evening_among(store, index, members, sessions)
+    whole = _evening_among(store, index, _names(members.columns), sessions)
+    parts = (
+        _evening_among(store, index, _names(members.columns[members.loc[first].to_numpy()]), part)
+        for first, part in stretches(members)
+    )
+    return evening_of_members(whole, parts)
+
+
+def _names(symbols: pd.Index) -> list[str]:
+    return [str(name) for name in symbols]
+
+
+def _evening_among(
+    store: Store, index: str, symbols: Sequence[str] | None, sessions: pd.DatetimeIndex
+) -> Evening:
     listed = store.sessions().union(sessions)
     start = sessions_before(listed, sessions[0], LOOKBACK)
     before = sessions_before(listed, sessions[-1], 1)
-    bars = store.bar_panel(start, before, members)
+    bars = store.bar_panel(start, before, symbols)
     closes = market_closes(store.bar_panel(start, before, kind="index"), index)
     none = pd.DataFrame(index=bars.sessions)
     inputs = FeatureInputs(bars, {}, closes, none, store.symbols("stock"))

@@ -20,7 +20,7 @@ from pipeline.contract import Tags
 from pipeline.errors import NotReady
 from pipeline.io import calendar, objects
 from pipeline.io.sources.protocol import Provider
-from pipeline.io.sources.universe import Universe, is_member
+from pipeline.io.sources.universe import Universe, is_member, members
 from pipeline.io.store.coverage import require_current, stale_results
 from pipeline.io.store.market_index import MarketIndex, bars_of_index, market_index
 from pipeline.io.store.snapshots import SnapshotStore, release_unused_memory
@@ -30,10 +30,10 @@ from pipeline.schemas import BarPanel
 from pipeline.selection import Selection, sessions_before, with_following
 
 Alter = Callable[[BarPanel], BarPanel]  # what an audit does to bars as they are read
-
 if TYPE_CHECKING:
     from pipeline.learning.dataset import Dataset
     from pipeline.market.indication import Evening
+    from pipeline.opens import Members
     from pipeline.trading.market import Market
     from pipeline.trading.order_files import Cutoffs
     from pipeline.trading.rules import Rules
@@ -147,9 +147,8 @@ class Workspace:
     @cached_property
     def snapshot_store(self) -> SnapshotStore:
         """The snapshots of the chosen feature set."""
-        chosen = self.features
-        version = chosen.version + (f"-{self.dated.digest}" if self.dated else "")
-        return SnapshotStore(self.snapshot_root, self.data_source, chosen.name, version)
+        version = self.features.version + (f"-{self.dated.digest}" if self.dated else "")
+        return SnapshotStore(self.snapshot_root, self.data_source, self.features.name, version)
 
     def require_bars(self, who: str) -> pd.DatetimeIndex:
         """Sessions with bars.
@@ -211,10 +210,8 @@ class Workspace:
         ----------
         sessions
             Those whose results are to be used, ascending; the last one may have no bar yet.
-        labels
-            Whether their labels are used as well.
-        features
-            Whether their snapshots are used.
+        labels, features
+            Whether their labels are used as well, and their snapshots.
 
         Raises
         ------
@@ -238,11 +235,11 @@ class Workspace:
         """
         rows = self.member_rows(sessions, columns)
         if rows.empty:
-            needed = self.features.rows.min_history
             raise NotReady(
                 "retrain",
                 f"no snapshots between {sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}",
-                f"sessions with {needed} sessions of history before them", Command("features"),
+                f"sessions with {self.features.rows.min_history} sessions of history before them",
+                Command("features"),
             )  # fmt: skip
         return rows
 
@@ -259,9 +256,8 @@ class Workspace:
         """Snapshots of these sessions joined to their labels."""
         from pipeline.learning.dataset import join
 
-        joined = join(
-            self.snapshots(sessions, columns), self.store.labels(sessions[0], sessions[-1])
-        )
+        rows = self.snapshots(sessions, columns)
+        joined = join(rows, self.store.labels(sessions[0], sessions[-1]))
         release_unused_memory()
         return joined
 
@@ -284,9 +280,13 @@ class Workspace:
             goes_ex=store.goes_ex(sessions[0], sessions[-1]),
         )  # fmt: skip
 
+    def listed(self, sessions: pd.DatetimeIndex) -> Members:
+        """Who is a member: a table of these sessions where that changes; None: everybody."""
+        return self.members if self.dated is None else members(self.dated, sessions)
+
     def evening(self, sessions: pd.DatetimeIndex) -> Evening:
         """What gaps of these sessions are measured by, as of the close before each."""
-        return opens.evening_before(self.store, self.index.symbol, self.members, sessions)
+        return opens.evening_before(self.store, self.index.symbol, self.listed(sessions), sessions)
 
     def printed_opens(self, sessions: pd.DatetimeIndex) -> pd.DataFrame:
         """Printed opens that may be traded on; NaN where there is none, or a bad one."""

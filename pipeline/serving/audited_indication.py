@@ -104,7 +104,7 @@ def _of_other_prints(
     """The indications of a session as they are, from other prints and other bars of it."""
     day, other = pd.DatetimeIndex([session]), seed + 1
     corrupted = cast(Store, _Corrupted(workspace.store, session, seed))
-    known = evening_before(corrupted, workspace.index.symbol, workspace.members, day)
+    known = evening_before(corrupted, workspace.index.symbol, workspace.listed(day), day)
     printed = workspace.printed_opens(day)
     ones = printed.notna().astype("float64")
     errors = [simulated(ones, decision.error_bps, decision.common_share, n) for n in (seed, other)]

@@ -102,4 +102,4 @@ def test_a_champion_without_an_outcome_and_none_at_all() -> None:
 )
 def test_survivorship_of_one_symbol_and_of_some_that_ended(last, words) -> None:
     names = [f"S{n}" for n in range(len(last))]
-    assert words in survivorship(pd.Series(pd.to_datetime(last), names), is_dated=False)
+    assert words in survivorship(pd.Series(pd.to_datetime(last), names), left=None)

@@ -56,6 +56,11 @@ class Universe:
         """Whether a membership begins or ends."""
         return bool(self.lines[[FROM, TO]].notna().any(axis=None))
 
+    def left_before(self, session: pd.Timestamp) -> int:
+        """How many symbols were members, and are no longer on a session."""
+        ends = self.lines[TO].fillna(pd.Timestamp.max).groupby(self.lines[SYMBOL]).max()
+        return int((ends < session).sum())
+
     @property
     def digest(self) -> str:
         """12 hex digits over who is a member since and until when."""

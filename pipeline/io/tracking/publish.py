@@ -84,6 +84,8 @@ def publish(retrained: Retrained, workspace: Workspace, next_steps: Sequence[str
         Sentences on what to do next, printed at the end.
     """
     recipe, data, result = retrained.recipe, retrained.data, retrained.result
+    store, dated = workspace.store, workspace.dated
+    left = None if dated is None else dated.left_before(store.sessions()[-1])
     uri, fingerprint = _logged(retrained, workspace.features.name)
     summary = RetrainSummary(
         registered_model=registered.name(),
@@ -96,9 +98,7 @@ def publish(retrained: Retrained, workspace: Workspace, next_steps: Sequence[str
         metrics=result.metrics,
         gates=result.answers,
         sessions_a_year=sessions_a_year(data.judged.sessions),
-        survivorship=survivorship(
-            workspace.store.last_final_sessions(), is_dated=workspace.dated is not None
-        ),
+        survivorship=survivorship(store.last_final_sessions(), left=left),
         refits=len(data.windows.steps),
         next_steps=next_steps,
     )
