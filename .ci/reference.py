@@ -14,6 +14,21 @@ CONTRACT = ROOT / "pipeline" / "contract"
 MEANINGS = ROOT / ".ci" / "meanings.yaml"
 MADE = "Made by `python .ci/reference.py` from {}; change those, not this page."
 
+LEADS = {
+    "Artifacts": (
+        "A folder for each thing they are for. MLflow's UI lists folders before files, both by "
+        "name: the digit puts the tear sheet first. Older releases had other names; "
+        "`run_files.read_file` of `pipeline.io.tracking` finds both.",
+        "",
+    ),
+    "Tables": (
+        "Each is one file: a spreadsheet opens it, MLflow's UI shows it, and "
+        "`run_files.read_table` reads it to the last bit of a number. What may be long, the "
+        "ledger and the forecasts, is Parquet instead.",
+        "",
+    ),
+}
+
 GROUPS = (
     "data", "universe", "store", "features", "cv", "model", "hpo", "evaluation", "compute",
     "strategy", "backtest", "gates", "tracking", "experiment",
@@ -103,10 +118,11 @@ def metrics() -> str:
         ("Tags of runs and versions", "Tags"), ("Values of the tag `verdict`", "Verdicts"),
         ("Aliases", "Aliases"), ("Artifacts", "Artifacts"), ("Tables", "Tables"),
     ):  # fmt: skip
-        lines += ["", f"## {title}", "", "| name | what it is |", "|---|---|"]
+        lines += ["", f"## {title}", "", *LEADS.get(of, ()), "| name | what it is |", "|---|---|"]
         listed = [*classes[of], *classes.get(f"Life{of}", ())]
         own = meanings[of]
-        lines += [f"| `{name}` | {_cell(words or own[name])} |" for name, words in listed]
+        end = ".csv" if of == "Tables" else ""
+        lines += [f"| `{name}{end}` | {_cell(words or own[name])} |" for name, words in listed]
     return "\n".join(lines) + "\n"
 
 

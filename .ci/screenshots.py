@@ -37,6 +37,7 @@ def main(folder: Path) -> None:
     from mlflow import MlflowClient
 
     sys.path.insert(0, str(ROOT))
+    from pipeline.contract import Artifacts
     from pipeline.io.tracking import experiment
 
     client = MlflowClient(experiment.tracking_uri())
@@ -61,7 +62,7 @@ def main(folder: Path) -> None:
     sheets = {"tear_sheet": ids[-1], "walk_forward": _newest_walk_forward(client)}
     for picture, run_id in sheets.items():
         if run_id:
-            sheet = Path(client.download_artifacts(run_id, "tear_sheet.html"))
+            sheet = Path(client.download_artifacts(run_id, Artifacts.TEAR_SHEET))
             photograph(sheet.as_uri(), folder / f"{picture}.png", SHEET_HEIGHT, panel=0)
     port = _free_port()
     server = subprocess.Popen(

@@ -1,6 +1,6 @@
 """Names of metrics, tags and artifacts: promises; one changed here is lost in every older run."""
 
-from pipeline.contract.files import Artifacts, Tables
+from pipeline.contract.files import Artifacts, Tables, names_of
 from pipeline.contract.life import LifeArtifacts, LifeMetrics, LifeStages, LifeTables, LifeTags
 from pipeline.contract.metrics import Metrics
 from pipeline.contract.registry import Aliases
@@ -20,4 +20,5 @@ __all__ = [
     "Tables",
     "Tags",
     "Verdicts",
+    "names_of",
 ]

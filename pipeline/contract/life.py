@@ -64,7 +64,7 @@ class LifeArtifacts:
 class LifeTables:
     """Tables of runs."""
 
-    OUTCOMES: Final = "outcomes"
-    HEALTH: Final = "health"
-    HISTORY: Final = "history"
-    RECONCILIATION: Final = "reconciliation"
+    OUTCOMES: Final = "life/outcomes"
+    HEALTH: Final = "life/health"
+    HISTORY: Final = "life/history"
+    RECONCILIATION: Final = "life/reconciliation"

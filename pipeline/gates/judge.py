@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.contract import Metrics
+from pipeline.contract import Metrics, Tables
 from pipeline.gates.evidence import luck
 from pipeline.gates.gates import GateResult, Gates, Verdict
 from pipeline.gates.looks import predictions_digest, total
@@ -121,7 +121,7 @@ def judge(
             )
             for one in seen
         ]  # fmt: skip
-        doubts["doubts_by_error"]["gates"] = answers
+        doubts[Tables.DOUBTS_BY_ERROR]["gates"] = answers
         passed = [
             one.error_bps for one, answer in zip(seen, answers, strict=True) if answer == "accepted"
         ]
@@ -202,8 +202,11 @@ def _tables(
     days = pd.DatetimeIndex(regimes.index)
     years = pd.Series(days.year.astype(str), days)
     tables = {
-        f"by_{name}": by_group(returns, scored, groups).rename_axis(name).reset_index()
-        for name, groups in (("year", years), ("regime", regimes))
+        table: by_group(returns, scored, groups).rename_axis(name).reset_index()
+        for table, name, groups in (
+            (Tables.BY_YEAR, "year", years),
+            (Tables.BY_REGIME, "regime", regimes),
+        )
     }
     curve = learning_curve(outcome, returns)
-    return tables if curve.empty else {**tables, "learning_curve": curve}
+    return tables if curve.empty else {**tables, Tables.LEARNING_CURVE: curve}

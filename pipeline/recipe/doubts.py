@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.contract import Tables
 from pipeline.learning.metrics import rank_ic
 from pipeline.market.indication import bad_opens, jumps
 from pipeline.recipe.books import books, net_returns
@@ -117,9 +118,9 @@ def measured_doubts(
     metrics |= bad_open_counts(predicted.index, market)
     by_year = [row for one in seen for row in _years(one, scores[one.error_bps])]
     return metrics, {
-        "doubts_by_error": by_error,
-        "doubts_by_error_and_year": pd.DataFrame(by_year),
-        "doubts_by_part": by_part(result, market),
+        Tables.DOUBTS_BY_ERROR: by_error,
+        Tables.DOUBTS_BY_ERROR_AND_YEAR: pd.DataFrame(by_year),
+        Tables.DOUBTS_BY_PART: by_part(result, market),
     }
 
 

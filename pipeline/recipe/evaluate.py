@@ -7,7 +7,6 @@ killed one goes on with the step it was at.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from functools import partial
 import pandas as pd
 
 from pipeline.learning.dataset import Dataset
+from pipeline.learning.learner import Learner
 from pipeline.learning.metrics import rank_ic
 from pipeline.learning.pool import HERE, Pool
 from pipeline.learning.predicted_step import PredictedStep
@@ -149,25 +149,33 @@ def _blocks(steps: Sequence[Step]) -> list[list[Step]]:
     return blocks
 
 
-def searches_table(outcome: OutOfSample) -> pd.DataFrame:
-    """Parameters, weights and scores of every search: how stable the choices are.
+def searches_table(outcome: OutOfSample, learners: Sequence[Learner]) -> pd.DataFrame:
+    """Scores, weights and parameters of every search: how stable the choices are.
 
     Returns
     -------
     DataFrame
-        One row a search: predicted_first (a session), weights, cv_rank_ic, and the parameters
-        of each learner as JSON.
+        One row a search: predicted_first (a session), cv_rank_ic, ``weight.<learner>``, and
+        ``<learner>.<parameter>`` of what was searched or differs between searches.
     """
     first = outcome.steps.loc[outcome.steps["search"], "predicted_first"].tolist()
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "predicted_first": day,
-            "weights": json.dumps(chosen.weights),
             "cv_rank_ic": chosen.metrics["cv/rank_ic_mean"],
-            **{name: json.dumps(best, default=str) for name, best in chosen.params.items()},
+            **{f"weight.{name}": weight for name, weight in chosen.weights.items()},
+            **{
+                f"{name}.{key}": v
+                for name, best in chosen.params.items()
+                for key, v in best.items()
+            },
         }
         for day, chosen in zip(first, outcome.searches, strict=True)
     )
+    searched = {f"{learner.name}.{key}" for learner in learners for key in learner.space}
+    always = {"predicted_first", "cv_rank_ic", *(f"weight.{learner.name}" for learner in learners)}
+    differ = {name for name in table if len(set(table[name].astype(str))) > 1}
+    return table[[name for name in table if name in searched | always | differ]]
 
 
 def learning_curve(outcome: OutOfSample, returns: pd.Series) -> pd.DataFrame:

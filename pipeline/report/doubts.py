@@ -8,13 +8,15 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pipeline.contract import Metrics
+from pipeline.contract import Tables as Names
 from pipeline.report.numbers import number
 from pipeline.report.text_tables import terminal_table, wrapped
 
 ENOUGH_BPS = 10.0
 """An indication is seldom better than this: what needs one says so."""
 
-BY_ERROR, BY_YEAR, BY_PART = "doubts_by_error", "doubts_by_error_and_year", "doubts_by_part"
+BY_ERROR, BY_YEAR = Names.DOUBTS_BY_ERROR, Names.DOUBTS_BY_ERROR_AND_YEAR
+BY_PART = Names.DOUBTS_BY_PART
 
 WORDS = ("gates", "by", "part")
 """Columns that are no numbers."""

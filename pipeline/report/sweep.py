@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.contract import Tables
 from pipeline.report.headlines import NO_TRADES, is_a_year_shown
 from pipeline.report.numbers import shown
 from pipeline.report.text_tables import terminal_table, wrapped
@@ -91,7 +92,7 @@ def printed_sweep(table: pd.DataFrame, grid: Grid, max_rows: int = 20) -> str:
     heads = [*_heads(grid), *(PRINTED[name][0] for name in columns)]
     text = terminal_table(pd.DataFrame(rows, columns=heads))
     more = len(table) - max_rows
-    return f"{text}\n... and {more} more in sweep.csv" if more > 0 else text
+    return f"{text}\n... and {more} more in {Tables.SWEEP}.csv" if more > 0 else text
 
 
 def _heads(keys: Iterable[str]) -> list[str]:

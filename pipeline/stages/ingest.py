@@ -62,7 +62,7 @@ def _record(done: Ingested) -> None:
         mlflow.log_dict(refused, Artifacts.SET_ASIDE)
     runs.log_table(done.quality, Tables.QUALITY)
     page = quality_page(done.quality, stocks.bars, stocks.quarantine, refused, REASONS)
-    mlflow.log_text(page, f"{Tables.QUALITY}.html")
+    mlflow.log_text(page, Artifacts.QUALITY_PAGE)
     if len(stocks.actions):
         runs.log_table(stocks.actions, Tables.ACTIONS)
     print(f"\n{printed_quality(done.quality)}\n", flush=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.contract import Tables
 from pipeline.gates.evidence import luck
 from pipeline.gates.gates import Gates
 from pipeline.gates.judge import Result, judge, worse_than_ridge
@@ -238,19 +239,19 @@ def test_equal_forecasts_are_one_look_and_others_another(
 def test_skill_is_told_by_year_and_by_regime(
     result: Result, world: History, labelled: Dataset, outcome: OutOfSample
 ) -> None:
-    assert set(result.tables) == {"by_year", "by_regime"}
+    assert set(result.tables) == {Tables.BY_YEAR, Tables.BY_REGIME}
     scored = outcome.predictions.loc[labelled.returns.index]
     market = world.market(world.sessions, RECIPE.rules)
     due = by_group(labelled.returns, scored, market.regimes)
-    table = result.tables["by_regime"].set_index("regime")
+    table = result.tables[Tables.BY_REGIME].set_index("regime")
     pd.testing.assert_frame_equal(table, due, check_names=False, check_exact=True)
     assert set(table.index) == {"RANGING", "HIGH_VOL"}
-    assert result.tables["by_year"]["year"].tolist() == ["2023"]
+    assert result.tables[Tables.BY_YEAR]["year"].tolist() == ["2023"]
 
 
 def test_shorter_windows_add_their_curve(world: History, labelled: Dataset) -> None:
     shorter = outcome_of(world).predictions * 0.5
     found = judged(world, labelled, outcome_of(world, window_50=shorter))
-    curve = found.tables["learning_curve"]
+    curve = found.tables[Tables.LEARNING_CURVE]
     assert curve["window_percent"].tolist() == [50, 100]
     assert curve["rank_ic"].iloc[0] == pytest.approx(curve["rank_ic"].iloc[1])

@@ -19,6 +19,17 @@ from pipeline.trading.performance import summary
 SYMBOLS = pd.Index([f"S{number:02d}" for number in range(30)], name="symbol")
 COST = 0.001
 """Of a round trip, on the amount bought."""
+SEARCHES = pd.DataFrame(
+    {
+        "predicted_first": ["2021-03-01", "2021-09-01", "2022-03-01"],
+        "cv_rank_ic": [0.02, 0.03, 0.01],
+        "lightgbm.learning_rate": [0.001, 0.1, 0.01],
+        "lightgbm.num_leaves": [31, 31, 63],
+        "lightgbm.objective": ["l1", "l2", "l2"],
+        "lightgbm.seed": [7, 7, 7],
+    }
+)
+"""Of a walk-forward, as `recipe.evaluate.searches_table` makes them."""
 
 
 def market(sessions: int, seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from pipeline.report.doubts import printed_doubts, sentences
+from pipeline.report.doubts import BY_ERROR, BY_PART, BY_YEAR, printed_doubts, sentences
 from pipeline.report.text_tables import TERMINAL
 
 METRICS = {"doubt/sharpe_fill_5bp": 1.2, "doubt/sharpe_fill_10bp": 0.7,
@@ -39,11 +39,11 @@ def test_every_table_fits_a_terminal() -> None:
     parts = pd.DataFrame({"by": ["side"], "part": ["long"], "trades": [9], "net_bps": [1.0],
                           "net_pnl": [1e6], "sharpe": [1.0]})  # fmt: skip
     told = {
-        "doubts_by_error": errors.assign(
-            **{**dict.fromkeys(numbers, -10.25), "rank_ic": -0.05}
-        ).assign(trades=10_000.0, gates="not enough evidence"),
-        "doubts_by_error_and_year": years,
-        "doubts_by_part": parts,
+        BY_ERROR: errors.assign(**{**dict.fromkeys(numbers, -10.25), "rank_ic": -0.05}).assign(
+            trades=10_000.0, gates="not enough evidence"
+        ),
+        BY_YEAR: years,
+        BY_PART: parts,
     }
     text = printed_doubts(told, {**METRICS, "doubt/largest_error_bps": 25.0})
     assert [line for line in text.splitlines() if len(line) > TERMINAL] == []

@@ -16,6 +16,7 @@ from pipeline.report.tear_sheet.figure_data import (
     rank_ic_curve,
     rolling_sharpe_curves,
 )
+from pipeline.report.tear_sheet.searches import chosen_parameters
 from pipeline.report.tear_sheet.sheet import Sheet
 from tests.report import made_sheet
 
@@ -88,3 +89,19 @@ def test_a_histogram_counts_the_farthest_returns_in_its_outermost_bars() -> None
     assert data.mean == pytest.approx(100.0 * returns.mean())
     assert data.bins == 40
     assert histogram(returns[:20]).bins == 10
+
+
+def test_chosen_parameters_tell_what_changed_from_search_to_search(sheet: Sheet) -> None:
+    curves, summary = chosen_parameters(replace(sheet, searches=made_sheet.SEARCHES))
+    changed = ["cv_rank_ic", "lightgbm.learning_rate", "lightgbm.num_leaves"]
+    assert curves.columns.tolist() == changed
+    assert (
+        curves.index.tolist() == pd.to_datetime(["2021-03-01", "2021-09-01", "2022-03-01"]).tolist()
+    )
+    assert summary["changes"].tolist() == [2, 2, 1, 1, 0]
+    assert summary.loc["lightgbm.learning_rate"].tolist() == [0.01, 0.001, 0.01, 0.1, 2]
+    assert summary.loc["lightgbm.objective", "newest"] == "l2"
+    assert summary.loc["lightgbm.objective", ["lowest", "highest"]].isna().all()
+    one = chosen_parameters(replace(sheet, searches=made_sheet.SEARCHES.head(1)))
+    assert one.curves.empty
+    assert one.summary.empty

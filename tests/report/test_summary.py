@@ -248,7 +248,13 @@ def test_refusals_are_the_deciding_gates_failed_ones_first_joined_by_reason() ->
 def test_the_header_of_a_retrain_names_kind_end_facts_and_reasons() -> None:
     summary, days = summary_of(21, 0), pd.bdate_range("2021-01-04", periods=3)
     header = retrain_header(
-        summary, {"Data": "sample"}, development=days, last_predicted=days[-1], fits=1, drivers=()
+        summary,
+        {"Data": "sample"},
+        development=days,
+        last_predicted=days[-1],
+        fits=1,
+        drivers=(),
+        searches=pd.DataFrame(),
     )
     assert header.title == "Retrain of ranked until 2021-01-06"
     assert header.facts == {
@@ -259,7 +265,13 @@ def test_the_header_of_a_retrain_names_kind_end_facts_and_reasons() -> None:
     assert header.verdict == summary.verdict
     assert header.reasons == [meaning(summary.metrics, 252), *refusals(summary.gates)]
     walked = retrain_header(
-        summary, {}, development=days, last_predicted=days[-1], fits=2, drivers=()
+        summary,
+        {},
+        development=days,
+        last_predicted=days[-1],
+        fits=2,
+        drivers=(),
+        searches=pd.DataFrame(),
     )
     assert walked.title.startswith("Walk-forward of ranked")
 

@@ -74,7 +74,7 @@ def test_the_printed_table_is_best_first_and_says_why_a_value_is_undefined() -> 
 def test_the_printed_table_ends_where_it_gets_long_and_says_so() -> None:
     lines = printed_sweep(settings(), {"sides": []}, max_rows=1).splitlines()
     assert len(lines) == 3
-    assert lines[2] == "... and 3 more in sweep.csv"
+    assert lines[2] == "... and 3 more in backtest/sweep.csv"
 
 
 def test_lists_and_mappings_are_text_in_the_table_that_is_kept() -> None:

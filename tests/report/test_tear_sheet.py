@@ -18,7 +18,7 @@ HEADINGS = [
     "Rank IC by session", "Return by forecast decile", "Costs and turnover", "Exposure",
     "Hit rate by regime, sector and weekday", "Distribution of returns", "Best and worst trades",
     "Calibration", "Skill over time", "What drives the forecasts",
-    "Rank IC by month, regime and age", "Profit by symbol", "Gates",
+    "Rank IC by month, regime and age", "Profit by symbol", "Chosen parameters over time", "Gates",
 ]  # fmt: skip
 KINDS = {"long": (600, 600), "short": (21, 1), "idle": (70, 0)}
 
@@ -60,7 +60,10 @@ class Parsed(HTMLParser):
 
 @pytest.fixture(scope="module")
 def pages() -> dict[str, Page]:
-    return {name: page(made_sheet.sheet(*how)) for name, how in KINDS.items()}
+    chosen = {"long": {"searches": made_sheet.SEARCHES}}
+    return {
+        name: page(made_sheet.sheet(*how, **chosen.get(name, {}))) for name, how in KINDS.items()
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -91,6 +94,7 @@ def test_a_long_history_shows_every_section(pages):
     assert sorted(shown.figures) == [
         "calibration.png", "costs.png", "cumulated.png", "deciles.png", "distribution.png",
         "drivers.png", "equity.png", "exposure.png", "rank_ic.png", "rolling_sharpe.png",
+        "searches.png",
     ]  # fmt: skip
     assert all(figure.startswith(b"\x89PNG") for figure in shown.figures.values())
     assert Parsed(shown.html).tags["svg"] == len(shown.figures)
@@ -153,7 +157,8 @@ def test_the_verdict_comes_first_and_words_are_escaped(pages):
 
 
 def test_the_same_sheet_gives_the_same_bytes(pages):
-    assert page(made_sheet.sheet(*KINDS["long"])) == pages["long"]
+    again = made_sheet.sheet(*KINDS["long"], searches=made_sheet.SEARCHES)
+    assert page(again) == pages["long"]
 
 
 def texts(table: tables.Table) -> list[list[str]]:

@@ -32,6 +32,8 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from pipeline.contract import Artifacts
+
 HERE = Path(__file__).resolve()
 ARMED = "DAYTRADE_FAULTS"
 KILLED_BEFORE, KILLED_AFTER = -1, -2
@@ -170,7 +172,7 @@ def state(folder: Path) -> str:
     versions = registry.versions()
     for version in versions:
         assert {"recipe", "model_files", "verdict", "trained_until"} <= version.tags.keys()
-        assert "report.md" in {file.path for file in client.list_artifacts(version.run_id)}
+        assert Artifacts.REPORT in {file.path for file in client.list_artifacts(version.run_id)}
     parts.append(sorted({client.get_run(v.run_id).data.tags["model_digest"] for v in versions}))
     held = registry.holder("challenger")
     assert (held.version if held else None) == (versions[0].version if versions else None)

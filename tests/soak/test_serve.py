@@ -19,6 +19,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
+from pipeline.contract import Artifacts
 from pipeline.errors import Refused
 from pipeline.io.tracking import models, registered, registry
 from pipeline.schemas import MODEL_NAME
@@ -96,7 +97,7 @@ def answered(port: int, rows: pd.DataFrame) -> list[float]:
 
 def test_snapshots_that_are_posted_give_the_bits_of_signals(lived: Path, server: int) -> None:
     version = registry.find("champion", who="test")
-    names = mlflow.artifacts.load_dict(f"runs:/{version.run_id}/features.json")
+    names = mlflow.artifacts.load_dict(f"runs:/{version.run_id}/{Artifacts.FEATURES}")
     with Workspace.open(configured(lived)) as workspace:
         entries = [e for e in workspace.store.evenings() if e.evening.role == "champion"]
         days = [pd.Timestamp(entry.evening.session) for entry in entries]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import exchange_calendars
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.artifacts import load_text
 from mlflow.entities import Run
 
 from pipeline.config.compose import check, compose
 from pipeline.config.settings import Settings
+from pipeline.contract import Tables
 from pipeline.errors import Refused
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import run_files, runs
 from pipeline.schemas import ROW
 from pipeline.stages import features, indicators, labels, promote, regimes
 from pipeline.stages._cli import step
@@ -78,5 +77,4 @@ def asked_to_promote(settings: Settings) -> pd.DataFrame:
     """The gates' answers, by gate, after a promotion that is refused."""
     with pytest.raises(Refused):
         step("promote", promote.run, settings)
-    content = json.loads(load_text(f"{newest('promote').info.artifact_uri}/gates.json"))
-    return pd.DataFrame(content["data"], columns=content["columns"]).set_index("gate")
+    return run_files.read_table(newest("promote").info.run_id, Tables.GATES).set_index("gate")

@@ -6,7 +6,6 @@ the preparation of folds.
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from mlflow.artifacts import load_text
 
 from pipeline.audit import folds as audit_folds
 from pipeline.config.settings import Settings
-from pipeline.contract import Aliases, Artifacts
+from pipeline.contract import Aliases, Artifacts, Tables
 from pipeline.errors import NotReady, Refused
-from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking import registry, run_files, runs
 from pipeline.learning.models import preparation
 from pipeline.learning.search.folds import prepared_folds
 from pipeline.learning.splits import WalkForward
@@ -53,8 +51,7 @@ def own(stocked: Path, tmp_path: Path) -> Path:
 
 def table() -> pd.DataFrame:
     """The artifact of the newest audit."""
-    content = json.loads(load_text(f"{newest('audit').info.artifact_uri}/audit.json"))
-    return pd.DataFrame(content["data"], columns=content["columns"])
+    return run_files.read_table(newest("audit").info.run_id, Tables.AUDIT)
 
 
 def refused(settings: Settings) -> str:

@@ -8,6 +8,7 @@ import pytest
 from mlflow.artifacts import download_artifacts, load_text
 from mlflow.entities import Run
 
+from pipeline.contract import Artifacts
 from pipeline.trading.ledger import COSTS, LEDGER_DTYPES
 from pipeline.trading.performance import break_even_bps
 from tests.stages.conftest import Project
@@ -24,7 +25,7 @@ def traded(finished: Project) -> Run:
 @pytest.fixture(scope="module")
 def ledger(finished: Project, traded: Run) -> pd.DataFrame:
     path = download_artifacts(
-        run_id=traded.info.run_id, artifact_path="ledger.parquet", tracking_uri=finished.uri
+        run_id=traded.info.run_id, artifact_path=Artifacts.LEDGER, tracking_uri=finished.uri
     )
     return pd.read_parquet(path)
 
@@ -41,15 +42,12 @@ def cents(amounts: pd.Series) -> pd.Series:
     return whole.astype("int64")
 
 
-def test_the_ledger_is_kept_as_parquet_and_as_csv_alike(traded: Run, ledger: pd.DataFrame) -> None:
+def test_the_ledger_is_kept_once_with_its_types(
+    finished: Project, traded: Run, ledger: pd.DataFrame
+) -> None:
     assert ledger.dtypes.astype("str").to_dict() == LEDGER_DTYPES
-    text = pd.read_csv(
-        f"{traded.info.artifact_uri}/ledger.csv",
-        parse_dates=["session"],
-        keep_default_na=False,
-        na_values={name: [""] for name, kind in LEDGER_DTYPES.items() if kind == "float64"},
-    )
-    pd.testing.assert_frame_equal(text.astype(LEDGER_DTYPES), ledger, check_exact=True)
+    kept = finished.client.list_artifacts(traded.info.run_id, "backtest")
+    assert [file.path for file in kept] == [Artifacts.LEDGER]
 
 
 def test_it_names_order_limit_fill_and_why_there_was_none(ledger: pd.DataFrame) -> None:
@@ -92,7 +90,7 @@ def test_the_break_even_cost_is_a_metric_and_stands_in_the_tear_sheet(
 ) -> None:
     least = break_even_bps(ledger)
     assert traded.data.metrics["backtest/break_even_bps"] == least
-    page = load_text(f"{traded.info.artifact_uri}/tear_sheet.html")
+    page = load_text(f"{traded.info.artifact_uri}/{Artifacts.TEAR_SHEET}")
     assert f"{least:.1f} bp a round trip; " in page
 
 

@@ -110,12 +110,12 @@ def test_a_notebook_that_compares_is_readable_with_thirty_runs(
 ) -> None:
     client = MlflowClient()
     [known] = client.search_runs(["0"], "tags.stage = 'retrain'")
-    gates = mlflow.artifacts.load_text(f"{known.info.artifact_uri}/gates.json")
+    gates = mlflow.artifacts.load_text(f"{known.info.artifact_uri}/gates/gates.csv")
     metrics = [Metric(name, value, 0, 0) for name, value in known.data.metrics.items()]
     for n in range(30):
         run = client.create_run("0", tags=known.data.tags | {"mlflow.runName": f"run {n}"})
         client.log_batch(run.info.run_id, metrics=metrics)
-        client.log_text(run.info.run_id, gates, "gates.json")
+        client.log_text(run.info.run_id, gates, "gates/gates.csv")
         client.set_terminated(run.info.run_id)
     table = executed(ROOT / "notebooks" / "01_compare_runs.ipynb", kernel)[0]
     assert set(re.findall(r"run \d+", table)) == {f"run {n}" for n in range(30)}

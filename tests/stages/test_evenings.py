@@ -14,6 +14,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.config import build
+from pipeline.contract import LifeTables
 from pipeline.errors import Damaged, InvalidSettings, PipelineError, Refused, StoreLocked
 from pipeline.io import clock
 from pipeline.io.tracking import life, registered, registry, runs
@@ -175,7 +176,11 @@ def test_fills_are_reconciled_with_the_sealed_evening_to_the_cent(
     fills.write_text("\n".join(rows))
     step("reconcile", reconcile.run, configured(evenings, *RULES, f"reconcile.fills={fills}"))
     run = runs.search("tags.stage = 'reconcile'", newest=1)[0]
-    table = runs_table(run.info.run_id, "reconciliation.csv").set_index("session").loc[day]
+    table = (
+        runs_table(run.info.run_id, f"{LifeTables.RECONCILIATION}.csv")
+        .set_index("session")
+        .loc[day]
+    )
     assert (table["signal"], table["data"]) == (0.0, 0.0)
     assert table["fill"] == pytest.approx(-worse / 100, abs=0.1)  # each order's own rounding
     parts = table[["data", "signal", "fill", "cost"]].sum()
@@ -253,7 +258,11 @@ def test_a_hedge_is_reconciled_as_the_orders_it_hedges(evenings: Path) -> None:
     fills.write_text("\n".join(rows))
     step("reconcile", reconcile.run, configured(evenings, *words, f"reconcile.fills={fills}"))
     run = runs.search("tags.stage = 'reconcile'", newest=1)[0]
-    table = runs_table(run.info.run_id, "reconciliation.csv").set_index("session").loc[day]
+    table = (
+        runs_table(run.info.run_id, f"{LifeTables.RECONCILIATION}.csv")
+        .set_index("session")
+        .loc[day]
+    )
     assert table["signal"] == 0.0
     assert table[["data", "fill"]].abs().max() < 0.1  # each order's own rounding
     parts = table[["data", "signal", "fill", "cost"]].sum()

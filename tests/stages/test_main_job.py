@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from mlflow.artifacts import download_artifacts, load_dict, load_text
+from mlflow.artifacts import download_artifacts, load_text
 from mlflow.entities import Run
 
+from pipeline.contract import Artifacts
 from tests.stages.conftest import Project
 
 pytestmark = pytest.mark.xdist_group("finished")
@@ -48,7 +49,7 @@ def comparable(metrics: dict[str, float]) -> dict[str, float]:
 
 
 def tear_sheet(run: Run) -> str:
-    return str(load_text(f"{run.info.artifact_uri}/tear_sheet.html"))
+    return str(load_text(f"{run.info.artifact_uri}/{Artifacts.TEAR_SHEET}"))
 
 
 def test_main_runs_every_stage_as_a_nested_run(finished: Project) -> None:
@@ -85,7 +86,7 @@ def test_every_trial_is_a_nested_run_with_its_folds(finished: Project) -> None:
         assert trial.data.metrics["cv/mae_mean"] == pytest.approx(mean)
         assert trial.data.metrics["cv/objective"] == pytest.approx(mean)
         series = download_artifacts(
-            run_id=trial.info.run_id, artifact_path="out_of_fold_returns.csv",
+            run_id=trial.info.run_id, artifact_path=Artifacts.OUT_OF_FOLD_RETURNS,
             tracking_uri=finished.uri,
         )  # fmt: skip
         assert len(pd.read_csv(series)) == 40
@@ -132,7 +133,7 @@ mlflow.set_tracking_uri(uri)
 model = mlflow.pyfunc.load_model("models:/intraday_return_sample@challenger")
 get = lambda path: pd.read_parquet(
     mlflow.artifacts.download_artifacts(run_id=model.metadata.run_id, artifact_path=path))
-inputs, expected = get("check/inputs.parquet"), get("check/predictions.parquet")
+inputs, expected = get("model/check_inputs.parquet"), get("model/check_predictions.parquet")
 assert len(inputs) == 1000 and np.array_equal(model.predict(inputs), expected["prediction"])
 assert not [name for name in sys.modules if name.startswith("pipeline.")]
 print("equal")
@@ -155,10 +156,13 @@ def test_retrain_and_backtest_log_a_tear_sheet_and_its_pictures(finished: Projec
     for stage, title in (("retrain", "Retrain of lightgbm until"), ("backtest", "Backtest of")):
         run = finished.newest(stage)
         assert f"<h1>{title} " in tear_sheet(run)
+        listed = finished.client.list_artifacts(run.info.run_id)
+        folders_first = sorted(listed, key=lambda file: (not file.is_dir, file.path))
+        assert Artifacts.TEAR_SHEET.startswith(f"{folders_first[0].path}/")
         assert "Gates: not enough evidence" in tear_sheet(run)
-        pictures = finished.client.list_artifacts(run.info.run_id, "tear_sheet")
+        pictures = finished.client.list_artifacts(run.info.run_id, "pictures")
         assert {picture.path for picture in pictures} >= {
-            "tear_sheet/equity.png", "tear_sheet/rank_ic.png", "tear_sheet/deciles.png",
+            "pictures/equity.png", "pictures/rank_ic.png", "pictures/deciles.png",
         }  # fmt: skip
 
 
@@ -212,9 +216,9 @@ def test_signals_list_trades_or_say_why_there_are_none(finished: Project) -> Non
     run = finished.newest("signals")
     assert "Session 2010-08-23, champion version" in said
     assert run.data.metrics["signals/symbols"] > 400
-    orders = load_dict(f"{run.info.artifact_uri}/signals.json")
-    assert orders["columns"][:3] == ["rank", "symbol", "name"]
-    assert len(orders["data"]) == run.data.metrics["signals/orders"]
+    orders = pd.read_csv(f"{run.info.artifact_uri}/orders/signals.csv")
+    assert orders.columns[:3].tolist() == ["rank", "symbol", "name"]
+    assert len(orders) == run.data.metrics["signals/orders"]
 
 
 @pytest.mark.parametrize("model", [pytest.param("ridge", marks=pytest.mark.soak), "zero"])

@@ -15,9 +15,10 @@ from mlflow.artifacts import load_text
 
 from pipeline.config import build
 from pipeline.config.settings import Settings
+from pipeline.contract import Artifacts, LifeTables, Tables
 from pipeline.errors import Refused
 from pipeline.io import calendar, clock
-from pipeline.io.tracking import registered, registry
+from pipeline.io.tracking import registered, registry, runs
 from pipeline.monitor.chain import Sealed
 from pipeline.monitor.orders import SealedOrders
 from pipeline.recipe.decision import Indicated, IndicatedOpen
@@ -103,7 +104,7 @@ def test_what_the_morning_decides_is_sealed_scored_and_reconciled(
     with Workspace.open(settings) as workspace:
         session = workspace.store.sessions()[-1]
     day, opens = f"{session:%Y-%m-%d}", calendar.opens_at("XNYS", session)
-    ledger = table("backtest", "ledger").set_index("session").loc[day]
+    ledger = traded().set_index("session").loc[session]
     rows, before = quoted(settings, session), len(sealed(champion))
     bankroll = f"signals.bankroll={float(ledger['equity_before'].iloc[0])!r}"
 
@@ -150,7 +151,7 @@ def test_what_the_morning_decides_is_sealed_scored_and_reconciled(
     path = champion / "fills.csv"
     path.write_text("\n".join(fills))
     step("reconcile", reconcile.run, configured(champion, *OPEN, f"reconcile.fills={path}"))
-    parts = table("reconcile", "reconciliation").set_index("session").loc[day]
+    parts = table("reconcile", LifeTables.RECONCILIATION).set_index("session").loc[day]
     assert parts["signal"] == 0.0
     assert parts[["data", "fill"]].abs().max() < 0.05  # orders' own rounding
     total = parts[["data", "signal", "fill", "cost"]].sum()
@@ -159,7 +160,7 @@ def test_what_the_morning_decides_is_sealed_scored_and_reconciled(
 
 def traded() -> pd.DataFrame:
     """Of the backtest."""
-    return table("backtest", "ledger").assign(session=lambda t: pd.to_datetime(t["session"]))
+    return runs.read_frame(newest("backtest").info.run_id, Artifacts.LEDGER)
 
 
 def test_sixty_mornings_order_row_by_row_what_the_backtest_trades(champion: Path) -> None:
@@ -189,7 +190,7 @@ def test_the_command_orders_what_the_backtest_trades(champion: Path) -> None:
         expected = rows.reset_index(drop=True).rename(columns={"shares_ordered": "shares"})
         equity = f"signals.bankroll={rows['equity_before'].iloc[0]}"
         step("morning", morning.run, on(champion, session, quoted(settings, session), equity))
-        listed = table("morning", "orders")
+        listed = table("morning", Tables.MORNING_ORDERS)
         pd.testing.assert_frame_equal(
             listed[SAME], expected[SAME], rtol=1e-12, atol=0.0, check_dtype=False
         )
@@ -219,12 +220,12 @@ def test_quotes_that_are_not_believed_leave_their_symbols_out_by_name(
     with contextlib.closing(sqlite3.connect(champion / "sample.db")) as database, database:
         database.execute("UPDATE symbols SET name = '=HYPERLINK(1)'")  # as a file may have it
     step("morning", morning.run, on(champion, session, rows))
-    told = table("morning", "left_out").set_index("symbol")["left_out"]
+    told = table("morning", Tables.LEFT_OUT).set_index("symbol")["left_out"]
     assert told[rows["symbol"][0]] == "too old"
     assert told[rows["symbol"][1]] == "no quote"
     assert told[rows["symbol"][2]] == "absurd price"
     assert rows["symbol"][2] in capsys.readouterr().out
-    assert not set(told.index) & set(table("morning", "orders")["symbol"])
+    assert not set(told.index) & set(table("morning", Tables.MORNING_ORDERS)["symbol"])
     written = list((champion / "orders").glob(f"orders-{session:%Y-%m-%d}.csv"))
     assert len(written) == 1
     assert set(pd.read_csv(written[0])["name"]) == {"'=HYPERLINK(1)"}
@@ -240,7 +241,7 @@ def test_the_evening_prints_the_opens_at_which_it_would_buy(
     champion: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     step("signals", signals.run, configured(champion, *OPEN))
-    listed = table("signals", "watch_list")
+    listed = table("signals", Tables.WATCH_LIST)
     assert (listed["buy_below"] <= listed["close"]).all()
     assert listed["gap_bps"].is_monotonic_decreasing
     assert "buy at or below" in capsys.readouterr().out
@@ -287,16 +288,16 @@ def test_a_challenger_that_decides_in_the_morning_is_kept_on_the_same_quotes_and
 def test_every_result_tells_what_it_hangs_on(champion: Path) -> None:
     run = newest("retrain")
     told = run.data.metrics
-    by_error = table("retrain", "doubts_by_error").set_index("error_bps")
+    by_error = table("retrain", Tables.DOUBTS_BY_ERROR).set_index("error_bps")
     assert by_error.index.tolist() == [0.0, 10.0, 25.0, 50.0, 100.0]
     assert by_error.loc[25.0, "sharpe"] == pytest.approx(told["backtest/sharpe"])
     assert by_error.loc[25.0, "rank_ic"] == pytest.approx(told["test/rank_ic"])
     assert told["doubt/sharpe_fill_10bp"] < told["doubt/sharpe_fill_5bp"] < told["backtest/sharpe"]
     assert {"sharpe_5bp", "sharpe_10bp", "sharpe_20bp", "gates"} <= set(by_error)
-    years = table("retrain", "doubts_by_error_and_year")
+    years = table("retrain", Tables.DOUBTS_BY_ERROR_AND_YEAR)
     assert years.groupby("error_bps")["trades"].sum().eq(by_error["trades"]).all()
-    parts = table("retrain", "doubts_by_part")
-    page = load_text(f"{run.info.artifact_uri}/tear_sheet.html")
+    parts = table("retrain", Tables.DOUBTS_BY_PART)
+    page = load_text(f"{run.info.artifact_uri}/{Artifacts.TEAR_SHEET}")
     for words in ("other errors of the indication", "by error, bp, and year", "Trades by part",
                   "10 bp worse", "never traded: "):  # fmt: skip
         assert words in page

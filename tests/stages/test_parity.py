@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from mlflow.artifacts import load_text
 
+from pipeline.contract import Artifacts, Tables
 from pipeline.io.store.store import Store
 from pipeline.io.store.tables import SIGNAL_FLOATS
 from tests.stages.conftest import Project
@@ -29,6 +30,11 @@ def table(project: Project, stage: str, name: str) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(load_text(f"{project.newest(stage).info.artifact_uri}/{name}")))
 
 
+def ledger_of(project: Project) -> pd.DataFrame:
+    """That of the newest backtest."""
+    return pd.read_parquet(f"{project.newest('backtest').info.artifact_uri}/{Artifacts.LEDGER}")
+
+
 @pytest.mark.parametrize("sessions", [SESSIONS[:1], pytest.param(SESSIONS, marks=pytest.mark.soak)])
 def test_signals_on_a_store_cut_before_a_session_are_the_orders_of_the_backtest(
     project: Project, sessions: tuple[str, ...]
@@ -37,7 +43,7 @@ def test_signals_on_a_store_cut_before_a_session_are_the_orders_of_the_backtest(
     project.python("retrain", "experiment=quick", *window)
     project.python("promote", "promote.force=true", "promote.reason=parity")
     project.python("backtest", *RULES, "start_date=2010-08-02", f"end_date={sessions[-1]}")
-    ledger = table(project, "backtest", "ledger.csv")
+    ledger = ledger_of(project)
     cut = f"store.path={project.folder / 'cut' / 's.db'}"
     until = BEFORE
     for session in sessions:
@@ -47,7 +53,7 @@ def test_signals_on_a_store_cut_before_a_session_are_the_orders_of_the_backtest(
         traded = ledger[ledger["session"] == session].reset_index(drop=True)
         equity = traded["equity_before"].iloc[0]
         project.python("signals", cut, *RULES, UNPROVEN, f"signals.bankroll={equity}")
-        listed = table(project, "signals", "signals.csv")
+        listed = table(project, "signals", f"{Tables.SIGNALS}.csv")
         expected = traded.rename(columns={"shares_ordered": "shares"})
         listed["shares"] = listed["shares"].astype("float64")  # read back as whole ones
         pd.testing.assert_frame_equal(listed[SAME], expected[SAME], check_exact=True)

@@ -13,6 +13,7 @@ import pytest
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 
+from pipeline.contract import Artifacts, Tables
 from pipeline.io.sources.protocol import Delivery
 from pipeline.io.store.store import Store
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION
@@ -36,14 +37,14 @@ def refitted(finished: Project) -> Run:
 def predictions(project: Project, run: Run) -> pd.DataFrame:
     path = download_artifacts(
         run_id=run.info.run_id,
-        artifact_path="predictions/out_of_sample.parquet",
+        artifact_path=Artifacts.PREDICTIONS,
         tracking_uri=project.uri,
     )
     return pd.read_parquet(path)
 
 
 def test_each_refit_learns_from_earlier_sessions_and_searches_nothing(refitted: Run) -> None:
-    steps = pd.read_csv(f"{refitted.info.artifact_uri}/steps.csv")
+    steps = pd.read_csv(f"{refitted.info.artifact_uri}/{Tables.STEPS}.csv")
     assert (steps["development_last"] < steps["predicted_first"]).all()
     assert (steps["predicted_first"].shift(-1).dropna() > steps["predicted_last"][:-1]).all()
     assert len(steps) == 4

@@ -8,7 +8,7 @@ import shutil
 import pytest
 import yaml
 
-from pipeline.contract import Tags
+from pipeline.contract import Artifacts, Tags
 from pipeline.io.tracking.run_files import _digest, recorded
 from tests.stages.conftest import Project
 
@@ -78,7 +78,7 @@ def test_a_runs_configuration_that_names_a_foreign_class_runs_nothing(
     """Edited by somebody who may write the store too, and so changes the digest with it."""
     shutil.copytree(retrained.folder, project.folder, dirs_exist_ok=True)
     run, proof = retrained.newest("retrain"), project.folder / "proof"
-    file = next(project.folder.glob(f"mlruns/**/{run.info.run_id}/artifacts/config.yaml"))
+    file = next(project.folder.glob(f"mlruns/**/{run.info.run_id}/artifacts/config/config.yaml"))
     config = yaml.safe_load(file.read_text())
     for learner in config["model"]["learners"].values():
         learner["estimator"] = {"_target_": FOREIGN, "args": ["touch", str(proof)]}
@@ -89,7 +89,7 @@ def test_a_runs_configuration_that_names_a_foreign_class_runs_nothing(
     for stage, *words in stages:
         assert "config.yaml" in project.python(stage, *words, code=2).stderr
 
-    digests = recorded(run) | {"config.yaml": _digest(file.read_bytes())}
+    digests = recorded(run) | {Artifacts.CONFIG: _digest(file.read_bytes())}
     assert digests != recorded(run)
     tags = [key for key in run.data.tags if key.startswith(Tags.FILES)]
     for key in tags:

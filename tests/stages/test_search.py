@@ -16,6 +16,7 @@ from mlflow.entities import Run
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from pipeline.contract import Artifacts, Tables
 from tests.stages.conftest import Project
 from tests.stages.killing import SEARCH, TRIALS, assert_the_same, decided, lived
 
@@ -71,7 +72,7 @@ def test_every_trial_is_recorded_in_order_with_its_state(
             assert run.data.tags["state"] == "PRUNED"
             assert 1 <= len(folds) < 4
         series = download_artifacts(
-            run_id=run.info.run_id, artifact_path="out_of_fold_returns.csv",
+            run_id=run.info.run_id, artifact_path=Artifacts.OUT_OF_FOLD_RETURNS,
             tracking_uri=searched.uri,
         )  # fmt: skip
         assert len(pd.read_csv(series)) == 10 * len(folds)
@@ -90,12 +91,13 @@ def test_budgets_are_told_as_asked_and_spent(uninterrupted: Run) -> None:
 
 def test_a_search_shows_its_picture_and_trials(searched: Project, uninterrupted: Run) -> None:
     run_id = uninterrupted.info.run_id
-    kept = {file.path for file in searched.client.list_artifacts(run_id)}
+    kept = {file.path for file in searched.client.list_artifacts(run_id, Artifacts.SEARCHES)}
+    path = f"{Tables.TRIALS}.csv"
     table = pd.read_csv(
-        download_artifacts(run_id=run_id, artifact_path="trials.csv", tracking_uri=searched.uri)
+        download_artifacts(run_id=run_id, artifact_path=path, tracking_uri=searched.uri)
     )
 
-    assert "search.png" in kept
+    assert kept == {Artifacts.SEARCH_PICTURE, Artifacts.STUDY, path}
     assert len(table) == TRIALS
     assert set(table["state"]) == {"complete", "pruned"}
 
@@ -104,7 +106,7 @@ def test_a_search_is_kept_as_a_study_that_optuna_opens(
     searched: Project, uninterrupted: Run
 ) -> None:
     path = download_artifacts(
-        run_id=uninterrupted.info.run_id, artifact_path="search.log", tracking_uri=searched.uri
+        run_id=uninterrupted.info.run_id, artifact_path=Artifacts.STUDY, tracking_uri=searched.uri
     )
     storage = JournalStorage(JournalFileBackend(path))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from pipeline.contract import Artifacts
 from pipeline.errors import Damaged
 from pipeline.stages import status
 from pipeline.stages._cli import step
@@ -43,7 +44,7 @@ def test_each_kind_of_damage_is_named_with_what_heals_it(
     assert "everything that is kept is as it was written" in capsys.readouterr().out
     run = newest("labels").info
     snapshot = max(stocked.glob("snapshots/sample/classic-*/2015-0*.parquet"))
-    kept = Path(mlflow.artifacts.download_artifacts(f"{run.artifact_uri}/config.yaml"))
+    kept = Path(mlflow.artifacts.download_artifacts(f"{run.artifact_uri}/{Artifacts.CONFIG}"))
     with damaged(snapshot), damaged(kept):
         changed_bars(stocked, "* 2")
         with pytest.raises(Damaged, match="3 stored files or tables are not as written"):
@@ -55,7 +56,7 @@ def test_each_kind_of_damage_is_named_with_what_heals_it(
         "ingest -P start_date=2015-03-01 -P end_date=2015-03-31",
         f"{snapshot} is damaged",
         "features.overwrite=true",
-        f"config.yaml of run {run.run_id}",
+        f"{Artifacts.CONFIG} of run {run.run_id}",
     ):
         assert part in said
     looked(stocked)

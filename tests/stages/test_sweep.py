@@ -64,13 +64,16 @@ def test_parent_and_children_have_the_numbers_of_backtests_alone(
 
 
 def test_a_sweep_leaves_its_table_and_its_picture(finished: Project, swept: Run) -> None:
-    written = pd.read_csv(f"{swept.info.artifact_uri}/sweep.csv")
+    written = pd.read_csv(f"{swept.info.artifact_uri}/backtest/sweep.csv")
     assert written["strategy.max_positions"].tolist() == [5, 5, 10, 10]
     assert written["strategy.slippage_bps"].tolist() == [0.0, 2.5, 0.0, 2.5]
     ids = {run.info.run_id for run in children(finished, swept).values()}
     assert set(written["run_id"]) == ids
-    paths = {file.path for file in finished.client.list_artifacts(swept.info.run_id)}
-    assert {"sweep.png", "sweep.json", "capacity.png", "capacity.csv"} <= paths
+    paths = {file.path for file in finished.client.list_artifacts(swept.info.run_id, "backtest")}
+    assert paths == {
+        f"backtest/{name}"
+        for name in ("ledger.parquet", "sweep.png", "sweep.csv", "capacity.png", "capacity.csv")
+    }
 
 
 def test_the_shared_view_of_sweeps_lists_their_settings_best_first(
@@ -108,6 +111,6 @@ def test_a_wrong_sweep_is_refused_before_any_work(finished: Project) -> None:
 
 
 def test_the_configuration_of_a_sweep_is_logged_as_it_was_asked_for(swept: Run) -> None:
-    text = load_text(f"{swept.info.artifact_uri}/config.yaml")
+    text = load_text(f"{swept.info.artifact_uri}/config/config.yaml")
     assert "strategy.max_positions:" in text
     assert swept.data.params["backtest.sweep.strategy.slippage_bps"] == "[0, 2.5]"

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from mlflow.artifacts import download_artifacts
 
+from pipeline.contract import Artifacts, Tables
 from tests.stages.conftest import Project
 
 WALK = ("experiment=quick", "evaluation=walk_forward", "evaluation.refit_every=30",
@@ -25,7 +26,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def predictions(project: Project, run_id: str) -> pd.DataFrame:
-    path = "predictions/out_of_sample.parquet"
+    path = Artifacts.PREDICTIONS
     return pd.read_parquet(
         download_artifacts(run_id=run_id, artifact_path=path, tracking_uri=project.uri)
     )
@@ -43,7 +44,7 @@ def comparable(metrics: dict[str, float]) -> dict[str, float]:
 
 def test_each_session_is_predicted_once_by_a_model_of_earlier_sessions(walked: Project) -> None:
     run = walked.runs("retrain")[0]
-    steps = table(walked, run.info.run_id, "steps")
+    steps = table(walked, run.info.run_id, Tables.STEPS)
     kept = predictions(walked, run.info.run_id)
 
     assert (steps["development_last"] < steps["predicted_first"]).all()
@@ -59,7 +60,7 @@ def test_what_it_shows_comes_as_tables(walked: Project) -> None:
     metrics = run.data.metrics
     by_year, by_regime, curve, searches = (
         table(walked, run.info.run_id, name)
-        for name in ("by_year", "by_regime", "learning_curve", "searches")
+        for name in (Tables.BY_YEAR, Tables.BY_REGIME, Tables.LEARNING_CURVE, Tables.SEARCHES)
     )
 
     assert by_year["year"].tolist() == [2010]

@@ -11,7 +11,7 @@ import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 
-from pipeline.contract import Artifacts, Metrics, Tables
+from pipeline.contract import Artifacts, Metrics
 from pipeline.io.tracking import run_files, runs
 from pipeline.report.tear_sheet.header import SheetHeader
 from pipeline.schemas import BarPanel
@@ -22,8 +22,7 @@ from pipeline.trading.market import Market
 
 
 def record_books(books: Backtest) -> None:
-    """The ledger as a table and as Parquet, the equity curve as step metrics."""
-    runs.log_table(books.ledger, Tables.LEDGER)
+    """The ledger, which may be long, as Parquet; the equity curve as step metrics."""
     runs.log_frame(books.ledger, Artifacts.LEDGER)
     runs.log_steps({Metrics.EQUITY: books.equity, Metrics.DRAWDOWN: drawdowns(books.net_returns)})
 
@@ -55,7 +54,7 @@ def record_tear_sheet(
     min_edge: float,
     doubts: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
-    """``tear_sheet.html`` and the folder ``tear_sheet`` of PNG files.
+    """The tear sheet, and the folder of its figures as PNG files.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.io.tracking import later, runs
 from pipeline.io.tracking.study_file import log_study
 from pipeline.io.tracking.trials import recorded
+from pipeline.learning.learner import Learner
 from pipeline.learning.pool import Pool
 from pipeline.learning.search.trials import Trial
 from pipeline.recipe.data import RetrainData
@@ -102,7 +104,7 @@ class RetrainRecorder(Observer):
         if figure is None:
             return
         walks = self._recipe.windows.evaluation.is_walk_forward
-        named = f"search/{until:%Y-%m-%d}"
+        named = f"{Artifacts.SEARCHES}/{until:%Y-%m-%d}"
         mlflow.log_figure(figure, f"{named}.png" if walks else Artifacts.SEARCH_PICTURE)
         log_study(learners, chosen.trials, objective, f"{named}.log" if walks else Artifacts.STUDY)
         for line in ends_of_spaces(learners, chosen.params):
@@ -127,11 +129,11 @@ def recorded_evaluation(
             recipe, data.dataset, steps, history, journal,
             clock=clock, pool=pool, observer=recorder,
         )  # fmt: skip
-    _record_outcome(outcome)
+    _record_outcome(outcome, recipe.learners)
     return outcome
 
 
-def _record_outcome(outcome: OutOfSample) -> None:
+def _record_outcome(outcome: OutOfSample, learners: Sequence[Learner]) -> None:
     """The parameters chosen at last, and what each step and search did."""
     chosen = outcome.chosen
     mlflow.log_params(
@@ -143,7 +145,7 @@ def _record_outcome(outcome: OutOfSample) -> None:
     )
     runs.log_table(outcome.steps, Tables.STEPS)
     if len(outcome.searches) > 1:
-        runs.log_table(searches_table(outcome), Tables.SEARCHES)
+        runs.log_table(searches_table(outcome, learners), Tables.SEARCHES)
     weights = " + ".join(f"{weight:.3f} x {name}" for name, weight in chosen.weights.items())
     shrunk = ", shrunk to what held out of fold" if sum(chosen.weights.values()) < 1.0 else ""
     log.info("%s; the forecast is %s%s", count(outcome.trials, "trial"), weights, shrunk)

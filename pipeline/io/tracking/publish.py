@@ -28,7 +28,7 @@ from pipeline.io.tracking.safe_models import files_digest, files_of
 from pipeline.learning.dataset import model_inputs
 from pipeline.learning.drivers import Driver
 from pipeline.recipe.data import RetrainData
-from pipeline.recipe.evaluate import OutOfSample
+from pipeline.recipe.evaluate import OutOfSample, searches_table
 from pipeline.recipe.recipe import Recipe
 from pipeline.report.doubts import printed_doubts
 from pipeline.report.search import trials_table
@@ -137,10 +137,14 @@ def publish(retrained: Retrained, workspace: Workspace, next_steps: Sequence[str
 
 
 def _describe(summary: RetrainSummary) -> None:
-    """What people read on the page of the run."""
+    """What people read on the page of the run, which leads to the tear sheet."""
     text = markdown_summary(summary)
     run_files.log_text(text, Artifacts.REPORT)
-    mlflow.set_tag(Tags.NOTE, text)
+    run = mlflow.active_run()
+    assert run is not None, "a retrain is published in its run"
+    place = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts"
+    heading, _, rest = text.partition("\n")
+    mlflow.set_tag(Tags.NOTE, f"{heading} ([tear sheet]({place}/{Artifacts.TEAR_SHEET}))\n{rest}")
 
 
 def _logged(retrained: Retrained, features: str) -> tuple[str, str]:
@@ -204,6 +208,7 @@ def _write_report(retrained: Retrained, workspace: Workspace, summary: RetrainSu
         last_predicted=data.judged.sessions[-1],
         fits=len(data.windows.steps),
         drivers=retrained.drivers,
+        searches=searches_table(retrained.outcome, recipe.learners),
     )
     sessions = result.market.sessions
     index = index_returns(workspace.index_bars(sessions, REAL_WINDOW), sessions)

@@ -1,7 +1,8 @@
 """Files of runs that are read back: recorded by digest, and read only as they were written.
 
 The digests of a run's files are tags of the run, set before a version is registered and at the
-run's end: ``files.0`` and so on, each a JSON text of names and digests.
+run's end: ``files.0`` and so on, each a JSON text of names and digests. A file is found by today's
+name or by the one that an older release gave it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ import mlflow
 import pandas as pd
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
 from pipeline.commands import Command
-from pipeline.contract import Tags
+from pipeline.contract import Tags, names_of
 from pipeline.errors import Damaged
 
 FILES_A_TAG = 50
@@ -32,32 +32,10 @@ MISSING = ("No such", "does not exist", "not found", "404")
 _written: defaultdict[str, dict[str, str]] = defaultdict(dict)
 """By run of this process, digests by file."""
 
-_tables: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
-"""By run of this process, the tables that MLflow shows, as it names them in a tag."""
-
 
 def log_text(text: str, path: str) -> None:
     """A text as a file of the open run."""
     log_file(path, text.encode())
-
-
-def log_table(content: str, path: str) -> None:
-    """A table of the open run that MLflow's UI shows and compares.
-
-    As its ``log_table`` writes it, which asks four times for what is there before; it is known as
-    a table once `record_digests` has said so.
-
-    Parameters
-    ----------
-    content
-        JSON as pandas' ``to_json(orient="split", index=False, date_format="iso")`` makes it.
-    """
-    log_text(content, path)
-    run = mlflow.active_run()
-    assert run is not None, "logging needs an open run"
-    table = {"path": path, "type": "table"}
-    if table not in _tables[run.info.run_id]:
-        _tables[run.info.run_id].append(table)
 
 
 def log_frame(frame: pd.DataFrame, path: str) -> None:
@@ -84,14 +62,12 @@ def log_file(path: str, content: bytes) -> None:
 
 
 def record_digests(run_id: str) -> None:
-    """Keep the digests of what this process wrote into a run, as tags of it, and its tables."""
+    """Keep the digests of what this process wrote into a run, as tags of it."""
     listed = sorted(_written.get(run_id, {}).items())
     tags = {
         f"{Tags.FILES}{place // FILES_A_TAG}": json.dumps(dict(listed[place : place + FILES_A_TAG]))
         for place in range(0, len(listed), FILES_A_TAG)
     }
-    if tables := _tables.get(run_id):
-        tags[MLFLOW_LOGGED_ARTIFACTS] = json.dumps(tables)
     if tags:
         mlflow.MlflowClient().log_batch(
             run_id, tags=[mlflow.entities.RunTag(key, value) for key, value in tags.items()]
@@ -122,6 +98,20 @@ def read_frame(run_id: str, path: str) -> pd.DataFrame:
     return pd.read_parquet(BytesIO(content))
 
 
+def read_table(run_id: str, name: str) -> pd.DataFrame:
+    """A table of a run, of ``Tables``: what ``runs.log_table`` wrote, to the last bit of a number.
+
+    Raises
+    ------
+    Damaged
+        It is not as it was written, or gone.
+    """
+    content = read_file(run_id, f"{name}.csv")
+    if content is None:
+        raise gone(mlflow.get_run(run_id), f"{name}.csv")
+    return pd.read_csv(BytesIO(content))
+
+
 def read_text(run_id: str, path: str) -> str | None:
     """A text of a run; None where the run never had it, as runs of older releases."""
     content = read_file(run_id, path)
@@ -137,13 +127,16 @@ def read_file(run_id: str, path: str) -> bytes | None:
         It is not as it was written, or gone.
     """
     run = mlflow.get_run(run_id)
-    known = _written.get(run_id, {}).get(path) or recorded(run).get(path)
-    content = _content(run, path)
-    if content is None and known is not None:
-        raise gone(run, path)
-    if content is not None and known not in (None, _digest(content)):
-        raise changed(run, path)
-    return content
+    digests = recorded(run) | _written.get(run_id, {})
+    for name in sorted(names_of(path), key=lambda name: name not in digests):
+        known, content = digests.get(name), _content(run, name)
+        if content is None and known is not None:
+            raise gone(run, name)
+        if content is not None and known not in (None, _digest(content)):
+            raise changed(run, name)
+        if content is not None:
+            return content
+    return None
 
 
 def faults(run: Run) -> list[Damaged]:

@@ -184,18 +184,16 @@ def log_dataset(source: str, digest: str, context: str) -> None:
 
 
 def log_table(frame: pd.DataFrame, name: str) -> None:
-    """A frame as ``<name>.csv`` and as a table MLflow's UI can show and compare.
+    """A frame as ``<name>.csv``, which a spreadsheet opens and MLflow's UI shows.
 
     Parameters
     ----------
     frame
         Any columns, without its index; a row a line.
+    name
+        Of ``Tables``.
     """
     run_files.log_text(csv_text(frame), f"{name}.csv")
-    shown = frame.head(2000)
-    shown = shown.astype(dict.fromkeys(shown.select_dtypes("datetime").columns, str))
-    content = shown.to_json(orient="split", index=False, date_format="iso")
-    run_files.log_table(content, f"{name}.json")
 
 
 def log_child(

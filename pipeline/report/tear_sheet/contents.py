@@ -91,6 +91,7 @@ def contents(
         trade_distribution=attribution.distribution(trades["net_return"]),
         diagnosis=diagnosis(realised, known, session_ic, by_decile, market.regimes, trades),
         drivers=pd.DataFrame(header.drivers, columns=Driver._fields),
+        searches=header.searches,
         doubts={name: table for name, table in (doubts or {}).items() if name in DOUBTS},
     )
 

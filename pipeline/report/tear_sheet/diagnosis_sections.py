@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.contract import Tables
 from pipeline.report.numbers import count, number, percent
 from pipeline.report.tear_sheet import style, tables
 from pipeline.report.tear_sheet.diagnosis import AGES
@@ -89,7 +90,8 @@ def drivers(sheet: Sheet) -> Section:
         "Left, the mean size of each feature's part of the newest forecasts: terms of linear "
         "models, Shapley values of trees. Right, the rank IC lost out of sample when its values "
         "are shuffled between the symbols of a session, with its 95 % interval; below zero it did "
-        "harm, or chance did; blank where that model hardly used it. All are in drivers.csv."
+        "harm, or chance did; blank where that model hardly used it. All are in "
+        f"{Tables.DRIVERS}.csv."
     )
     return Section(name, heading, [lead], _draw_drivers)
 

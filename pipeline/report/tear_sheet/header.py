@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -39,6 +39,8 @@ class SheetHeader:
         Answers of the gates; empty where the run asks none.
     drivers
         Features behind the forecasts, largest first; empty where the run has no model of its own.
+    searches
+        Of ``recipe.evaluate.searches_table``: what each search chose; empty where there was none.
     """
 
     title: str
@@ -47,6 +49,7 @@ class SheetHeader:
     reasons: Sequence[str]
     gates: Sequence[GateResult] = ()
     drivers: Sequence[Driver] = ()
+    searches: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def trading_facts(
@@ -94,6 +97,7 @@ def retrain_header(
     last_predicted: pd.Timestamp,
     fits: int,
     drivers: Sequence[Driver],
+    searches: pd.DataFrame,
 ) -> SheetHeader:
     """The header of a retrain's tear sheet.
 
@@ -107,8 +111,8 @@ def retrain_header(
         The last session out of sample.
     fits
         Models fitted for the evaluation; more than one is a walk-forward.
-    drivers
-        Of the model to serve, see ``SheetHeader``.
+    drivers, searches
+        See ``SheetHeader``.
     """
     kind = "Walk-forward" if fits > 1 else "Retrain"
     return SheetHeader(
@@ -129,6 +133,7 @@ def retrain_header(
         ],
         gates=summary.gates,
         drivers=drivers,
+        searches=searches,
     )
 
 

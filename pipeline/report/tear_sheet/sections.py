@@ -17,6 +17,7 @@ from pipeline.report.numbers import (
 from pipeline.report.tear_sheet import diagnosis_sections as diagnosis
 from pipeline.report.tear_sheet import figure_data, figures, tables
 from pipeline.report.tear_sheet.risk import risk_tables
+from pipeline.report.tear_sheet.searches import searches
 from pipeline.report.tear_sheet.section import Section
 from pipeline.report.tear_sheet.sheet import MIN_TRADES, Sheet
 
@@ -31,7 +32,7 @@ def sections(sheet: Sheet) -> list[Section]:
     builders = (
         _equity, _rolling, _rank_ic, _deciles, diagnosis.calibration, diagnosis.cumulated, _costs,
         _exposure, diagnosis.drivers, _risk, _monthly, _yearly, diagnosis.by_state, _hit_rates,
-        diagnosis.symbols, _distribution, _extremes, _gates,
+        diagnosis.symbols, _distribution, _extremes, searches, _gates,
     )  # fmt: skip
     built = [build(sheet) for build in builders]
     return [*built[:-1], _doubts(sheet), built[-1]] if sheet.doubts else built

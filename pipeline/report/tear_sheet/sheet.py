@@ -70,6 +70,8 @@ class Sheet:
         What explains the result.
     drivers
         Of ``learning.drivers``; no rows where the run has no model of its own.
+    searches
+        Of ``recipe.evaluate.searches_table``; no rows where there was none.
     doubts
         Of ``recipe.doubts.measured_doubts``; empty where it is decided the evening before.
     """
@@ -104,6 +106,7 @@ class Sheet:
     trade_distribution: pd.Series
     diagnosis: Diagnosis
     drivers: pd.DataFrame
+    searches: pd.DataFrame = field(default_factory=pd.DataFrame)
     doubts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
+from pipeline.contract import Artifacts, Tables
 from pipeline.errors import Damaged
 from pipeline.io.tracking import chosen, identity, looks, models, recipes, run_files, runs
 
 FRAME = pd.DataFrame({"prediction": [0.1, 0.2]}, pd.RangeIndex(2, name="row"))
-TABLES = "mlflow.loggedArtifacts"
-PREDICTIONS = "predictions/out_of_sample.parquet"
+PREDICTIONS = Artifacts.PREDICTIONS
 
 
 def flipped(file: Path) -> None:
@@ -31,20 +29,20 @@ def test_what_is_damaged_or_gone_is_named_and_not_served(store: MlflowClient) ->
         run_id = str(run.info.run_id)
         runs.log_frame(FRAME, PREDICTIONS)
         runs.log_config({"seed": 1})
-        run_files.log_text('{"rules": {}}', "recipe.json")
+        run_files.log_text('{"rules": {}}', Artifacts.RECIPE)
         chosen.log_chosen_parameters({"ridge": {"alpha": 1.0}})
         models.log_features({"rsi": "abc"})
         looks.log_looks({"other": 1.0})
-        run_files.log_text("{}", "data_identity.json")
+        run_files.log_text("{}", Artifacts.IDENTITY)
     version = ModelVersion("intraday_return", "1", 0, run_id=run_id)
     readers = {
         PREDICTIONS: lambda: runs.read_frame(run_id, PREDICTIONS),
-        "config.yaml": lambda: runs.config_of(run_id),
-        "recipe.json": lambda: recipes.recorded_content(version),
-        "chosen_parameters.json": lambda: chosen.chosen_parameters(run_id, ["ridge"]),
-        "features.json": lambda: models.features_of_run(run_id),
-        "looks.json": lambda: looks.logged_looks(run_id),
-        "data_identity.json": lambda: identity.logged_identity(run_id),
+        Artifacts.CONFIG: lambda: runs.config_of(run_id),
+        Artifacts.RECIPE: lambda: recipes.recorded_content(version),
+        Artifacts.CHOSEN: lambda: chosen.chosen_parameters(run_id, ["ridge"]),
+        Artifacts.FEATURES: lambda: models.features_of_run(run_id),
+        Artifacts.LOOKS: lambda: looks.logged_looks(run_id),
+        Artifacts.IDENTITY: lambda: identity.logged_identity(run_id),
     }
     pd.testing.assert_frame_equal(runs.read_frame(run_id, PREDICTIONS), FRAME, check_freq=False)
     assert run_files.faults(store.get_run(run_id)) == []
@@ -81,24 +79,40 @@ def test_digests_of_more_files_than_a_tag_holds_are_kept(store: MlflowClient) ->
     assert len(run_files.recorded(store.get_run(run.info.run_id))) == run_files.FILES_A_TAG + 5
 
 
-def test_a_table_is_the_one_that_mlflow_itself_logs(store: MlflowClient) -> None:
-    """With its name in the tag that MLflow finds tables by."""
-    frame = pd.DataFrame(
-        {"gate": ["a", None], "value": [0.5, np.nan], "at": pd.to_datetime(["2024-07-01"] * 2)}
-    )
-    texts = frame.assign(at=frame["at"].astype(str))
+OLDER = [
+    ("forecasts/out_of_sample.parquet", "predictions/out_of_sample.parquet"),
+    ("model/check_inputs.parquet", "check/inputs.parquet"),
+    ("data/identity.json", "data_identity.json"),
+    ("config/config.yaml", "config.yaml"),
+    (f"{Tables.GATES}.csv", "gates.csv"),
+]
+
+
+@pytest.mark.parametrize(("name", "once"), OLDER)
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_file_of_an_older_run_is_found_under_its_name_and_checked(
+    store: MlflowClient, name: str, once: str, recorded: bool
+) -> None:
     with runs.stage_run("retrain") as run:
-        runs.log_table(frame, "gates")
-        runs.log_table(frame, "gates")
-        runs.log_table(frame, "drivers")
-        mlflow.log_table(texts.astype({"gate": object, "at": object}), "theirs.json")
-        mlflow.delete_tag(TABLES)
-    tagged = store.get_run(run.info.run_id)
-    ours, theirs = (
-        mlflow.artifacts.load_text(f"{tagged.info.artifact_uri}/{name}.json")
-        for name in ("gates", "theirs")
-    )
-    assert ours == theirs
-    listed = [{"path": f"{name}.json", "type": "table"} for name in ("gates", "drivers")]
-    assert json.loads(tagged.data.tags[TABLES]) == listed
-    assert len(mlflow.load_table("gates.json", run_ids=[run.info.run_id])) == 2
+        run_id = str(run.info.run_id)
+        if recorded:
+            run_files.log_text("older", once)
+        else:
+            store.log_text(run_id, "older", once)
+    assert run_files.read_text(run_id, name) == "older"
+    file = Path(mlflow.artifacts.download_artifacts(run_id=run_id)) / once
+    flipped(file)
+    if recorded:
+        with pytest.raises(Damaged, match=f"{once} of run {run_id}.* is damaged"):
+            run_files.read_text(run_id, name)
+        file.unlink()
+        with pytest.raises(Damaged, match=f"{once} of run {run_id}.* is gone"):
+            run_files.read_text(run_id, name)
+
+
+def test_the_newer_of_two_files_is_read(store: MlflowClient) -> None:
+    """Of a run that an older release began and this one ended."""
+    with runs.stage_run("retrain") as run:
+        store.log_text(run.info.run_id, "older", "recipe.json")
+        run_files.log_text("newer", Artifacts.RECIPE)
+    assert run_files.read_text(run.info.run_id, Artifacts.RECIPE) == "newer"

@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from pipeline.contract import Artifacts, Tables
 from pipeline.errors import NotReady
-from pipeline.io.tracking import later, runs
+from pipeline.io.tracking import later, run_files, runs
 from pipeline.io.tracking.dead_runs import close_dead_runs
 
 SESSIONS = pd.bdate_range("2024-07-01", periods=3, name="session")
@@ -88,16 +89,16 @@ def test_frames_tables_settings_and_steps_come_back_as_they_were(
     frame = pd.DataFrame({"prediction": [0.1, 0.2, 0.3]}, SESSIONS)
     config = {"b": {"z": 1, "a": [1, 2]}, "a": None}
     with runs.stage_run("retrain") as run:
-        runs.log_frame(frame, "predictions/out_of_sample.parquet")
+        runs.log_frame(frame, Artifacts.PREDICTIONS)
         runs.log_config(config)
         runs.log_settings({"cv": {"folds": 4, "of": {}}, "hpo": {"n": 1}}, ["cv"])
         runs.log_steps({"backtest/equity": frame["prediction"]})
-        runs.log_table(frame.reset_index(), "steps")
+        runs.log_table(frame.reset_index(), Tables.STEPS)
         with runs.timed("fit"):
             pass
     run_id = run.info.run_id
     pd.testing.assert_frame_equal(
-        runs.read_frame(run_id, "predictions/out_of_sample.parquet"), frame, check_freq=False
+        runs.read_frame(run_id, Artifacts.PREDICTIONS), frame, check_freq=False
     )
     assert list(runs.config_of(run_id)["b"]) == ["z", "a"]
     logged = store.get_run(run_id).data
@@ -106,8 +107,10 @@ def test_frames_tables_settings_and_steps_come_back_as_they_were(
     points = store.get_metric_history(run_id, "backtest/equity")
     assert [(p.step, p.value) for p in points] == [(0, 0.1), (1, 0.2), (2, 0.3)]
     assert [p.timestamp for p in points] == [int(s.timestamp() * 1000) for s in SESSIONS]
-    names = {artifact.path for artifact in store.list_artifacts(run_id)}
-    assert {"steps.csv", "steps.json", "config.yaml"} <= names
+    listed = run_files.read_table(run_id, Tables.STEPS)
+    pd.testing.assert_series_equal(listed["prediction"], frame["prediction"], check_index=False)
+    names = {Path(path).parent.as_posix() for path in run_files.recorded(store.get_run(run_id))}
+    assert names == {"config", "forecasts"}
 
 
 def test_the_run_of_mlflow_run_is_read_before_mlflow_takes_it_away() -> None:
@@ -162,19 +165,22 @@ def test_an_mlflow_run_keeps_a_run_open_until_its_own_stage_begins(
 
 
 @pytest.mark.filterwarnings("error::pandas.errors.Pandas4Warning")
-def test_a_table_of_texts_is_shown_as_it_is_and_warns_of_nothing(store: MlflowClient) -> None:
-    frame = pd.DataFrame({"symbol": ["A", None], "net": [1.0, np.nan]})
+def test_a_table_is_one_file_read_to_the_last_bit_and_warns_of_nothing(store: MlflowClient) -> None:
+    frame = pd.DataFrame({"symbol": ["A", None], "net": [0.1 + 0.2, np.nan]})
     with runs.stage_run("signals") as run:
-        runs.log_table(frame, "signals")
-    shown = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/signals.json")
-    assert shown["data"] == [["A", 1.0], [None, None]]
+        runs.log_table(frame, Tables.SIGNALS)
+    pd.testing.assert_frame_equal(
+        run_files.read_table(run.info.run_id, Tables.SIGNALS), frame, check_exact=True
+    )
+    kept = store.list_artifacts(run.info.run_id, "orders")
+    assert [file.path for file in kept] == ["orders/signals.csv"]
 
 
 def test_tables_begin_no_formula_and_configurations_hold_no_password(store: MlflowClient) -> None:
     names = ["=1+1", "+1", "-1", "@x", "\t=1", "BRK-B"]
     address = "postgresql://me:hunter2@host/runs"
     with runs.stage_run("signals") as run:
-        runs.log_table(pd.DataFrame({"symbol": names, "net": [-1.0] * 6}), "signals")
+        runs.log_table(pd.DataFrame({"symbol": names, "net": [-1.0] * 6}), Tables.SIGNALS)
         runs.log_config({"tracking": {"uri": address}})
         runs.log_settings({"tracking": {"uri": address}})
 
@@ -185,7 +191,7 @@ def test_tables_begin_no_formula_and_configurations_hold_no_password(store: Mlfl
     with pytest.raises(OSError):
         fails()
     folder = store.download_artifacts(run.info.run_id, "")
-    written = pd.read_csv(f"{folder}/signals.csv")
+    written = pd.read_csv(f"{folder}/{Tables.SIGNALS}.csv")
     assert written["symbol"].tolist() == [*(f"'{name}" for name in names[:5]), "BRK-B"]
     assert written["net"].tolist() == [-1.0] * 6
     texts = [file.read_text() for file in Path(folder).rglob("*") if file.is_file()]

@@ -57,7 +57,7 @@ def test_each_setting_is_a_run_and_a_row_in_the_order_of_the_grid(store: MlflowC
     due = sweep_metrics([result.net_returns for _, result in books])
     assert logged["sweep/settings"] == due["sweep/settings"] == 4
     assert logged["sweep/best_sharpe"] == due["sweep/best_sharpe"]
-    paths = {file.path for file in store.list_artifacts(parent.info.run_id)}
-    assert {"sweep.csv", "sweep.json", "sweep.png"} <= paths
+    paths = {file.path for file in store.list_artifacts(parent.info.run_id, "backtest")}
+    assert paths == {"backtest/sweep.csv", "backtest/sweep.png"}
     assert "benchmark/sharpe" not in table
     assert isinstance(table, pd.DataFrame)

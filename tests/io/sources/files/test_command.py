@@ -22,7 +22,7 @@ def test_ingest_tells_how_files_were_read_and_then_is_up_to_date(tmp_path: Path)
     assert metrics["ingest/rows"] == 5
     assert metrics["ingest/set_aside"] == 1
     logged = Path(unquote(urlparse(project.newest("ingest").info.artifact_uri).path))
-    page = (logged / "quality.html").read_text()
+    page = (logged / "data" / "quality.html").read_text()
     assert "<b>BAD.csv</b>" in page
     assert "no session of XNYS" in page
     again = project.python("ingest", *words).stdout
