@@ -273,11 +273,10 @@ class Workspace:
         symbol = rules.hedge_symbol if rules.is_hedged else None
         hedge = bars_of_index(store, symbol, sessions, REAL_WINDOW + before + 1)
         return Market.of_bars(
-            bars.loc(bars.sessions.union(sessions)), sessions,
-            self.regimes()["regime"].reindex(sessions).fillna("UNKNOWN"),
+            bars, sessions, self.regimes()["regime"].reindex(sessions).fillna("UNKNOWN"),
             store.symbols("stock")["sector"], sessions_before(listed, sessions[0], 1),
             index=None if hedge is None else alter(hedge), is_hedged=rules.is_hedged,
-            goes_ex=store.goes_ex(sessions[0], sessions[-1]),
+            goes_ex=store.goes_ex(sessions[0], sessions[-1]), factor=store.price_factor(listed),
         )  # fmt: skip
 
     def listed(self, sessions: pd.DatetimeIndex) -> Members:

@@ -31,6 +31,8 @@ class History:
         Sessions that close early, by the exchange's calendar.
     members
         Of the universe, bool, sessions x symbols; None: all symbols, always.
+    price_factor
+        Of `FeatureInputs`, on all sessions.
     """
 
     bars: BarPanel
@@ -38,6 +40,7 @@ class History:
     symbols: pd.DataFrame
     short_sessions: pd.DatetimeIndex | None = None
     members: pd.DataFrame | None = None
+    price_factor: pd.DataFrame | None = None
 
     def before(self, session: pd.Timestamp) -> History:
         """Nothing of the session or later, and no symbol that had no bar until then."""
@@ -66,7 +69,8 @@ class History:
             frame.columns = frame.columns.map(names).rename(SYMBOL)
         symbols = self.symbols.reindex(order).rename(index=names)
         members = None if self.members is None else self.members.rename(columns=names)
-        return replace(self, bars=bars, symbols=symbols, members=members)
+        factor = None if self.price_factor is None else self.price_factor.rename(columns=names)
+        return replace(self, bars=bars, symbols=symbols, members=members, price_factor=factor)
 
 
 Calculation = Callable[[History, pd.Timestamp], pd.DataFrame]
@@ -124,6 +128,7 @@ class Recomputation:
             regimes=self._states(history, sessions),
             symbols=history.symbols,
             short_sessions=history.short_sessions,
+            price_factor=history.price_factor,
         )
 
     def _states(self, history: History, sessions: pd.DatetimeIndex) -> pd.DataFrame:

@@ -16,10 +16,12 @@ from pipeline.market.features_classic import classic
 from pipeline.market.features_extended import extended
 from pipeline.market.features_ranked import ranked
 from pipeline.market.selection import LIQUIDITY_SESSIONS, Mask, selection
-from pipeline.market.windows import array
+from pipeline.market.windows import Array, array
 from pipeline.schemas import ROW, STATIC, BarPanel, Panel
 
 USUAL_WEEK = 5
+QUOTED_TO = 8
+"""Decimals of a price that was divided by a split and is multiplied by it again."""
 
 FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {
     "classic": tuple(classic),
@@ -46,6 +48,9 @@ class FeatureInputs:
         Index symbol; columns exchange and sector, where known.
     short_sessions
         Sessions that close early by the exchange's calendar; None where that is not known.
+    price_factor
+        What a price is multiplied by to get the one quoted in its session, sessions x the symbols
+        with later splits; None where nothing is known.
     """
 
     bars: BarPanel
@@ -54,6 +59,7 @@ class FeatureInputs:
     regimes: pd.DataFrame
     symbols: pd.DataFrame
     short_sessions: pd.DatetimeIndex | None = None
+    price_factor: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ def snapshots(
     next_session
         The session after the panel's last one.
     min_price, min_dollar_volume
-        Minimum close of t-1, and minimum mean dollar volume of the 20 sessions before t.
+        Minimum close of t-1 as it was quoted, and minimum mean dollar volume of the 20 sessions
+        before t.
 
     Raises
     ------
@@ -120,6 +127,7 @@ def snapshots(
     requested = np.isin(np.arange(len(known.targets)), positions - start - 1)
     usable, left_out = selection(
         known,
+        _quoted_close(known, inputs.price_factor),
         requested,
         min_history=min_history,
         min_price=min_price,
@@ -127,6 +135,13 @@ def snapshots(
     )
     first = int((positions == 0).sum()) * len(known.symbols)
     return Snapshots(_rows(features, known, usable), {"no_session_before": first, **left_out})
+
+
+def _quoted_close(known: Known, factor: pd.DataFrame | None) -> Array:
+    if factor is None:
+        return known.close
+    here = factor.reindex(index=known.sessions, columns=known.symbols.index).fillna(1.0)
+    return np.where(here == 1.0, known.close, np.round(known.close * here, QUOTED_TO))
 
 
 def days_a_week(sessions: pd.DatetimeIndex) -> int:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pipeline.market import history
 from pipeline.market.definitions import Known
 from pipeline.market.series import dollar_volume
+from pipeline.market.windows import Array
 
 LIQUIDITY_SESSIONS = 20
 
@@ -16,6 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 def selection(
     known: Known,
+    quoted_close: Array,
     requested: Mask,
     *,
     min_history: int,
@@ -24,19 +26,21 @@ def selection(
 ) -> tuple[Mask, dict[str, int]]:
     """Rows that get a snapshot, and the number of the others by the first reason that holds.
 
-    Prices adjusted after the fact are lower than those paid at the time: on such data a limit on
-    the price, or on dollars traded, knows of later splits and dividends.
+    A limit on the price is one on what was quoted; where nobody says by what a price was divided
+    since, it knows of later splits. Dollars traded know of dividends that prices are adjusted for.
 
     Parameters
     ----------
     known
         What is known before each session t.
+    quoted_close
+        Close of t-1 in currency per share as it was quoted then, sessions x symbols.
     requested
         Shape ``(sessions,)``: the requested sessions t.
     min_history
         Bars needed among the `2 * min_history` sessions before t.
     min_price
-        Least close of t-1, in currency per share.
+        Least quoted close of t-1, in currency per share.
     min_dollar_volume
         Least mean of close * volume over the 20 sessions before t, in currency a session; a
         session without a bar traded nothing.
@@ -56,7 +60,7 @@ def selection(
         "no_bars": recent == 0,
         "no_bar_before": ~has_bar,
         "short_history": recent < min_history,
-        "low_price": known.close < min_price,
+        "low_price": quoted_close < min_price,
         "low_dollar_volume": traded < min_dollar_volume,
     }
     left = np.repeat(requested[:, None], has_bar.shape[1], axis=1)

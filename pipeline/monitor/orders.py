@@ -68,7 +68,7 @@ class SealedOrders(NamedTuple):
         if self.indicated is None:
             return market
         rows = pd.MultiIndex.from_product([market.sessions, self.indicated.index], names=ROW)
-        return with_indication(market, self.indicated.set_axis(rows))
+        return with_indication(market, self.indicated.set_axis(rows), is_quoted=True)
 
 
 def sealed_orders(listed: pd.DataFrame, indicated: pd.DataFrame | None = None) -> SealedOrders:

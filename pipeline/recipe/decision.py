@@ -21,7 +21,7 @@ from pipeline.market.fingerprints import fingerprint
 from pipeline.market.indication import Evening, indicated_columns, jumps, simulated
 from pipeline.schemas import SESSION, SYMBOL
 from pipeline.trading.indication import WORSE_BPS, Indication
-from pipeline.trading.market import Market
+from pipeline.trading.market import Market, as_quoted
 from pipeline.trading.rules import BPS
 from pipeline.values import Bps, Value
 
@@ -263,7 +263,9 @@ def at_error(bps: float) -> str:
     return f"error_{bps:g}/"
 
 
-def with_indication(market: Market, forecasts: pd.DataFrame, start: str = "") -> Market:
+def with_indication(
+    market: Market, forecasts: pd.DataFrame, start: str = "", *, is_quoted: bool = False
+) -> Market:
     """The market where orders are sized on indications and have limits at the hurdle.
 
     Parameters
@@ -272,6 +274,8 @@ def with_indication(market: Market, forecasts: pd.DataFrame, start: str = "") ->
         Of `Indicated.forecasts`, by (session, symbol); without its columns the market stays.
     start
         Of the columns' names, see `at_error`.
+    is_quoted
+        Whether the indicated prices are quotes of their session, not made of the store's prices.
     """
     if f"{start}{PRICE}" not in forecasts:
         return market
@@ -280,4 +284,5 @@ def with_indication(market: Market, forecasts: pd.DataFrame, start: str = "") ->
         return forecasts[f"{start}{name}"].unstack(SYMBOL).reindex_like(market.close)
 
     worse = {bps: wide(worse_name(bps)) for bps in WORSE_BPS}
-    return market.deciding_on(Indication(wide(PRICE), worse))
+    price = wide(PRICE) if is_quoted else as_quoted(wide(PRICE), market.factor)
+    return market.deciding_on(Indication(price, worse))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -24,6 +24,8 @@ from pipeline.trading.rules import Rules
 
 FEW_TO_RANK = 30
 """Symbols a session from which on their order is worth learning."""
+
+NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +146,14 @@ class Recipe:
                         "model.target.relative=none"),
             )  # fmt: skip
 
-    def cautions(self, dataset: Dataset) -> list[str]:
-        """What a reader should know of rows that do not suit the target."""
+    def cautions(self, dataset: Dataset, unadjusted: Sequence[str]) -> list[str]:
+        """What a reader should know of rows that do not suit the target.
+
+        Parameters
+        ----------
+        unadjusted
+            Symbols of which nobody says what their prices were divided by.
+        """
         cautions = []
         missing = self.target.missing(dataset.features.columns)
         if missing:
@@ -157,11 +165,11 @@ class Recipe:
             "features.min_price": self.rows.min_price > 0.0,
             "strategy.commission_per_share": self.rules.commission_per_share > 0.0,
         }
-        if any(by_price.values()):
+        if any(by_price.values()) and unadjusted:
             cautions.append(
-                f"{' and '.join(n for n, holds in by_price.items() if holds)}: prices are adjusted "
-                "for later splits, so history is held to other prices, and whole shares to other "
-                "sizes, than there were"
+                f"{' and '.join(n for n, holds in by_price.items() if holds)}: the source does not "
+                f"tell all splits of {len(unadjusted)} symbols ({_some(unadjusted)}), so their "
+                "history is held to other prices, and whole shares to other sizes, than there were"
             )
         symbols = _symbols(dataset)
         if self.target.ranked and symbols < FEW_TO_RANK:
@@ -170,6 +178,10 @@ class Recipe:
                 f"{symbols}: for fewer than {FEW_TO_RANK} choose features=classic"
             )
         return cautions
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join([*names[:NAMED], *(["..."] if len(names) > NAMED else [])])
 
 
 def _symbols(dataset: Dataset) -> int:

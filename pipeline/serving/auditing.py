@@ -94,6 +94,7 @@ def checks_of_market(workspace: Workspace, limits: Limits, seed: int) -> dict[st
         symbols=store.symbols("stock"),
         short_sessions=workspace.short_sessions(bars.sessions),
         members=None if workspace.dated is None else members(workspace.dated, sessions),
+        price_factor=store.price_factor(bars.sessions),
     )
     recomputation = Recomputation(
         features=features.features,

@@ -202,7 +202,7 @@ class Morning:
         """
         if market is None:
             market = self.workspace.market(self.sessions, rules)
-        market = with_indication(market, forecasts)
+        market = with_indication(market, forecasts, is_quoted=True)
         wide = forecasts[PREDICTION].unstack(SYMBOL).reindex_like(market.close)
         return orders(Forecasts(wide, market), rules, bankroll)
 

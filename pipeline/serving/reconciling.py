@@ -77,7 +77,9 @@ def _of_session(
     rows = pd.MultiIndex.from_product([sessions, sealed.index], names=ROW)
     return split(
         evening.session,
-        _book(rules, evening.bankroll, now["prediction"], with_indication(market, now)),
+        _book(
+            rules, evening.bankroll, now["prediction"], with_indication(market, now, is_quoted=True)
+        ),
         _book(rules, evening.bankroll, sealed.set_axis(rows), orders.market(market)),
         sealed_pnl(orders.listed, *_prices(market)),
         account_book(fills),

@@ -109,10 +109,10 @@ def _blocks(
             market=market_closes(
                 store.bar_panel(start=start, end=end, kind="index"), workspace.index.symbol
             ),
-            regimes=workspace.regimes(),
-            symbols=symbols,
+            regimes=workspace.regimes(), symbols=symbols,
             short_sessions=workspace.short_sessions(part),
-        )
+            price_factor=store.price_factor(sessions),
+        )  # fmt: skip
         yield Block(inputs, part, following, None if dated is None else members(dated, part))
 
 

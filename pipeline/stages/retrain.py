@@ -12,6 +12,7 @@ from pipeline.config.compose import overridden_gates
 from pipeline.config.settings import Settings
 from pipeline.gates.judge import judge
 from pipeline.io.evaluation_journal import EvaluationJournal
+from pipeline.io.store.told_splits import without_splits
 from pipeline.io.tracking import runs
 from pipeline.io.tracking.evaluation import recorded_evaluation
 from pipeline.io.tracking.publish import Retrained, publish
@@ -26,6 +27,7 @@ from pipeline.recipe.data import retrain_data
 from pipeline.recipe.fit import refitted
 from pipeline.recipe.importance import main_drivers
 from pipeline.report.jobs import Traded
+from pipeline.schemas import SYMBOL
 from pipeline.serving.next_steps import Timed, next_steps
 from pipeline.stages._cli import command, refresh
 from pipeline.workspace import Workspace
@@ -41,7 +43,9 @@ def run(settings: Settings) -> Traded:
     recipe, clock = build.recipe(settings), time.perf_counter
     with Workspace.open(settings) as workspace, build.pool(settings.compute, "retrain") as pool:
         data = retrain_data(recipe, workspace, workspace.store.label_ready_sessions())
-        for line in (data.sentence, *settings.cautions, *recipe.cautions(data.dataset)):
+        names = data.dataset.features.index.unique(SYMBOL)
+        cautions = recipe.cautions(data.dataset, without_splits(workspace.store, names))
+        for line in (data.sentence, *settings.cautions, *cautions):
             log.info("%s", line)
         runs.log_settings(settings.parameters)
         record_overridden_gates(overridden_gates(settings.gates))

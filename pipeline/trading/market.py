@@ -21,6 +21,29 @@ FORMULAS: dict[str, Callable[[BarPanel], pd.DataFrame]] = {
 }
 
 
+PRICES = ("previous_close", "average_true_range")
+"""Estimates in currency per share: as it is quoted in the session they are for."""
+
+QUOTED_TO = 8
+"""Decimals: what a stored price was divided by and is multiplied by again leaves no other trace."""
+
+
+def as_quoted(prices: pd.DataFrame, factor: pd.DataFrame | None) -> pd.DataFrame:
+    """Stored prices as they were quoted in their sessions, before later splits divided them.
+
+    Parameters
+    ----------
+    prices
+        Currency per share, sessions x symbols.
+    factor
+        What they are multiplied by: all these sessions x some symbols; None: nothing is known.
+    """
+    if factor is None:
+        return prices
+    here = factor.reindex(index=prices.index, columns=prices.columns).fillna(1.0)
+    return prices.where(here == 1.0, (prices * here).round(QUOTED_TO))
+
+
 class Estimates(Mapping[str, pd.DataFrame]):
     """What is known before the open, sessions x symbols, each worked out when a rule asks for it.
 
@@ -34,17 +57,24 @@ class Estimates(Mapping[str, pd.DataFrame]):
         The requested sessions.
     hedge
         Of ``hedging.instrument``.
+    factor
+        Of ``as_quoted``, on all sessions of the bars.
     """
 
     def __init__(
-        self, bars: BarPanel, sessions: pd.DatetimeIndex, hedge: pd.DataFrame | None
+        self,
+        bars: BarPanel,
+        sessions: pd.DatetimeIndex,
+        hedge: pd.DataFrame | None,
+        factor: pd.DataFrame | None = None,
     ) -> None:
         self._bars, self._sessions, self._hedge = bars, sessions, hedge
+        self._factor = factor
         self._made: dict[str, pd.DataFrame] = {}
 
     def at(self, sessions: pd.DatetimeIndex) -> Estimates:
         """The estimates of some of the sessions; what is worked out is shared."""
-        fewer = Estimates(self._bars, sessions, self._hedge)
+        fewer = Estimates(self._bars, sessions, self._hedge, self._factor)
         fewer._made = self._made
         return fewer
 
@@ -56,7 +86,8 @@ class Estimates(Mapping[str, pd.DataFrame]):
     def _estimated(self, name: str) -> pd.DataFrame:
         if name == "beta" and self._hedge is not None:
             return estimates.beta(self._bars, self._hedge["close"] / self._hedge["open"] - 1.0)
-        return FORMULAS[name](self._bars)
+        made = FORMULAS[name](self._bars)
+        return as_quoted(made, self._factor) if name in PRICES else made
 
     def __iter__(self) -> Iterator[str]:
         yield from [*FORMULAS, *(["beta"] if self._hedge is not None else [])]
@@ -72,7 +103,8 @@ class Market:
     Attributes
     ----------
     open, high, low, close, volume
-        Of the session itself: only fills look at them. Prices in currency per share.
+        Of the session itself: only fills look at them. Prices in currency per share, as quoted
+        then: limits, whole shares and fees by the share are of what was traded.
     regimes
         Regime known at the open, by session.
     known
@@ -88,6 +120,8 @@ class Market:
     goes_ex
         Where a split or a dividend goes ex, bool; what has no row or column is False. None: nothing
         is known of them.
+    factor
+        Of ``as_quoted``, on these sessions: what is indicated in stored prices needs it too.
     """
 
     open: pd.DataFrame
@@ -102,6 +136,7 @@ class Market:
     hedge: pd.DataFrame | None = None
     indication: Indication | None = None
     goes_ex: pd.DataFrame | None = None
+    factor: pd.DataFrame | None = None
 
     @classmethod
     def of_bars(
@@ -115,22 +150,33 @@ class Market:
         index: BarPanel | None = None,
         is_hedged: bool = False,
         goes_ex: pd.DataFrame | None = None,
+        factor: pd.DataFrame | None = None,
     ) -> Market:
-        """The market of these sessions, from bars that begin early enough before them."""
+        """The market of these sessions, from bars that begin early enough before them.
+
+        A session may be without bars yet.
+
+        Parameters
+        ----------
+        factor
+            Of ``as_quoted``, on all sessions of the bars; of the hedge nothing hangs on the price.
+        """
+        bars = bars.loc(bars.sessions.union(sessions))
         hedge = hedging.instrument(bars, index) if is_hedged else None
         within = bars.loc(sessions)
         return cls(
-            open=within.open,
-            high=within.high,
-            low=within.low,
-            close=within.close,
+            open=as_quoted(within.open, factor),
+            high=as_quoted(within.high, factor),
+            low=as_quoted(within.low, factor),
+            close=as_quoted(within.close, factor),
             volume=within.volume,
             regimes=regimes.loc[sessions],
-            known=Estimates(bars, sessions, hedge),
+            known=Estimates(bars, sessions, hedge, factor),
             sectors=sectors,
             previous_session=previous_session,
             hedge=None if hedge is None else hedge.loc[sessions],
             goes_ex=goes_ex,
+            factor=None if factor is None else factor.loc[sessions],
         )
 
     @property
@@ -165,6 +211,7 @@ class Market:
             else {name: frame.loc[sessions] for name, frame in known.items()},
             hedge=None if self.hedge is None else self.hedge.loc[sessions],
             indication=None if self.indication is None else self.indication.at(sessions),
+            factor=None if self.factor is None else self.factor.loc[sessions],
         )
 
     def deciding_on(self, indication: Indication) -> Market:

@@ -32,7 +32,7 @@ def test_a_row_is_left_out_for_the_first_reason_that_holds(make_bars, make_input
     requested = np.arange(60) == 59
 
     rows, left_out = selection(
-        known, requested, min_history=10, min_price=5.0, min_dollar_volume=500.0
+        known, known.close, requested, min_history=10, min_price=5.0, min_dollar_volume=500.0
     )
 
     assert np.argwhere(rows).tolist() == [[59, 5]]
@@ -49,7 +49,7 @@ def test_the_least_itself_is_enough(make_bars, make_inputs, volume, kept) -> Non
     known = known_before(make_inputs(bars), bars.sessions)
 
     limits = ROWS | {"min_price": 10.0, "min_dollar_volume": 500.0}
-    rows, _ = selection(known, np.arange(49) == 48, **limits)
+    rows, _ = selection(known, known.close, np.arange(49) == 48, **limits)
 
     assert rows.sum() == kept
 
@@ -70,6 +70,33 @@ def test_what_comes_later_selects_nobody(make_bars, make_inputs, seed, cut) -> N
     # Requested for later sessions too, the selection has their bars before it.
     later = snapshots(ONE, inputs, others, **LIMITS).rows.index
     assert early.rows.index.equals(later[later.get_level_values("session") == session[0]])
+
+
+@pytest.mark.parametrize("ratio", [4.0, 1.5, 1 / 10])
+@pytest.mark.parametrize("split", [40, 44, 45, 46, 55])
+def test_a_split_after_a_session_changes_nobody_who_had_a_row_in_it(
+    make_bars, make_inputs, split, ratio
+) -> None:
+    """The limit is on the close that was quoted, whatever it was divided by since."""
+    bars = make_bars(3, sessions=60, symbols=3)
+    for frame in (bars.open, bars.high, bars.low, bars.close):
+        frame.iloc[:] = 10.0
+    session, limits = bars.sessions[45:46], ROWS | {"min_price": 10.0}
+    evening = cut_at(make_inputs(bars), bars.sessions[:45])
+    early = snapshots(ONE, evening, session, next_session=session[0], **limits)
+    assert early.left_out["low_price"] == 0
+
+    for name in ("open", "high", "low", "close"):
+        getattr(bars, name).iloc[:split, 0] /= ratio
+    factor = pd.DataFrame({bars.symbols[0]: np.where(np.arange(60) < split, ratio, 1.0)},
+                          bars.sessions)  # fmt: skip
+    inputs = replace(make_inputs(bars), price_factor=factor)
+    later = snapshots(ONE, inputs, session, **limits)
+
+    assert later.left_out["low_price"] == 0
+    assert later.rows.index.equals(early.rows.index)
+    adjusted = snapshots(ONE, replace(inputs, price_factor=None), session, **limits)
+    assert adjusted.left_out["low_price"] == (ratio > 1 and split >= 45)
 
 
 def cut_at(inputs: FeatureInputs, sessions: pd.DatetimeIndex) -> FeatureInputs:

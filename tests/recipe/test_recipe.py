@@ -179,8 +179,10 @@ def rows(symbols: int, columns: Sequence[str], sessions: int = 3) -> Dataset:
     )
 
 
-def cautions(symbols: int, columns: list[str], *overrides: str) -> str:
-    return "\n".join(of(*overrides).cautions(rows(symbols, columns)))
+def cautions(
+    symbols: int, columns: list[str], *overrides: str, unadjusted: Sequence[str] = ()
+) -> str:
+    return "\n".join(of(*overrides).cautions(rows(symbols, columns), unadjusted))
 
 
 AGAINST = ["rank_beta_252", "rank_realised_volatility_63"]
@@ -212,8 +214,10 @@ def test_the_order_of_few_symbols_is_advised_against(override: str, said: bool) 
         ("strategy.commission_per_share=0.005", "strategy.commission_per_share"),
     ],
 )
-def test_limits_and_costs_by_the_price_are_said_to_see_adjusted_ones(override, named) -> None:
-    assert f"{named}: prices are adjusted for later splits" in cautions(30, AGAINST, override)
+def test_limits_and_costs_by_the_price_are_doubted_where_splits_are_unknown(override, named):
+    said = cautions(30, AGAINST, override, unadjusted=list("ABCDEF"))
+    assert f"{named}: the source does not tell all splits of 6 symbols (A, B, C, D, E, ...)" in said
+    assert cautions(30, AGAINST, override) == ""
 
 
 def test_a_window_with_too_few_sessions_for_the_folds_is_refused_with_numbers() -> None:

@@ -70,6 +70,9 @@ class Delivery:
         Corporate actions that the source reports beside its bars, by the session on which they go
         ex: session, symbol, split (new shares for one old one, NaN: none) and dividend (currency
         per share, NaN: none).
+    all_splits
+        Symbols whose prices were divided by the splits among these actions alone: multiplied by
+        them again they are those that were quoted. Of others nobody knows.
     """
 
     bars: pd.DataFrame
@@ -79,6 +82,7 @@ class Delivery:
     refused: Mapping[str, str] = field(default_factory=dict)
     all_read: bool = True
     actions: pd.DataFrame = field(default_factory=no_actions)
+    all_splits: frozenset[str] = frozenset()
 
     @property
     def failed(self) -> pd.Series:
@@ -157,7 +161,10 @@ def cut(
     start: pd.Timestamp | None,
     end: pd.Timestamp | None,
 ) -> Delivery:
-    """The part of a delivery for some symbols and an inclusive range; None means no bound."""
+    """The part of a delivery for some symbols and an inclusive range; None means no bound.
+
+    A part in time does not have all splits.
+    """
     if symbols is None and start is None and end is None:
         return delivery
 
@@ -179,4 +186,5 @@ def cut(
         quarantine=part(delivery.quarantine),
         gaps=part(delivery.gaps),
         actions=part(delivery.actions),
+        all_splits=delivery.all_splits if start is None and end is None else frozenset(),
     )

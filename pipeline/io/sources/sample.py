@@ -35,12 +35,12 @@ import pandas as pd
 
 from pipeline.errors import NotReady
 from pipeline.io.sources.bar_rules import PRICES, broken, first_broken
-from pipeline.io.sources.protocol import EVERY_SYMBOL, Delivery, cut
+from pipeline.io.sources.protocol import EVERY_SYMBOL, Delivery, cut, no_actions
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION, SYMBOL
 
 INDICES = {"^IXIC": ("nasdaq", "NASDAQ Composite"), "^GSPC": ("sp500", "S&P 500")}
 
-RULES = 1
+RULES = 2
 """Counts up with every change of the rules above."""
 
 RENAMED = {"AOC": "AON", "FPL": "NEE", "ETFCD": "ETFC"}
@@ -129,7 +129,14 @@ class Sample:
         given = _stock_bars()
         reasons = faults(given)
         good = given[reasons == ""].set_index(ROW).sort_index().assign(final=True)
-        return Delivery(adjusted(good), _quarantine(given, reasons), _gaps(given, good.index))
+        listed = good.index.unique(SYMBOL)
+        return Delivery(
+            adjusted(good),
+            _quarantine(given, reasons),
+            _gaps(given, good.index),
+            actions=_splits(),
+            all_splits=frozenset(listed).difference(a.symbol for a in ACTIONS if a.volume == 1),
+        )
 
     @cached_property
     def _indices(self) -> Delivery:
@@ -171,6 +178,17 @@ def adjusted(bars: pd.DataFrame, actions: Iterable[Action] = ACTIONS) -> pd.Data
         bars.loc[before, list(PRICES)] *= action.price
         bars.loc[before, "volume"] *= action.volume
     return bars
+
+
+def _splits() -> pd.DataFrame:
+    """Those of `ACTIONS`; distributions are not dividends by the share, and no splits."""
+    splits = [
+        (pd.Timestamp(each.ex_session), each.symbol, each.volume)
+        for each in ACTIONS
+        if each.volume != 1
+    ]
+    table = pd.DataFrame(splits, columns=[*ROW, "split"])
+    return pd.concat([no_actions(), table]).sort_values(ROW, ignore_index=True)
 
 
 def _quarantine(given: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:

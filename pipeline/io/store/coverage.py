@@ -17,8 +17,8 @@ from pipeline.io.store.store import Store
 from pipeline.schemas import SYMBOL
 from pipeline.selection import listed_names
 
-MADE_OF = ("bars", "symbols", "indicators", "regimes")
-"""Tables that snapshots are made of."""
+MADE_OF = ("bars", "splits", "symbols", "indicators", "regimes")
+"""Kinds of changes that snapshots are made of."""
 
 ANOTHER_STATE = (
     "made of another state of the store than any it knows, as after a backup was put back"

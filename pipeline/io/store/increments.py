@@ -110,7 +110,8 @@ def joined(parts: Iterable[Delivery]) -> Delivery:
     quarantine = pd.concat([part.quarantine for part in listed], ignore_index=True)
     gaps = pd.concat([part.gaps for part in listed], ignore_index=True)
     actions = pd.concat([part.actions for part in listed], ignore_index=True)
-    return Delivery(bars, quarantine, gaps, actions=actions)
+    told = frozenset().union(*(part.all_splits for part in listed))
+    return Delivery(bars, quarantine, gaps, actions=actions, all_splits=told)
 
 
 def _starts(

@@ -19,6 +19,7 @@ from pipeline.io.store.delta import Delta, compare_with_store, mark_digests
 from pipeline.io.store.earnings import refresh_earnings
 from pipeline.io.store.increments import Increment, increment
 from pipeline.io.store.store import Store
+from pipeline.io.store.told_splits import mark_splits
 from pipeline.schemas import SYMBOL
 from pipeline.selection import Selection
 from pipeline.values import metric_name
@@ -171,6 +172,7 @@ class Ingestion:
         is_whole = max_withdrawn is not None and not self.selection.is_partial
         if is_whole and read.stocks.all_read:
             self.store.withdraw_actions(read.stocks)
+        mark_splits(self.store, read.stocks, is_whole=is_whole)
         if not self.selection.is_partial:
             for kind, delta in deltas.items():
                 mark_digests(self.store, kind, self.symbols, delta)

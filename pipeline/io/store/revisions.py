@@ -51,7 +51,7 @@ class Revisions(StoreConnection):
 
         Index number, ascending; columns revision, kind, first_session, last_session, symbols
         (count), at (UTC). The kind is a table: symbols, bars, actions, indicators, regimes,
-        labels, signals.
+        labels, signals; or splits: those of the actions, which change all quotes before them.
         A change of symbols has no sessions and concerns all of them.
         """
         with self._engine.connect() as connection:
@@ -113,6 +113,7 @@ def record_change(
     result: WriteResult,
     causes: pd.DataFrame | None = None,
     held: pd.DataFrame | None = None,
+    kind: str | None = None,
 ) -> WriteResult:
     """Give the store another revision and record digests, unless nothing changed.
 
@@ -122,12 +123,14 @@ def record_change(
         Index symbol; columns first_session, bars, what: whose past it changed.
     held
         All that the months of the change hold, as in ``digests.record_digests``.
+    kind
+        Of the change, by default the table's name.
     """
     if result.rows:
         change = {
             "number": next_number(tables.changes),
             "revision": secrets.token_hex(8),
-            "kind": table.name,
+            "kind": kind or table.name,
             "first_session": None if result.first is None else as_date(result.first),
             "last_session": None if result.last is None else as_date(result.last),
             "symbols": result.symbols,

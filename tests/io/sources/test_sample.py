@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.io.sources.protocol import EVERY_SYMBOL
-from pipeline.io.sources.sample import ACTIONS, PRICES, Action, Sample, adjusted, faults
+from pipeline.io.sources.sample import (
+    ACTIONS,
+    PRICES,
+    Action,
+    Sample,
+    _stock_bars,
+    adjusted,
+    faults,
+)
+from pipeline.io.store.events import price_factor
 from pipeline.schemas import BAR_FIELDS, ROW, SYMBOL
 
 
@@ -119,6 +129,20 @@ def test_returns_across_an_action_are_ordinary(delivery, action):
     across = close.pct_change().loc[action.ex_session]
 
     assert abs(across) < 0.10
+
+
+def test_prices_before_a_split_lead_back_to_those_that_were_quoted(delivery):
+    days = pd.DatetimeIndex(delivery.bars.index.unique("session"))
+    splits = delivery.actions.rename(columns={"split": "ratio"})
+    factor = price_factor(splits, days)
+    given = _stock_bars().set_index(ROW)["close"]
+    assert set(factor) == {action.symbol for action in ACTIONS if action.volume != 1}
+    for name in factor:
+        close = delivery.bars["close"].xs(name, level=SYMBOL)
+        quoted = given.xs(name, level=SYMBOL).reindex(close.index)
+        np.testing.assert_allclose(close * factor[name].reindex(close.index), quoted)
+    listed = set(delivery.bars.index.unique(SYMBOL))
+    assert listed - delivery.all_splits == {"WY", "STR", "CAH"}  # prices without distributions
 
 
 def test_a_company_that_changed_its_ticker_keeps_one_history(sample, delivery):

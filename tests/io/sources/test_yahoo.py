@@ -127,6 +127,15 @@ def test_splits_and_dividends_are_a_table_of_their_own(yahoo):
     ]  # fmt: skip
 
 
+def test_all_splits_are_known_of_a_whole_history_alone(yahoo):
+    listed = listings("NVDA", "KO")
+    listed["NVDA"].splits = {"2024-05-20": (10, 1)}
+    source = yahoo(Servers(listed))
+    assert source.bars().all_splits == {"NVDA", "KO"}
+    later = pd.Timestamp(SESSIONS[0]) + pd.Timedelta(days=1)
+    assert source.bars(start=later).all_splits == frozenset()
+
+
 # ---- what is stored ----
 
 

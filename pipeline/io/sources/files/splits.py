@@ -128,6 +128,18 @@ def actions(bars: pd.DataFrame, known: Iterable[Event]) -> pd.DataFrame:
     return pd.concat([no_actions(), *parts]).sort_values(ROW, ignore_index=True)
 
 
+def told(bars: pd.DataFrame, known: Iterable[Event]) -> frozenset[str]:
+    """Symbols of which every split is known: by a column, an adjusted close, or an event given.
+
+    Parameters
+    ----------
+    bars
+        Symbol, split and adjusted_close (or NaN).
+    """
+    named = bars["split"].notna() | bars["adjusted_close"].notna()
+    return frozenset(bars[SYMBOL][named].astype("str").unique()) | {e.symbol for e in known}
+
+
 def _factor_steps(bars: pd.DataFrame) -> np.ndarray:
     """Step of adjusted close over close from the bar before; NaN where there is none."""
     factor = (bars["adjusted_close"] / bars["close"]).to_numpy()

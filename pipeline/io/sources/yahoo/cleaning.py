@@ -37,6 +37,8 @@ def cleaned(
     sessions: pd.DatetimeIndex,
     final_until: pd.Timestamp,
     without_volume: Collection[str] = (),
+    *,
+    is_whole: bool = False,
 ) -> Delivery:
     """Bars, what is wrong with others, and what is missing.
 
@@ -48,6 +50,8 @@ def cleaned(
         The newest session whose bars are final.
     without_volume
         Symbols that have none: indices.
+    is_whole
+        Whether all was asked for: then every split is known.
     """
     given = _long(answers)
     reasons = faults(given, sessions, without_volume)
@@ -60,7 +64,8 @@ def cleaned(
         [_missing(given, answers, completed), _unanswered(answers, completed, sessions)]
     )
     gaps = missing.sort_values(ROW, ignore_index=True)
-    return Delivery(good, quarantine, gaps, actions=_actions(answers))
+    told = frozenset(answers.histories) if is_whole else frozenset()
+    return Delivery(good, quarantine, gaps, actions=_actions(answers), all_splits=told)
 
 
 def _actions(answers: Answers) -> pd.DataFrame:

@@ -9,7 +9,8 @@ prices never meet in one store.
 
 - Within one session all adjustments are one factor: open-to-close returns, the label, are the same.
 - A split changes prices and volumes alike, by inverse factors: dollar volume stays what it was.
-  A past price level does show later splits; features that are scale-free do not see it.
+  A past price level does show later splits; features that are scale-free do not see it. What was
+  quoted then follows from the splits, which are kept beside the bars.
 - Dividends would multiply all earlier prices by factors known only later: levels, and every limit
   on them, would look ahead, and each ex-date would change a symbol's whole history. Left out, the
   overnight return of an ex-date is a price return, as in the embedded sample.
@@ -167,4 +168,5 @@ class Yahoo:
             session=self._session,
         )
         given = answers(sorted(set(names)), fetch, self._rules, pause=self._pause)
-        return cleaned(given, sessions, final_until, without_volume=INDICES)
+        is_whole = first <= self.start and last == newest
+        return cleaned(given, sessions, final_until, INDICES, is_whole=is_whole)

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.errors import InvalidData
 from pipeline.io.sources.files.splits import nearest_ratio
+from pipeline.io.store.events import price_factor
 from tests.io.sources.files.hand_made import WEEK, files, write
 
 HEADER = "date,open,high,low,close,volume"
@@ -218,3 +219,41 @@ def test_what_goes_ex_is_listed(tmp_path, column, values, expected):
     other = 50 if column == "adj close" else 0
     lines = [f"{line},{values.get(n, other)}" for n, line in enumerate(bars(50, 50, (9, 9)))]
     assert ex(files(write(tmp_path / "ABC.csv", f"{HEADER},{column}", *lines))) == expected
+
+
+def quoted(source) -> list[float]:
+    """Closes as they were quoted, by what the source says of its prices."""
+    delivery = source.bars()
+    days = pd.DatetimeIndex(delivery.bars.index.get_level_values("session"))
+    factor = price_factor(delivery.actions.rename(columns={"split": "ratio"}).dropna(
+        subset=["ratio"]), days)  # fmt: skip
+    assert delivery.all_splits == {"ABC"}
+    return (closes(source) * (1.0 if factor is None else factor["ABC"].to_numpy())).tolist()
+
+
+@pytest.mark.parametrize(("before", "volume"), [(400, 50), (100, 200)], ids=["raw", "adjusted"])
+def test_a_split_column_leads_back_to_the_quoted_price(tmp_path, before, volume):
+    lines = [
+        f"{line},{4 if place == 20 else 1}"
+        for place, line in enumerate(bars(before, 100, (volume, 200)))
+    ]
+    source = files(write(tmp_path / "ABC.csv", f"{HEADER},split_coefficient", *lines))
+    np.testing.assert_allclose(quoted(source), [400] * 20 + [100] * 10)
+
+
+def test_an_adjusted_close_and_a_table_of_splits_lead_back_too(tmp_path):
+    lines = [f"{line},98" for line in bars(200, 100, (50, 100))]
+    source = files(write(tmp_path / "a" / "ABC.csv", f"{HEADER},adj close", *lines))
+    np.testing.assert_allclose(quoted(source), [200] * 20 + [100] * 10)
+    write(tmp_path / "b" / "ABC.csv", HEADER, *bars(400, 100, (50, 200)))
+    table = write(tmp_path / "splits.csv", "symbol,date,ratio", f"ABC,{DAYS[20]},4")
+    source = files(tmp_path / "b", splits_path=table)
+    np.testing.assert_allclose(quoted(source), [400] * 20 + [100] * 10)
+
+
+def test_prices_without_a_word_on_splits_or_scaled_for_dividends_lead_nowhere(tmp_path):
+    source = files(write(tmp_path / "ABC.csv", HEADER, *bars(100, 101, (50, 50))))
+    assert source.bars().all_splits == frozenset()
+    lines = [f"{line},98" for line in bars(200, 100, (50, 100))]
+    path = write(tmp_path / "d" / "ABC.csv", f"{HEADER},adj close", *lines)
+    assert files(path, adjust_dividends=True).bars().all_splits == frozenset()
