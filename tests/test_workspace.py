@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -255,6 +256,24 @@ def test_a_market_knows_what_the_bars_before_each_session_say(
     assert (market.sectors == "X").all()
     assert (market.regimes == "UNKNOWN").all()
     assert market.hedge is None
+
+
+def test_a_market_is_quoted_as_it_was_before_later_splits(bars: BarPanel, empty: Store) -> None:
+    sessions, split = bars.sessions[-TRADED:], bars.sessions[-10]
+    empty.write_symbols(listed(bars.symbols, sector="X"))
+    action = {"session": split, "symbol": "S00", "split": 4.0, "dividend": np.nan}
+    empty.write_bars(replace(delivered(bars), actions=pd.DataFrame([action])))
+
+    market = workspace(empty).market(sessions, made.rules())
+
+    ratio = np.where(sessions < split, 4.0, 1.0)
+    for name in ("open", "high", "low", "close"):
+        wanted = getattr(bars, name).loc[sessions]
+        wanted["S00"] *= ratio
+        pd.testing.assert_frame_equal(getattr(market, name), wanted)
+    assert market.previous_close["S00"].loc[split] == bars.close["S00"].iloc[-11]
+    known = bars.close.shift().loc[sessions, "S00"] * ratio
+    pd.testing.assert_series_equal(market.previous_close["S00"], known)
 
 
 def test_a_session_after_all_bars_has_what_is_known_and_no_open(

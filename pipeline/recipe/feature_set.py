@@ -26,7 +26,7 @@ class RowSelection(Value):
     min_history
         Sessions with a bar before the first snapshot.
     min_price
-        Least close of the session before, currency per share; 0: any.
+        Least close of the session before, currency per share as it was quoted; 0: any.
     min_dollar_volume
         Least mean of close x volume over the 20 sessions before, currency; 0: any.
     """
