@@ -132,8 +132,11 @@ def fields(
     missing = [field for field in NEEDED if field not in fields_of and field not in elsewhere]
     if missing:
         shown = f"{who}: no column for {', '.join(missing)} among: {shown_names}"
+        needed = f"columns {', '.join(NEEDED)}"
+        if known(who.rpartition("/")[2].partition(".")[0]) in KNOWN:
+            needed += "; of sheets of one field each one table of all fields: close AAPL, open AAPL"
         raise InvalidData(
-            "ingest", shown, f"columns {', '.join(NEEDED)}", say(missing[0]),
+            "ingest", shown, needed, say(missing[0]),
             faults=[Fault(f"data.columns.{field}", "no column for it") for field in missing],
         )  # fmt: skip
     return fields_of

@@ -110,7 +110,7 @@ def _check_one_symbol(document: Document, read: Table, day: Dates) -> None:
         return
     may_be = sorted(
         (name for name in others if name.strip() and not name.startswith("__index")),
-        key=lambda name: not _CODES.search(name),
+        key=lambda name: (name.startswith("index"), not _CODES.search(name)),
     )
     shown = ", ".join(may_be[:6])
     needed = f"the column that holds the symbols, by data.columns.symbol; it may be: {shown}"

@@ -36,6 +36,7 @@ LOW = f"low more than {PRINT:g} times below the bar's other prices and its neigh
 BAR = f"a bar more than {WHOLE_BAR:g} times off the sessions before and after it"
 OPEN = f"an open more than {RUNS[1]:g} times off the close before and its own close"
 NEWEST = f"a move by more than {UNCONFIRMED:g} times that no later session confirms yet"
+FIRST = f"a first bar more than {UNCONFIRMED:g} times off the two after it"
 
 
 def back(factor: float) -> float:
@@ -49,7 +50,7 @@ def moved(factor: float, sessions: int) -> str:
     return f"a move by more than {factor:g} times that the next {many} back"
 
 
-REASONS = frozenset({HIGH, LOW, BAR, OPEN, NEWEST, *(moved(f, n) for n, f in RUNS.items())})
+REASONS = frozenset({HIGH, LOW, BAR, OPEN, NEWEST, FIRST, *(moved(f, n) for n, f in RUNS.items())})
 """Rules that a person overrules by ``data.accept``."""
 
 
@@ -71,6 +72,7 @@ def spikes(bars: pd.DataFrame) -> np.ndarray:
     if len(codes) < 2:
         return all_reasons
     _mark_newest(reasons, codes, logs)
+    _mark_first(reasons, codes, logs)
     _mark_whole_bars(reasons, codes, logs)
     for length, factor in RUNS.items():
         _mark_runs(reasons, codes, logs["close"], length, factor)
@@ -106,6 +108,19 @@ def _mark_newest(reasons: np.ndarray, codes: np.ndarray, logs: dict[str, np.ndar
     jump = np.abs(logs["open"] - previous) > np.log(UNCONFIRMED)
     jump |= np.abs(logs["close"] - logs["open"]) > np.log(UNCONFIRMED)
     reasons[is_last & jump] = NEWEST
+
+
+def _mark_first(reasons: np.ndarray, codes: np.ndarray, logs: dict[str, np.ndarray]) -> None:
+    """A first bar of another company or another scale: without it nothing is at another level."""
+    is_first = np.append(True, codes[1:] != codes[:-1])
+    following, second, third = (
+        _shifted(logs[name], codes, by) for name, by in (("open", 1), ("close", 1), ("close", 2))
+    )
+    with np.errstate(invalid="ignore"):
+        jump = np.abs(following - logs["close"]) > np.log(UNCONFIRMED)
+        settled = np.abs(third - second) < np.log(back(UNCONFIRMED))
+        settled &= np.abs(second - following) < np.log(back(UNCONFIRMED))
+    reasons[is_first & jump & settled] = FIRST
 
 
 def _mark_whole_bars(reasons: np.ndarray, codes: np.ndarray, logs: dict[str, np.ndarray]) -> None:

@@ -76,6 +76,7 @@ def symbol(written: str, *, share_class_by_dot: bool) -> str:
     name = bare if mark and exchange in _EXCHANGES else name  # as NASDAQ:AAPL
     if share_class_by_dot:
         name = re.sub(r" U[SNQWAPR] EQUITY$", "", name)  # as Bloomberg writes it
+        name = re.sub(r"(?<=.)\.US$", "", name)  # as Stooq does, and EODHD
         name = re.sub(r"(?<=[A-Z])[./ _]([A-Z])$", r"-\1", name)
     return f"^{name}" if name in INDICES else name
 

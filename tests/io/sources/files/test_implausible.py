@@ -164,6 +164,18 @@ def test_a_wild_move_of_the_newest_session_waits_for_the_next_and_is_named(tmp_p
     assert any(f"newest session quarantined: ABC {newest}" in note for note in notes)
 
 
+@pytest.mark.parametrize("off", [13, 1 / 15, 181])
+def test_a_first_bar_of_another_company_is_quarantined_and_the_rest_is_kept(tmp_path, off):
+    table = walk()
+    table.loc[0, PRICES] *= off
+    first = f"{SESSIONS[0]:%Y-%m-%d}"
+    reason = "a first bar more than 5 times off the two after it"
+    assert left_out(tmp_path, table) == {first: reason}
+    assert left_out(tmp_path, table, accept=[f"ABC:{first}"]) == {}
+    table.loc[1, PRICES] *= off
+    assert first not in left_out(tmp_path, table), "a level of two bars is no single bar"
+
+
 # ---- money ----
 
 

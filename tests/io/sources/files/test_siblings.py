@@ -124,3 +124,17 @@ def test_bars_that_are_loaded_and_are_no_full_ones_are_named(tmp_path, word):
     assert any(word in note for note in files(tmp_path).bars().notes)
     walk().to_csv(tmp_path / "AAB.csv")
     assert not any(word in note for note in files(tmp_path).bars().notes)
+
+
+def test_sheets_of_one_field_each_are_refused_with_what_can_be_read(tmp_path):
+    for field in ("open", "high", "low", "close", "volume"):
+        walk()[[field]].set_axis(["F"], axis=1).to_csv(tmp_path / f"{field}.csv")
+    with pytest.raises(InvalidData, match="each one table of all fields: close AAPL, open AAPL"):
+        files(tmp_path).bars()
+
+
+def test_the_column_of_symbols_that_is_suggested_is_no_count_of_rows(tmp_path):
+    table = pd.concat({"AAB": walk(), "BBC": walk()}, names=["level_0"]).reset_index()
+    table.to_csv(tmp_path / "x.csv")
+    with pytest.raises(InvalidData, match=r"data\.columns\.symbol=level_0"):
+        files(tmp_path).bars()

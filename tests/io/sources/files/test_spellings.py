@@ -45,6 +45,14 @@ def test_the_one_ticker_in_a_file_name(name, ticker):
     assert from_file(name).upper() == ticker
 
 
+@pytest.mark.parametrize("name", ["aab.us.txt", "AAB.US.csv"])
+def test_the_mark_of_american_symbols_goes_on_american_calendars_alone(tmp_path, name):
+    write(tmp_path / name, HEADER, *rows())
+    for exchange_calendar, ticker in (("XNYS", "AAB"), ("XFRA", "AAB.US")):
+        bars = files(tmp_path, exchange_calendar=exchange_calendar).bars().bars
+        assert list(bars.index.unique("symbol")) == [ticker]
+
+
 @pytest.mark.parametrize(
     ("name", "folder"),
     [
