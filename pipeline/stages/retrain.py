@@ -12,7 +12,7 @@ from pipeline.config.compose import overridden_gates
 from pipeline.config.settings import Settings
 from pipeline.gates.judge import judge
 from pipeline.io.evaluation_journal import EvaluationJournal
-from pipeline.io.store.told_splits import without_splits
+from pipeline.io.store.reported_splits import without_splits
 from pipeline.io.tracking import runs
 from pipeline.io.tracking.evaluation import recorded_evaluation
 from pipeline.io.tracking.publish import Retrained, publish

@@ -110,8 +110,8 @@ def joined(parts: Iterable[Delivery]) -> Delivery:
     quarantine = pd.concat([part.quarantine for part in listed], ignore_index=True)
     gaps = pd.concat([part.gaps for part in listed], ignore_index=True)
     actions = pd.concat([part.actions for part in listed], ignore_index=True)
-    told = frozenset().union(*(part.all_splits for part in listed))
-    return Delivery(bars, quarantine, gaps, actions=actions, all_splits=told)
+    reported = frozenset().union(*(part.all_splits for part in listed))
+    return Delivery(bars, quarantine, gaps, actions=actions, all_splits=reported)
 
 
 def _starts(

@@ -18,8 +18,8 @@ from pipeline.io.store.bulk import WriteResult
 from pipeline.io.store.delta import Delta, compare_with_store, mark_digests
 from pipeline.io.store.earnings import refresh_earnings
 from pipeline.io.store.increments import Increment, increment
+from pipeline.io.store.reported_splits import mark_splits
 from pipeline.io.store.store import Store
-from pipeline.io.store.told_splits import mark_splits
 from pipeline.schemas import SYMBOL
 from pipeline.selection import Selection
 from pipeline.values import metric_name

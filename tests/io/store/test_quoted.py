@@ -8,8 +8,8 @@ import pandas as pd
 
 from pipeline.io.sources.protocol import cut
 from pipeline.io.store.coverage import MADE_OF
+from pipeline.io.store.reported_splits import mark_splits, without_splits
 from pipeline.io.store.store import Store
-from pipeline.io.store.told_splits import mark_splits, without_splits
 from tests.io.store.made_bars import delivered
 
 DAYS = pd.date_range("2010-01-04", periods=4, name="session", unit="us")

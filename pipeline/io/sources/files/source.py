@@ -43,7 +43,7 @@ from pipeline.io.sources.files.plausibility import remarks, suspects
 from pipeline.io.sources.files.refusals import SHOWN, nothing, why
 from pipeline.io.sources.files.seams import seams
 from pipeline.io.sources.files.spikes import spikes
-from pipeline.io.sources.files.splits import Event, actions, apply, events, payments, told
+from pipeline.io.sources.files.splits import Event, actions, apply, events, payments, reported
 from pipeline.io.sources.files.symbol_table import given_splits, symbol_table
 from pipeline.io.sources.protocol import Delivery, cut, no_actions
 from pipeline.io.sources.settings import FilesData
@@ -247,7 +247,7 @@ class Files:
         splits = [] if is_index else events(given, known)
         paid = [] if is_index else payments(good, splits)
         ex = no_actions() if is_index else actions(good, splits)
-        all_splits = frozenset() if is_index or adjusts else told(good, splits)
+        all_splits = frozenset() if is_index or adjusts else reported(good, splits)
         good, applied, unclear = apply(good, splits)
         if not is_index:
             good = self._without_spikes(good, reasons)

@@ -128,7 +128,7 @@ def actions(bars: pd.DataFrame, known: Iterable[Event]) -> pd.DataFrame:
     return pd.concat([no_actions(), *parts]).sort_values(ROW, ignore_index=True)
 
 
-def told(bars: pd.DataFrame, known: Iterable[Event]) -> frozenset[str]:
+def reported(bars: pd.DataFrame, known: Iterable[Event]) -> frozenset[str]:
     """Symbols of which every split is known: by a column, an adjusted close, or an event given.
 
     Parameters

@@ -64,8 +64,8 @@ def cleaned(
         [_missing(given, answers, completed), _unanswered(answers, completed, sessions)]
     )
     gaps = missing.sort_values(ROW, ignore_index=True)
-    told = frozenset(answers.histories) if is_whole else frozenset()
-    return Delivery(good, quarantine, gaps, actions=_actions(answers), all_splits=told)
+    reported = frozenset(answers.histories) if is_whole else frozenset()
+    return Delivery(good, quarantine, gaps, actions=_actions(answers), all_splits=reported)
 
 
 def _actions(answers: Answers) -> pd.DataFrame:
