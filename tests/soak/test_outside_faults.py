@@ -118,7 +118,7 @@ def served(stocked: Path) -> Path:  # noqa: F811
 @pytest.mark.parametrize(
     ("lost", "says", "following"),
     [
-        ("features.json", "features.json of run", "pipeline.stages.retrain"),
+        ("model/features.json", "model/features.json of run", "pipeline.stages.retrain"),
         ("", "artifacts", "pipeline.stages."),
         ("model", "files of version 1 are gone from", "pipeline.stages.rollback"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,11 +15,15 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from pipeline.io.lock import writer_lock
 from pipeline.io.tracking import experiment
+from pipeline.stages._cli import DATA_STAGES
+from tests import mlflow_tables
 from tests.stages import warm
 from tests.stages.stocked import filled
 
 ROOT = Path(__file__).resolve().parents[2]
+mlflow_tables.by_copy()
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,36 @@ class Project:
 def project(tmp_path: Path) -> Project:
     """An empty project."""
     return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project after every data stage on the sample, made once for all workers; not changed."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    made, done = Project(folder / "sample"), folder / "sample" / "done"
+    with writer_lock(folder / "sample.lock", "a test", timeout_seconds=600):
+        if not done.exists():
+            made.folder.mkdir()
+            for stage in DATA_STAGES:
+                made.python(stage)
+            done.touch()
+    return made
+
+
+@pytest.fixture
+def with_sample(project: Project, sample: Project) -> Project:
+    """A project of its own with the prices of the sample and all results; no run, no model."""
+    return copied(sample, project.folder)
+
+
+def copied(project: Project, folder: Path) -> Project:
+    """A project's prices and results in another folder; without its runs and models."""
+    for name in ("sample.db", "snapshots"):
+        source = project.folder / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    return Project(folder)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.audit import folds as audit_folds
+from pipeline.audit.checks import Check
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Artifacts, Tables
 from pipeline.errors import NotReady, Refused
@@ -60,6 +62,17 @@ def refused(settings: Settings) -> str:
         step("audit", audit.run, settings)
     assert caught.value.exit_code == 1
     return str(caught.value)
+
+
+def look_only_at(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Audits of this test make these checks of the store and the recipe; all take 15 s of CPU."""
+    for group in ("checks_of_market", "checks_of_recipe"):
+        original = getattr(audit, group)
+
+        def chosen(*args: Any, original: Any = original) -> dict[str, Check]:
+            return {name: check for name, check in original(*args).items() if name in names}
+
+        monkeypatch.setattr(audit, group, chosen)
 
 
 def leaks(check: str) -> pd.DataFrame:
@@ -122,8 +135,11 @@ def test_every_leaking_feature_is_named_with_symbol_session_and_both_values(
     assert run.data.metrics["audit/leaks"] >= len(table()[table()["column"] != ""])
 
 
-def test_leaking_regimes_indicators_and_labels_are_named(own: Path) -> None:
+def test_leaking_regimes_indicators_and_labels_are_named(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Regimes by the close of t, a percentile among all history, RSI and label of another day."""
+    look_only_at(monkeypatch, "truncation", "labels")
     chosen = configured(own)
     with Workspace.open(chosen) as workspace, workspace.store.writer("test"):
         store = workspace.store
@@ -174,6 +190,7 @@ def imputed_on_all_rows(dataset, splitter, target, *, max_rows=None):
 def test_folds_cut_by_rows_and_an_imputer_fitted_before_the_split_are_named(
     stocked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    look_only_at(monkeypatch, "folds", "preparation", "truncation")
     monkeypatch.setattr(WalkForward, "split", row_wise)
     monkeypatch.setattr(audit_folds, "prepared_folds", imputed_on_all_rows)
 
@@ -196,7 +213,10 @@ def test_results_that_are_older_than_the_bars_are_not_audited(own: Path) -> None
         step("audit", audit.run, chosen)
 
 
-def test_too_short_a_holdout_is_not_enough_evidence_and_no_pass(stocked: Path) -> None:
+def test_too_short_a_holdout_is_not_enough_evidence_and_no_pass(
+    stocked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_only_at(monkeypatch, "labels", "permuted_labels")
     said = refused(configured(stocked, "audit.holdout_days=12"))
 
     assert "no leak found, but not enough evidence in" in said
@@ -211,9 +231,18 @@ def challenger() -> tuple[str, dict[str, float], dict[str, str]]:
     return version.run_id, mlflow.get_run(version.run_id).data.metrics, version.tags
 
 
-def test_a_result_too_good_to_be_true_is_audited_before_it_is_promoted(stocked: Path) -> None:
-    chosen = configured(stocked)
-    step("retrain", retrain.run, chosen)
+@pytest.fixture(scope="module")
+def learned(stocked: Path) -> Path:
+    """The folder, with a challenger."""
+    step("retrain", retrain.run, configured(stocked))
+    return stocked
+
+
+def test_a_result_too_good_to_be_true_is_audited_before_it_is_promoted(
+    learned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_only_at(monkeypatch, "labels", "join")
+    chosen = configured(learned)
     run_id, _, _ = challenger()
     MlflowClient().log_metric(run_id, "test/r2", 0.12)
 
@@ -237,8 +266,7 @@ def looked_at(check: str) -> list[str]:
     return list(checks_of_version(version)[check]().listed.iloc[0])
 
 
-def test_predictions_of_sessions_that_were_trained_on_are_named(stocked: Path) -> None:
-    step("retrain", retrain.run, configured(stocked))
+def test_predictions_of_sessions_that_were_trained_on_are_named(learned: Path) -> None:
     run_id, _, _ = challenger()
     stored = runs.read_frame(run_id, Artifacts.PREDICTIONS)
     trained = f"{mlflow.get_run(run_id).data.tags['window.end']}"
@@ -252,8 +280,7 @@ def test_predictions_of_sessions_that_were_trained_on_are_named(stocked: Path) -
     ]  # fmt: skip
 
 
-def test_a_model_that_no_longer_predicts_the_same_is_named(stocked: Path) -> None:
-    step("retrain", retrain.run, configured(stocked))
+def test_a_model_that_no_longer_predicts_the_same_is_named(learned: Path) -> None:
     run_id, _, _ = challenger()
     kept = runs.read_frame(run_id, Artifacts.CHECK_PREDICTIONS)
     due = kept.loc[3, "prediction"]
@@ -270,12 +297,13 @@ def test_a_model_that_no_longer_predicts_the_same_is_named(stocked: Path) -> Non
 def test_a_leaking_model_is_not_promoted_however_good_it_looks(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    look_only_at(monkeypatch, "truncation")
     monkeypatch.setitem(FEATURE_SETS, "planted", (*FEATURE_SETS["classic"], LOOK_AHEAD[0]))
-    chosen = configured(own, "features.name=planted", "model=lightgbm")
+    chosen = configured(own, "features.name=planted")
     step("features", features.run, chosen)
     step("retrain", retrain.run, chosen)
     _, metrics, _ = challenger()
-    assert metrics["test/r2"] > 0.5
+    assert metrics["test/r2"] > 0.2
 
     gates = asked_to_promote(chosen)
 

@@ -8,7 +8,7 @@ import pytest
 from mlflow.artifacts import download_artifacts, load_text
 from mlflow.entities import Run
 
-from pipeline.contract import Artifacts
+from pipeline.contract import Artifacts, Tables
 from pipeline.trading.ledger import COSTS, LEDGER_DTYPES
 from pipeline.trading.performance import break_even_bps
 from tests.stages.conftest import Project
@@ -95,7 +95,7 @@ def test_the_break_even_cost_is_a_metric_and_stands_in_the_tear_sheet(
 
 
 def test_a_capacity_curve_comes_with_its_table_and_metric(finished: Project, traded: Run) -> None:
-    curve = pd.read_csv(f"{traded.info.artifact_uri}/capacity.csv")
+    curve = pd.read_csv(f"{traded.info.artifact_uri}/{Tables.CAPACITY}.csv")
     assert curve["bankroll"].tolist() == [
         1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9,
     ]  # fmt: skip

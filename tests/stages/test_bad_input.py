@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sqlite3
 import time
@@ -12,18 +11,12 @@ import pandas as pd
 import pytest
 
 from pipeline.io.store.store import Store
-from tests.stages.conftest import Project
-
-pytestmark = pytest.mark.xdist_group("finished")
+from tests.stages.conftest import Project, copied
 
 
 @pytest.fixture
-def stocked(finished: Project, tmp_path: Path) -> Project:
-    """A project of its own with the finished one's prices and results, but without models."""
-    for name in ("sample.db", "snapshots"):
-        source = finished.folder / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-    return Project(tmp_path)
+def stocked(with_sample: Project) -> Project:
+    return with_sample
 
 
 def failed(project: Project, stage: str) -> str:
@@ -120,9 +113,7 @@ def test_stages_without_a_store_point_to_ingest(project: Project) -> None:
     assert "ingest" in done.stderr
 
 
-def test_a_killed_stage_run_again_ends_in_the_same_state(
-    project: Project, finished: Project
-) -> None:
+def test_a_killed_stage_run_again_ends_in_the_same_state(project: Project, sample: Project) -> None:
     """kill -9 while the store is written, then the same command."""
     doomed = project.start("ingest")
     deadline = time.monotonic() + 60
@@ -133,7 +124,7 @@ def test_a_killed_stage_run_again_ends_in_the_same_state(
     was_killed = doomed.wait() == -signal.SIGKILL  # a quick machine may be done by then
     done = project.python("ingest")
     assert ("closed 1 runs of dead processes as KILLED" in done.stdout + done.stderr) == was_killed
-    again, before = (Store.open(p.folder / "sample.db") for p in (project, finished))
+    again, before = (Store.open(p.folder / "sample.db") for p in (project, sample))
     for name in ("open", "high", "low", "close", "volume"):
         ours, theirs = (getattr(store.bar_panel(), name) for store in (again, before))
         pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
@@ -144,7 +135,7 @@ def test_a_killed_stage_run_again_ends_in_the_same_state(
 
 @pytest.mark.soak
 def test_a_killed_retrain_goes_on_and_ends_with_the_same_predictions(
-    stocked: Project, finished: Project
+    stocked: Project, sample: Project, tmp_path: Path
 ) -> None:
     """kill -9 after the first trial of the search, then the same command."""
     doomed = stocked.start("retrain", "experiment=quick", "hpo.batch_size=1")
@@ -159,7 +150,10 @@ def test_a_killed_retrain_goes_on_and_ends_with_the_same_predictions(
     assert any(journals.rglob("*.log"))
     stocked.python("retrain", "experiment=quick", "hpo.batch_size=1")
     resumed = stocked.newest("retrain")
-    finished.python("retrain", "experiment=quick", "hpo.batch_size=1")
-    whole = finished.newest("retrain")
+    other = tmp_path / "whole"
+    other.mkdir()
+    uninterrupted = copied(sample, other)
+    uninterrupted.python("retrain", "experiment=quick", "hpo.batch_size=1")
+    whole = uninterrupted.newest("retrain")
     assert resumed.data.tags["predictions"] == whole.data.tags["predictions"]
     assert not any(journals.rglob("*.log"))

@@ -174,11 +174,10 @@ def test_a_backtest_refuses_sessions_the_model_was_fitted_on(finished: Project) 
 
 
 def test_an_audit_finds_no_leak_in_the_sample_and_its_challenger(finished: Project) -> None:
-    said = finished.mlflow_run(
-        "audit",
-        "model=ridge audit.permutations=2 audit.dates=20 audit.symbols=2 audit.sessions=4 "
-        "audit.model=challenger",
-    )
+    said = finished.python(
+        "audit", "model=ridge", "audit.permutations=2", "audit.dates=10", "audit.symbols=2",
+        "audit.sessions=4", "audit.model=challenger",
+    )  # fmt: skip
     metrics = finished.newest("audit").data.metrics
     version = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
     assert "truncation        pass" in said.stdout + said.stderr
@@ -239,7 +238,9 @@ def test_a_quick_retrain_and_the_jobs_of_a_multirun_leave_the_challenger(finishe
         "retrain", "-m", "model=ridge", "hpo=none", "retrain.refresh=false", "seed=7,8"
     ).stdout
     assert "Best of 2: Sharpe" in said
-    said += finished.python("retrain", "experiment=quick", "retrain.refresh=false").stdout
+    said += finished.python(
+        "retrain", "experiment=quick", "model=ridge", "retrain.refresh=false"
+    ).stdout
     after = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
     assert " ".join(said.split()).count("leaves challenger as it is") == 3
     assert str(before.version) == str(after.version)
@@ -299,7 +300,7 @@ def test_status_as_json_is_ready_and_names_one_next_command(finished: Project) -
 
 
 def configuration(project: Project) -> dict[str, Any]:
-    text = load_text(f"{project.newest('labels').info.artifact_uri}/config.yaml")
+    text = load_text(f"{project.newest('labels').info.artifact_uri}/{Artifacts.CONFIG}")
     return dict(yaml.safe_load(text))
 
 

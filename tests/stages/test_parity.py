@@ -37,10 +37,11 @@ def ledger_of(project: Project) -> pd.DataFrame:
 
 @pytest.mark.parametrize("sessions", [SESSIONS[:1], pytest.param(SESSIONS, marks=pytest.mark.soak)])
 def test_signals_on_a_store_cut_before_a_session_are_the_orders_of_the_backtest(
-    project: Project, sessions: tuple[str, ...]
+    with_sample: Project, sessions: tuple[str, ...]
 ) -> None:
+    project = with_sample
     window = ("retrain.start=2010-04-01", f"retrain.end={TRAINED_UNTIL}")
-    project.python("retrain", "experiment=quick", *window)
+    project.python("retrain", "experiment=quick", "model=ridge", *window)
     project.python("promote", "promote.force=true", "promote.reason=parity")
     project.python("backtest", *RULES, "start_date=2010-08-02", f"end_date={sessions[-1]}")
     ledger = ledger_of(project)

@@ -17,14 +17,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from pipeline.contract import Artifacts, Tables
-from tests.stages.conftest import Project
+from tests.stages.conftest import Project, copied
 from tests.stages.killing import SEARCH, TRIALS, assert_the_same, decided, lived
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def searched(tmp_path_factory: pytest.TempPathFactory, sample: Project) -> Project:
     """A project after a retrain with a pruned search, on one worker."""
-    made = Project(tmp_path_factory.mktemp("searched"))
+    made = copied(sample, tmp_path_factory.mktemp("searched"))
     made.python("retrain", *SEARCH, "compute.workers=1")
     return made
 
@@ -138,7 +138,9 @@ def test_a_search_ended_by_time_is_reproduced_by_its_recorded_trials(searched: P
 
 @pytest.mark.parametrize("cv", [pytest.param("rolling", marks=pytest.mark.soak), "combinatorial"])
 def test_every_splitter_serves_a_retrain(searched: Project, cv: str) -> None:
-    searched.python("retrain", "experiment=quick", f"cv={cv}", "retrain.refresh=false")
+    searched.python(
+        "retrain", "experiment=quick", "model=ridge", f"cv={cv}", "retrain.refresh=false"
+    )
     run = searched.newest("retrain")
 
     folds = {"rolling": 4, "combinatorial": 15}[cv]

@@ -41,10 +41,11 @@ def server(tmp_path: Path) -> Iterator[TrackingServer]:
 
 
 def test_a_retrain_is_logged_registered_promoted_and_used_through_a_server(
-    server: TrackingServer, tmp_path: Path
+    server: TrackingServer, with_sample: Project
 ) -> None:
+    tmp_path = with_sample.folder
     ann, rita = (Served(tmp_path, server, user) for user in ("ann", "rita"))
-    ann.python("retrain", "experiment=quick", "tracking=server")
+    ann.python("retrain", "experiment=quick", "model=ridge", "tracking=server")
     ann.python("promote", "promote.force=true", "promote.reason=team")
     said = ann.python("signals", "strategy.min_edge_bps=0").stdout
     assert "champion version 1" in said

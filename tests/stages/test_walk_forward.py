@@ -12,15 +12,15 @@ import pytest
 from mlflow.artifacts import download_artifacts
 
 from pipeline.contract import Artifacts, Tables
-from tests.stages.conftest import Project
+from tests.stages.conftest import Project, copied
 
-WALK = ("experiment=quick", "evaluation=walk_forward", "evaluation.refit_every=30",
+WALK = ("experiment=quick", "model=ridge", "evaluation=walk_forward", "evaluation.refit_every=30",
         "evaluation.search_every=60")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = Project(tmp_path_factory.mktemp("walked"))
+def walked(tmp_path_factory: pytest.TempPathFactory, sample: Project) -> Project:
+    made = copied(sample, tmp_path_factory.mktemp("walked"))
     made.python("retrain", *WALK, "compute.workers=1")
     return made
 
@@ -75,18 +75,19 @@ def test_what_it_shows_comes_as_tables(walked: Project) -> None:
 
 
 def test_less_history_after_a_session_changes_no_prediction_of_it(
-    walked: Project, project: Project
+    walked: Project, with_sample: Project
 ) -> None:
     whole = predictions(walked, walked.runs("retrain")[0].info.run_id)["prediction"]
 
-    project.python("retrain", *WALK, "retrain.end=2010-06-10")
+    with_sample.python("retrain", *WALK, "retrain.end=2010-06-10")
 
-    cut = predictions(project, project.runs("retrain")[0].info.run_id)["prediction"]
+    cut = predictions(with_sample, with_sample.newest("retrain").info.run_id)["prediction"]
     assert cut.index.get_level_values("session").max() == pd.Timestamp("2010-06-10")
     pd.testing.assert_series_equal(cut, whole.loc[cut.index])
 
 
-def test_a_killed_walk_goes_on_and_ends_the_same(walked: Project, project: Project) -> None:
+def test_a_killed_walk_goes_on_and_ends_the_same(walked: Project, with_sample: Project) -> None:
+    project = with_sample
     process = project.start("retrain", *WALK)
     steps = wait_for_steps(project.folder / "retrains", 2)
     process.send_signal(signal.SIGKILL)

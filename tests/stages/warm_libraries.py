@@ -13,6 +13,7 @@ from sqlalchemy.orm import configure_mappers
 
 import pipeline
 from pipeline.io import calendar
+from tests import mlflow_tables
 
 LIBRARIES = (
     "arch.bootstrap", "exchange_calendars", "hydra", "lightgbm", "matplotlib.backends.backend_agg",
@@ -35,3 +36,5 @@ sys.modules.pop("pipeline.stages")  # sets the environment of the process that i
 configure_mappers()
 requirements_utils._init_packages_to_modules_map()  # reads what 200 packages consist of
 calendar.timezone("XNYS")  # makes the calendar of nearly every command
+mlflow_tables.by_copy()
+mlflow_tables.tables()

@@ -13,6 +13,9 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.io.tracking import experiment
+from tests import mlflow_tables
+
+mlflow_tables.by_copy()
 
 
 @pytest.fixture(scope="session")

@@ -207,7 +207,7 @@ def test_a_damaged_history_is_made_again_from_the_versions(
 
 
 def test_long_reasons_do_not_break_a_move() -> None:
-    for number in range(30):
+    for number in range(12):
         move(1 + number % 2, reason="\u00e9" * 300)
     moves = champion.history()
     assert moves[-1].version == 2
