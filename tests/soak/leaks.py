@@ -44,7 +44,7 @@ from pipeline.market.definitions import Feature
 from pipeline.market.features import FEATURE_SETS, snapshots
 from pipeline.market.labels import labels
 from pipeline.market.regimes import regimes, universe_moves
-from pipeline.recipe import steps
+from pipeline.recipe import seen, steps
 from pipeline.recipe.recipe import Recipe
 from pipeline.schemas import SESSION, SYMBOL, TARGET, UNIVERSE_INDEX, BarPanel
 from pipeline.serving.audited_decisions import audited_steps, orderer, predictor
@@ -407,7 +407,7 @@ LEAKS: dict[str, tuple[Plant, set[str]]] = {
     "fit through the test part": (
         patched(steps, "_predicted", fitted_through_the_test_part), PREDICTED),
     "forecasts scaled by their batch": (
-        patched(steps, "predictions", scaled_by_the_batch), PREDICTED),
+        patched(seen, "predictions", scaled_by_the_batch), PREDICTED),
     "liquidity rule by today's volume": (
         estimate("mean_dollar_volume", min_dollar_volume=1e7), ROW),
     "sized on today's close": (estimate("previous_close"), {"reference_price", "shares_ordered"}),
