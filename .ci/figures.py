@@ -1,16 +1,19 @@
-"""Measures the figures of README.md, docs/results.md and docs/tutorial.md.
+"""Measures the figures of README.md, docs/results.md and docs/tutorial.md, and makes the pictures.
 
     python .ci/figures.py [folder]
 
-The main command in a clone of the newest commit; what stands between the marks `<!-- figures -->`
-and `<!-- output -->` of the pages is written anew, with the date, the commit and the machine. A
-folder that is given keeps the clone, whose `.ci/screenshots.py` makes the pictures of it.
+The main command in a clone of the newest commit, then what docs/results.md times beside it; what
+stands between the marks `<!-- figures -->`, `<!-- output -->` and `<!-- speed -->` of the pages is
+written anew, with the date, the commit and the machine. `.ci/screenshots.py` of the clone makes the
+pictures of what was run (Debian: ``apt-get install chromium``). A folder that is given keeps the
+clone.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -40,22 +43,55 @@ The default retrain of the embedded sample, `mlflow run . -e retrain`: {data_ses
 """  # noqa: E501
 
 
-def measured(folder: Path) -> tuple[dict[str, object], str]:
-    """Metrics and tags of the main command, by the names that the text has for them; its output."""
-    clone = folder / "daytrade"
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+TIMED = {
+    "ridge": "retrain model=ridge hpo.n_trials=8",
+    "search": "retrain model=ridge hpo.n_trials=200",
+    "backtest": "backtest",
+    "sweep": "backtest backtest=sweep",
+    "walk": "retrain evaluation=walk_forward",
+}
+"""What is run after the main command, on its store."""
+
+SPEED = """
+The README's command from nothing to its table, data stages and MLflow's own start included: {main:.0f} CPU seconds. On the same
+store, each as `python -m pipeline.stages.` and the words: `retrain model=ridge hpo.n_trials=8` {ridge:.0f}, with 200 trials
+{search:.0f}; `backtest` {backtest:.1f}, `backtest backtest=sweep` (36 settings, each a nested run) {sweep:.1f};
+`retrain evaluation=walk_forward` {walk:.0f}. Measured {today} at commit {commit}, on {machine}.
+"""  # noqa: E501
+
+
+def called(words: list[str], clone: Path) -> tuple[float, str]:
+    """CPU seconds of a command in the clone, its children's included, and what it printed."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        MAIN.split(), cwd=clone, env=kept | {"PYTHONPATH": str(clone)},
+        words, cwd=clone, env=kept | {"PYTHONPATH": str(clone)},
         stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
+
+
+def measured(clone: Path) -> tuple[dict[str, object], str]:
+    """Metrics and tags of the main command, by the names that the text has for them; its output."""
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+    seconds, printed = called(MAIN.split(), clone)
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{clone}/mlflow.db")
     (run,) = client.search_runs(["0"], "tags.stage = 'retrain'")
     values = {**run.data.tags, **run.data.metrics}
     named = {name.replace("/", "_").replace(".", "_"): value for name, value in values.items()}
-    return named, done.stdout[done.stdout.index(TABLE) :].rstrip()
+    return named | {"main": seconds}, printed[printed.index(TABLE) :].rstrip()
+
+
+def timed(clone: Path) -> dict[str, float]:
+    """CPU seconds of what is run after the main command, by name."""
+    stages = {name: words.split() for name, words in TIMED.items()}
+    return {
+        name: called([sys.executable, "-m", f"pipeline.stages.{stage}", *words], clone)[0]
+        for name, (stage, *words) in stages.items()
+    }
 
 
 def written(page: Path, mark: str, text: str) -> None:
@@ -72,11 +108,16 @@ def main(folder: Path) -> None:
     commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     here = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
     of_run = {"today": f"{date.today()}", "commit": commit.strip(), "machine": here}
-    values, printed = measured(folder)
+    clone = folder / "daytrade"
+    values, printed = measured(clone)
     text = TEXT.format(**values | of_run).replace("%", " %").replace("  %", " %")
     for page in (ROOT / "README.md", ROOT / "docs" / "results.md"):
         written(page, "figures", text)
     written(ROOT / "docs" / "tutorial.md", "output", f"\n```text\n{printed}\n```\n")
+    speed = SPEED.format(main=values["main"], **timed(clone) | of_run)
+    written(ROOT / "docs" / "results.md", "speed", speed)
+    pictures = str(ROOT / "docs" / "pictures")
+    subprocess.run([sys.executable, ".ci/screenshots.py", pictures], cwd=clone, check=True)
 
 
 if __name__ == "__main__":

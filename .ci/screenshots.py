@@ -2,9 +2,9 @@
 
 Starts the project's own UI on a free port and photographs it with headless Chromium
 (Debian: ``apt-get install chromium``). Needs finished retrains; with three of them the compare view
-shows three.
+shows three. `.ci/figures.py` makes both.
 
-    python .ci/screenshots.py [folder]
+    python .ci/screenshots.py [folder] [width]
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT_SECONDS = 120
-WIDTH, ASSISTANT_WIDTH = 1280, 442
+WIDTH = int(sys.argv[2]) if len(sys.argv) > 2 else 1280
+ASSISTANT_WIDTH = 442
 SHEET_HEIGHT = 2400
 
 
@@ -43,7 +44,7 @@ def main(folder: Path) -> None:
     client = MlflowClient(experiment.tracking_uri())
     runs = client.search_runs(
         ["0"],
-        "attributes.status = 'FINISHED' and tags.stage = 'retrain'",
+        "attributes.status = 'FINISHED' and tags.stage = 'retrain' and tags.evaluation = 'holdout'",
         order_by=["attributes.start_time DESC"],
         max_results=3,
     )
@@ -56,6 +57,7 @@ def main(folder: Path) -> None:
         "runs": f"{views}retrains",
         "trials": f"{views}trials",
         "run": f"/#/experiments/0/runs/{ids[-1]}?{mode}",
+        "artifacts": f"/#/experiments/0/runs/{ids[-1]}/artifacts?{mode}",
         "compare": f"/#/compare-runs?runs={quoted}&experiments=%5B%220%22%5D&{mode}",
         "registry": f"/#/models/{name}?{mode}",
     }
@@ -92,7 +94,7 @@ def _newest_walk_forward(client: MlflowClient) -> str | None:
 def photograph(
     address: str, picture: Path, height: int = 1000, panel: int = ASSISTANT_WIDTH
 ) -> None:
-    """One page, 1280 pixels wide, after its scripts had 20 virtual seconds.
+    """One page, ``WIDTH`` pixels wide, after its scripts had 20 virtual seconds.
 
     The window is wider by the assistant's panel, which MLflow opens by itself at the right.
     """

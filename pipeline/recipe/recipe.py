@@ -24,6 +24,8 @@ from pipeline.trading.rules import Rules
 
 FEW_TO_RANK = 30
 """Symbols a session from which on their order is worth learning."""
+RANK = "rank_"
+"""Start of the names of features that are ranks among the symbols of a session."""
 
 NAMED = 5
 
@@ -147,7 +149,7 @@ class Recipe:
             )  # fmt: skip
 
     def cautions(self, dataset: Dataset, unadjusted: Sequence[str]) -> list[str]:
-        """What a reader should know of rows that do not suit the target.
+        """What a reader should know of rows that do not suit the target or the search.
 
         Parameters
         ----------
@@ -170,6 +172,14 @@ class Recipe:
                 f"{' and '.join(n for n, holds in by_price.items() if holds)}: the source does not "
                 f"tell all splits of {len(unadjusted)} symbols ({_some(unadjusted)}), so their "
                 "history is held to other prices, and whole shares to other sizes, than there were"
+            )
+        columns = [str(name) for name in dataset.features.columns]
+        ranks = sum(name.startswith(RANK) for name in columns)
+        if self.plan.objective == "mae" and 2 * ranks > len(columns):
+            cautions.append(
+                f"hpo.objective=mae: {ranks} of {len(columns)} features are ranks among the "
+                "symbols of a session, which cannot tell the session's own move, and that move "
+                "decides an error in return: choose hpo.objective=rank_ic"
             )
         symbols = _symbols(dataset)
         if self.target.ranked and symbols < FEW_TO_RANK:

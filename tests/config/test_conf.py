@@ -21,7 +21,7 @@ MODELS = sorted(path.stem for path in (CONFIG / "model").glob("*.yaml"))
 def options() -> list[str]:
     """`group=option` of every file that is one."""
     groups = [p for p in CONFIGS if p.parent != CONFIG]
-    return [f"{p.parent.relative_to(CONFIG)}={p.stem}" for p in groups if "learner" not in p.parts]
+    return [f"{p.parent.relative_to(CONFIG)}={p.stem}" for p in groups if p.parent.parent == CONFIG]
 
 
 @pytest.mark.parametrize("override", options())
@@ -67,9 +67,13 @@ def test_every_learner_starts_inside_its_space_and_fits_with_one_thread(name: st
         (["experiment=history"], "ranked", "rank_ic"),
         (["experiment=classic"], "classic_ensemble", "mae"),
         (["hpo.objective=sharpe_net"], "ranked", "sharpe_net"),
+        (["model=lightgbm"], "lightgbm", "rank_ic"),
+        (["model=lightgbm", "hpo=random"], "lightgbm", "rank_ic"),
+        (["features=classic", "model=lightgbm"], "lightgbm", "mae"),
+        (["model=lightgbm", "hpo.objective=mae"], "lightgbm", "mae"),
     ],
 )
-def test_features_bring_the_model_that_suits_them_and_a_model_its_objective(
+def test_features_bring_their_model_and_objective_or_a_model_brings_its_own(
     overrides: list[str], model: str, objective: str
 ) -> None:
     settings = check(compose(overrides))

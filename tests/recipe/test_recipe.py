@@ -208,6 +208,22 @@ def test_the_order_of_few_symbols_is_advised_against(override: str, said: bool) 
 
 
 @pytest.mark.parametrize(
+    ("columns", "override", "said"),
+    [
+        (AGAINST, "hpo.objective=mae", True),
+        (AGAINST, "model=lightgbm", False),
+        ([*AGAINST, "rsi", "macd"], "hpo.objective=mae", False),
+    ],
+)
+def test_a_search_by_an_error_in_return_is_advised_against_on_ranks(
+    columns: list[str], override: str, said: bool
+) -> None:
+    assert (
+        "hpo.objective=mae: 2 of 2 features are ranks" in cautions(30, columns, override)
+    ) is said
+
+
+@pytest.mark.parametrize(
     ("override", "named"),
     [
         ("features.min_price=5", "features.min_price"),
