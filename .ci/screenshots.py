@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 WAIT_SECONDS = 120
 WIDTH = int(sys.argv[2]) if len(sys.argv) > 2 else 1280
-ASSISTANT_WIDTH = 442
+ASSISTANT_WIDTH = round(0.3453 * WIDTH)
 SHEET_HEIGHT = 2400
 
 

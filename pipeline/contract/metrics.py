@@ -69,6 +69,8 @@ class Metrics:
     SWEEP_DEFLATED_SHARPE: Final = "sweep/deflated_sharpe"
     CV: Final = "cv/"
     CV_OBJECTIVE: Final = "cv/objective"
+    CV_SCORE: Final = "cv/score"
+    """Of a trial: its objective so that higher is better, an error with the sign turned."""
     CV_RANK_IC_MEAN: Final = "cv/rank_ic_mean"
     CV_SLOPE: Final = "cv/slope"
     CV_PBO: Final = "cv/pbo"

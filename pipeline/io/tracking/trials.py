@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from pipeline.cells import csv_text
 from pipeline.contract import Artifacts, Metrics, Stages, Tags
 from pipeline.io.tracking import runs
+from pipeline.learning.search.objectives import OBJECTIVES
 from pipeline.learning.search.trials import Trial
 
 AT_A_TIME = 8
@@ -42,6 +43,7 @@ def recorded(parent: str, objective: str) -> Iterator[Callable[[Trial], None]]:
 
 
 def _log(trial: Trial, parent: str, objective: str) -> None:
+    is_maximized = OBJECTIVES[objective].direction == "maximize"
     run_id = runs.log_child(
         f"{trial.learner} {trial.number}",
         parent=parent,
@@ -49,6 +51,7 @@ def _log(trial: Trial, parent: str, objective: str) -> None:
         metrics={
             **{f"{Metrics.CV}{k}": v for k, v in trial.metrics.items()},
             Metrics.CV_OBJECTIVE: trial.value,
+            Metrics.CV_SCORE: trial.value if is_maximized else -trial.value,
         },
         steps=[{f"{Metrics.FOLD}{k}": v for k, v in fold.items()} for fold in trial.fold_metrics],
         tags={

@@ -93,9 +93,9 @@ RETRAINS = View(
 TRIALS = View(
     name="Trials",
     where=f"tags.stage = '{Stages.TRIAL}'",
-    order=f"metrics.`{Metrics.CV_OBJECTIVE}`",
+    order=f"metrics.`{Metrics.CV_SCORE}`",
     columns=[
-        *_metrics(Metrics.CV_OBJECTIVE),
+        *_metrics(Metrics.CV_SCORE),
         f"tags.`{Tags.LEARNER}`",
         f"tags.`{Tags.STATE}`",
         *_metrics(Metrics.CV_RANK_IC_MEAN),

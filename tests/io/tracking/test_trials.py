@@ -56,6 +56,7 @@ def test_trials_are_recorded_in_order_with_state_folds_series_and_reason(store) 
     points = store.get_metric_history(runs[0].info.run_id, "fold/mae")
     assert [(point.step, point.value) for point in points] == [(0, 0.2), (1, 0.4)]
     assert runs[0].data.metrics["cv/objective"] == runs[0].data.metrics["cv/mae_mean"] == 0.3
+    assert runs[0].data.metrics["cv/score"] == -0.3
     for run, count in zip(runs[:2], (4, 2), strict=True):
         path = store.download_artifacts(run.info.run_id, "search/out_of_fold_returns.csv")
         assert pd.read_csv(path)["net_return"].tolist() == returns[:count].tolist()

@@ -46,7 +46,7 @@ def test_no_view_is_ordered_by_start_since_mlflow_then_hides_nested_runs(view: v
 
 
 def test_trials_and_sweeps_open_with_the_best() -> None:
-    assert state(views.TRIALS)["orderByKey"] == f"metrics.`{Metrics.CV_OBJECTIVE}`"
+    assert state(views.TRIALS)["orderByKey"] == f"metrics.`{Metrics.CV_SCORE}`"
     assert state(views.SWEEPS)["orderByAsc"] is False
 
 
