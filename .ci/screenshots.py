@@ -101,6 +101,7 @@ def photograph(
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("no Chromium found: apt-get install chromium")
+    picture.unlink(missing_ok=True)  # Chromium can end well without one
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run(
             [

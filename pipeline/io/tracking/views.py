@@ -17,9 +17,9 @@ from mlflow import MlflowClient
 from pipeline.contract import Metrics, Stages, Tags
 
 PREFIX = "mlflow.sharedViewState."
-LETTER, PADDING, SORTS, WORDS = 6.2, 24, 16, 124
+LETTER, PADDING, SORTS, WORDS, NUMBER = 6.2, 24, 16, 124, 98
 """Pixels of a column: a letter of its head, what stands around it, the arrow of the one that sorts,
-and a tag in words."""
+a tag in words, and a number by which runs are told apart."""
 FIRST, ROOM = 5, 620
 """Columns that a window of 1280 shows, and the pixels it has for them beside a run's name."""
 
@@ -66,7 +66,7 @@ def widths(view: View) -> dict[str, int]:
 def _width(column: str, *, sorts: bool) -> int:
     kind, _, name = column.partition(".")
     head = PADDING + int(LETTER * len(name.strip("`"))) + SORTS * sorts
-    return max(head, WORDS if kind == "tags" else 0)
+    return max(head, {"tags": WORDS, "metrics": NUMBER}.get(kind, 0))
 
 
 def _metrics(*names: str) -> list[str]:
