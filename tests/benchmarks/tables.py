@@ -32,6 +32,7 @@ HEAD = (
 
 TABLES = {
     "evening": "tests.benchmarks.evening",
+    "morning": "tests.benchmarks.morning_speed 500 5000",
     "search": "tests.benchmarks.search_speed",
     "fits alone and shared": "tests.benchmarks.search_speed --beside 100",
     "cluster": "tests.benchmarks.cluster_simulation --trials 8",
