@@ -19,7 +19,7 @@ from pipeline.contract import Metrics, Stages, Tags
 PREFIX = "mlflow.sharedViewState."
 LETTER, PADDING, SORTS, WORDS, NUMBER = 6.2, 24, 16, 124, 98
 """Pixels of a column: a letter of its head, what stands around it, the arrow of the one that sorts,
-a tag in words, and a number by which runs are told apart."""
+a tag in words, and a number that sets runs apart."""
 FIRST, ROOM = 5, 620
 """Columns that a window of 1280 shows, and the pixels it has for them beside a run's name."""
 
