@@ -23,6 +23,9 @@ BOTH: Mapping[str, tuple[str, ...]] = {
 }
 """Key as it was -> the keys that share its value now. A logged configuration may hold either."""
 
+PROPOSED: Mapping[str, str] = {"model.objective": "hpo.objective"}
+"""Key of a model's proposal -> the key that decides; a command line that gives the one means it."""
+
 OVERRIDE = re.compile(r"(?P<sign>\+\+|\+|~|)(?P<key>[\w.]+)(?P<value>=.*|)", re.DOTALL)
 
 
@@ -31,6 +34,8 @@ def renamed_overrides(words: Iterable[str]) -> list[str]:
 
     >>> renamed_overrides(["-m", "model.least_slope=0.1,0.2", "model.target={against: [beta_63]}"])
     ['-m', 'model.min_slope=0.1,0.2', 'model.target={neutralise: [beta_63]}']
+    >>> renamed_overrides(["model.objective=mae"])
+    ['hpo.objective=mae']
     >>> renamed_overrides(["strategy.slippage_bps=2"])
     ['strategy.open_bps=2', 'strategy.close_bps=2']
     """
@@ -56,7 +61,7 @@ def _renamed_override(word: str) -> str:
     for former, current in RENAMED.items():
         if former.startswith(f"{key}."):
             value = _renamed_in_value(value, former.removeprefix(f"{key}."), _last(current))
-    return f"{sign}{RENAMED.get(key, key)}{value}"
+    return f"{sign}{RENAMED.get(key, PROPOSED.get(key, key))}{value}"
 
 
 def _of_each(word: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -142,12 +141,12 @@ def test_a_step_without_a_search_has_the_parameters_of_the_one_before(
     assert len(outcome.searches) == sum(searches)
     assert outcome.chosen is outcome.searches[-1]
     assert [number for number, _, _ in observer.searches] == list(range(sum(searches)))
-    table = searches_table(outcome)
+    table = searches_table(outcome, (RIDGE, FIXED))
     assert table["predicted_first"].tolist() == (
         outcome.steps.loc[outcome.steps["search"], "predicted_first"].tolist()
     )
-    assert [json.loads(text) for text in table["ridge"]] == [
-        chosen.params["ridge"] for chosen in outcome.searches
+    assert table["ridge.alpha"].tolist() == [
+        chosen.params["ridge"]["alpha"] for chosen in outcome.searches
     ]
 
 

@@ -44,7 +44,7 @@ def recipe(*overrides: str) -> Recipe:
 
 DECIDES = [
     "seed=8", "model=lightgbm", "model.target.winsorise=0.05", "model.weights=equal",
-    "model.min_slope=0.5", "model.objective=rank_ic", "hpo.n_trials=3", "hpo.max_rows=100",
+    "model.min_slope=0.5", "model.objective=mae", "hpo.n_trials=3", "hpo.max_rows=100",
     "cv.folds=3", "cv.fold_sessions=9", "cv.embargo_sessions=2", "features=classic",
     "features.min_price=7", "retrain.window_days=91", "retrain.window_days=89",
     "retrain.expanding=true", "evaluation.refit_every=20", "evaluation.search_every=100",

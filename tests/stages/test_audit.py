@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,10 @@ def own(stocked: Path, tmp_path: Path) -> Path:
 
 
 def table() -> pd.DataFrame:
-    """The artifact of the newest audit."""
-    return run_files.read_table(newest("audit").info.run_id, Tables.AUDIT)
+    """The artifact of the newest audit, as text."""
+    content = run_files.read_text(newest("audit").info.run_id, f"{Tables.AUDIT}.csv")
+    assert content is not None
+    return pd.read_csv(StringIO(content), dtype="str", keep_default_na=False)
 
 
 def refused(settings: Settings) -> str:

@@ -5,7 +5,6 @@ Signals are made for the session after the store's last one.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -13,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.artifacts import download_artifacts, load_text
+from mlflow.artifacts import download_artifacts
 
 from pipeline.config.compose import check, compose
 from pipeline.config.settings import Settings
-from pipeline.contract import Artifacts
+from pipeline.contract import Artifacts, Tables
 from pipeline.io import calendar
-from pipeline.io.tracking import experiment, registered
+from pipeline.io.tracking import experiment, registered, run_files
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION, SYMBOL
 from pipeline.stages._cli import step
 from pipeline.workspace import Workspace
@@ -88,8 +87,8 @@ class Project:
         return settings
 
 
-def table(stage: str, name: str) -> pd.DataFrame:
-    return pd.read_csv(io.StringIO(load_text(f"{newest(stage).info.artifact_uri}/{name}.csv")))
+def ledger_of_retrain() -> pd.DataFrame:
+    return run_files.read_frame(newest("retrain").info.run_id, Artifacts.LEDGER)
 
 
 @pytest.fixture(scope="module", params=["classic", pytest.param("ranked", marks=pytest.mark.soak)])
@@ -144,7 +143,7 @@ def test_a_backtest_trades_members_alone_and_each_until_its_last_day(project: Pr
     by_session = members_of(forecasts)
     assert by_session == expected(pd.DatetimeIndex(list(by_session)))
     assert min(by_session) < LEAVES
-    ledger = table("retrain", "ledger").assign(session=lambda rows: pd.to_datetime(rows["session"]))
+    ledger = ledger_of_retrain().assign(session=lambda rows: pd.to_datetime(rows["session"]))
     traded = members_of(ledger.set_index(ROW))
     assert len(traded) > 15
     assert all(set(names) <= set(expected(DAYS)[session]) for session, names in traded.items())
@@ -154,19 +153,22 @@ def test_a_backtest_trades_members_alone_and_each_until_its_last_day(project: Pr
 def test_signals_have_no_order_for_who_left_and_none_before_somebody_joins(
     project: Project,
 ) -> None:
-    assert sorted(table("signals", "signals")["symbol"]) == expected(pd.DatetimeIndex([NEXT]))[NEXT]
+    assert (
+        sorted(run_files.read_table(newest("signals").info.run_id, Tables.SIGNALS)["symbol"])
+        == expected(pd.DatetimeIndex([NEXT]))[NEXT]
+    )
 
 
 @pytest.mark.soak
 def test_what_happens_to_the_members_later_changes_nothing_before(project: Project) -> None:
-    rows, ledger = snapshots(project, MEMBERS), table("retrain", "ledger")
+    rows, ledger = snapshots(project, MEMBERS), ledger_of_retrain()
     later = MEMBERS | {"S03": ("", DAYS[-4]), "LATER": (DAYS[-3], ""), "TOMORROW": (AFTER, "")}
     project.run(later, "features", "retrain")
     other = snapshots(project, later)
     pd.testing.assert_frame_equal(other.loc[: DAYS[-4]], rows.loc[: DAYS[-4]])
     assert members_of(other) != members_of(rows)
     until = f"{DAYS[-4]:%Y-%m-%d}"
-    now = table("retrain", "ledger")
+    now = ledger_of_retrain()
     pd.testing.assert_frame_equal(
         now[now["session"] <= until], ledger[ledger["session"] <= until], check_exact=True
     )

@@ -11,6 +11,7 @@ import pytest
 from pipeline.config import build
 from pipeline.config.compose import check, compose
 from pipeline.config.settings import Settings
+from pipeline.contract import Tables
 from pipeline.errors import PipelineError
 from pipeline.io import calendar
 from pipeline.io.sources.yahoo.source import Yahoo
@@ -86,8 +87,8 @@ def test_splits_and_earnings_dates_are_tables_of_the_store_and_of_the_run(
     with Store.open(live.store.database) as store:
         assert store.splits()[["symbol", "ratio"]].to_numpy().tolist() == [["AAPL", 4.0]]
         assert store.earnings()["eps_reported"].to_list() == [1.53]
-    assert list(logged["actions"]["split"]) == [4.0]
-    assert list(logged["earnings"]["symbol"]) == ["AAPL"]
+    assert list(logged[Tables.ACTIONS]["split"]) == [4.0]
+    assert list(logged[Tables.EARNINGS]["symbol"]) == ["AAPL"]
 
 
 def test_a_source_without_a_version_is_asked_again_and_only_for_what_is_missing(

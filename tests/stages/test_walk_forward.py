@@ -86,6 +86,7 @@ def test_less_history_after_a_session_changes_no_prediction_of_it(
     pd.testing.assert_series_equal(cut, whole.loc[cut.index])
 
 
+@pytest.mark.soak
 def test_a_killed_walk_goes_on_and_ends_the_same(walked: Project, with_sample: Project) -> None:
     project = with_sample
     process = project.start("retrain", *WALK)

@@ -10,6 +10,8 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 OPEN_A_RUN = """
 import sys, mlflow.projects as projects
@@ -44,6 +46,7 @@ def opening(folder: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.soak
 def test_two_at_once_both_open_their_run_over_what_a_kill_left(tmp_path: Path) -> None:
     installed(tmp_path)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as half_made:
