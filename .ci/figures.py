@@ -117,7 +117,7 @@ def main(folder: Path) -> None:
     speed = SPEED.format(main=values["main"], **timed(clone) | of_run)
     written(ROOT / "docs" / "results.md", "speed", speed)
     pictures = str(ROOT / "docs" / "pictures")
-    subprocess.run([sys.executable, ".ci/screenshots.py", pictures], cwd=clone, check=True)
+    called([sys.executable, ".ci/screenshots.py", pictures], clone)
 
 
 if __name__ == "__main__":
