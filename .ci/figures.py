@@ -54,7 +54,7 @@ TIMED = {
 
 SPEED = """
 The README's command from nothing to its table, data stages and MLflow's own start included: {main:.0f} CPU seconds. On the same
-store, each as `python -m pipeline.stages.` and the words: `retrain model=ridge hpo.n_trials=8` {ridge:.0f}, with 200 trials
+store, each command without MLflow's own start: `retrain model=ridge hpo.n_trials=8` {ridge:.0f}, with 200 trials
 {search:.0f}; `backtest` {backtest:.1f}, `backtest backtest=sweep` (36 settings, each a nested run) {sweep:.1f};
 `retrain evaluation=walk_forward` {walk:.0f}. Measured {today} at commit {commit}, on {machine}.
 """  # noqa: E501
