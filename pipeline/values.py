@@ -39,6 +39,16 @@ class Value(BaseModel):
         return type(self).model_validate({**dict(self), **changes})
 
 
+def typed(value: object) -> str:
+    """A value of a setting as a command line has it.
+
+    >>> typed(None), typed(True), typed(2.5), typed("long")
+    ('null', 'true', '2.5', 'long')
+    """
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
 def metric_name(*parts: str) -> str:
     """A metric's name of these parts, what MLflow does not take in one left out.
 

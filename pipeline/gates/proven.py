@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from pipeline.trading.rules import ONE_SLIPPAGE, Rules
+from pipeline.values import typed
 
 MAX_BANKROLL_RATIO = 2.0
 """Between two bankrolls that are traded alike: within it the equity of an evidence of years wanders
@@ -67,7 +68,7 @@ def _is_another(one: float, other: float) -> bool:
 def _other_rules(rules: Rules, evidenced: Mapping[str, Any]) -> list[str]:
     now, before = _with_legs(vars(rules)), _with_legs(evidenced)
     return [
-        f"{name} is {now[name]}, its evidence has {value}"
+        f"{name} is {typed(now[name])}, its evidence has {typed(value)}"
         for name, value in before.items()
         if name in now and now[name] != value
     ]

@@ -36,6 +36,13 @@ def test_every_other_rule_is_named_with_both_values():
     ]
 
 
+def test_a_value_that_is_left_open_is_named_as_a_command_line_has_it():
+    now = traded("strategy=auctions", "strategy.min_edge_bps=5")
+    assert differing_rules(now, evidenced("strategy=auctions")) == [
+        "min_edge_bps is 5.0, its evidence has null"
+    ]
+
+
 def test_a_rule_of_a_later_release_is_not_compared_and_no_record_proves_nothing():
     older = evidenced()
     del older["rules"]["hedge_bps"]

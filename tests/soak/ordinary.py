@@ -103,8 +103,9 @@ def commands(project: Project, world: World) -> Iterator[tuple[str, list[str], s
     if len(world.symbols) == 1:  # where most of its branches have nothing to compare
         yield "audit", [], {0, 1}
     yield "signals", say, {0}
-    yield "predict", say, {0}
-    if "decision=indicated_open" in world.words:
+    by_open = "decision=indicated_open" in world.words
+    yield "predict", say, {1 if by_open else 0}  # its forecasts need the quotes of the morning
+    if by_open:
         yield "morning", [*say, *quotes(project, world)], {0}
     for without in (2, 1, 0, 0):
         write(prices, world, without)
