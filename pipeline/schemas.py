@@ -86,3 +86,23 @@ class BarPanel:
             return cut if symbols is None else cut.reindex(columns=symbols)
 
         return replace(self, **{f.name: part(getattr(self, f.name)) for f in fields(self)})
+
+
+QUOTED_TO = 8
+"""Decimals: what a stored price was divided by and is multiplied by again leaves no other trace."""
+
+
+def as_quoted(prices: pd.DataFrame, factor: pd.DataFrame | None) -> pd.DataFrame:
+    """Stored prices as they were quoted in their sessions, before later splits divided them.
+
+    Parameters
+    ----------
+    prices
+        Currency per share, sessions x symbols.
+    factor
+        What they are multiplied by: all these sessions x some symbols; None: nothing is known.
+    """
+    if factor is None:
+        return prices
+    here = factor.reindex(index=prices.index, columns=prices.columns).fillna(1.0)
+    return prices.where(here == 1.0, (prices * here).round(QUOTED_TO))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,17 +90,6 @@ class Selection:
                 Command("status"),
             )  # fmt: skip
         return [name for name in traded_there if self.symbols is None or name in self.symbols]
-
-
-def listed_names(symbols: Iterable[str], max_names: int = 20) -> tuple[int, str]:
-    """How many, and the first of them in words.
-
-    >>> listed_names(["C", "A", "B"], max_names=2)
-    (3, 'A, B, ...')
-    """
-    ordered = sorted(symbols)
-    more = ["..."] if len(ordered) > max_names else []
-    return len(ordered), ", ".join([*ordered[:max_names], *more])
 
 
 CELLS = 1 << 22

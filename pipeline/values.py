@@ -7,6 +7,7 @@ composes them. A wrong value raises pydantic's ``ValidationError``, which names 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,3 +57,14 @@ def metric_name(*parts: str) -> str:
     'ingest/quarantined/row given twice kept once 5'
     """
     return "/".join(re.sub(r"[^\w\-. :]", "", part) if i else part for i, part in enumerate(parts))
+
+
+def listed_names(symbols: Iterable[str], max_names: int = 20) -> tuple[int, str]:
+    """How many, and the first of them in words.
+
+    >>> listed_names(["C", "A", "B"], max_names=2)
+    (3, 'A, B, ...')
+    """
+    ordered = sorted(symbols)
+    more = ["..."] if len(ordered) > max_names else []
+    return len(ordered), ", ".join([*ordered[:max_names], *more])

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline import selection as chosen
 from pipeline.errors import NotReady
-from pipeline.selection import Selection, blocks, listed_names
+from pipeline.selection import Selection, blocks
+from pipeline.values import listed_names
 
 DAYS = pd.DatetimeIndex(["2024-07-01", "2024-07-02", "2024-07-03", "2024-07-05"], name="session")
 LISTED = pd.DataFrame(

@@ -17,11 +17,9 @@ from pipeline.market.features_extended import extended
 from pipeline.market.features_ranked import ranked
 from pipeline.market.selection import LIQUIDITY_SESSIONS, Mask, selection
 from pipeline.market.windows import Array, array
-from pipeline.schemas import ROW, STATIC, BarPanel, Panel
+from pipeline.schemas import ROW, STATIC, BarPanel, Panel, as_quoted
 
 USUAL_WEEK = 5
-QUOTED_TO = 8
-"""Decimals of a price that was divided by a split and is multiplied by it again."""
 
 FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = {
     "classic": tuple(classic),
@@ -140,8 +138,8 @@ def snapshots(
 def _quoted_close(known: Known, factor: pd.DataFrame | None) -> Array:
     if factor is None:
         return known.close
-    here = factor.reindex(index=known.sessions, columns=known.symbols.index).fillna(1.0)
-    return np.where(here == 1.0, known.close, np.round(known.close * here, QUOTED_TO))
+    stored = pd.DataFrame(known.close, known.sessions, known.symbols.index)
+    return as_quoted(stored, factor).to_numpy()
 
 
 def days_a_week(sessions: pd.DatetimeIndex) -> int:

@@ -19,9 +19,9 @@ from pydantic_core import to_jsonable_python
 from pipeline.market import indication
 from pipeline.market.fingerprints import fingerprint
 from pipeline.market.indication import Evening, indicated_columns, jumps, simulated
-from pipeline.schemas import SESSION, SYMBOL
+from pipeline.schemas import SESSION, SYMBOL, as_quoted
 from pipeline.trading.indication import WORSE_BPS, Indication
-from pipeline.trading.market import Market, as_quoted
+from pipeline.trading.market import Market
 from pipeline.trading.rules import BPS
 from pipeline.values import Bps, Value
 

@@ -21,6 +21,7 @@ from pipeline.recipe.decision import EVENING, EveningBefore, IndicatedOpen
 from pipeline.recipe.feature_set import RegimeLimits, RowSelection, canonical_hash
 from pipeline.recipe.windows import WindowPlan
 from pipeline.trading.rules import Rules
+from pipeline.values import listed_names
 
 FEW_TO_RANK = 30
 """Symbols a session from which on their order is worth learning."""
@@ -168,9 +169,10 @@ class Recipe:
             "strategy.commission_per_share": self.rules.commission_per_share > 0.0,
         }
         if any(by_price.values()) and unadjusted:
+            count, names = listed_names(unadjusted, NAMED)
             cautions.append(
                 f"{' and '.join(n for n, holds in by_price.items() if holds)}: the source does not "
-                f"tell all splits of {len(unadjusted)} symbols ({_some(unadjusted)}), so their "
+                f"tell all splits of {count} symbols ({names}), so their "
                 "history is held to other prices, and whole shares to other sizes, than there were"
             )
         columns = [str(name) for name in dataset.features.columns]
@@ -188,10 +190,6 @@ class Recipe:
                 f"{symbols}: for fewer than {FEW_TO_RANK} choose features=classic"
             )
         return cautions
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join([*names[:NAMED], *(["..."] if len(names) > NAMED else [])])
 
 
 def _symbols(dataset: Dataset) -> int:

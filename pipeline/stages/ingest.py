@@ -14,8 +14,8 @@ from pipeline.io.store.ingestion import Ingested, Ingestion
 from pipeline.io.store.ingestion_log import log_answers, log_ingested
 from pipeline.io.tracking import runs
 from pipeline.report.quality_page import printed_quality, quality_page
-from pipeline.selection import listed_names
 from pipeline.stages._cli import command
+from pipeline.values import listed_names
 from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.ingest")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from pipeline.errors import InvalidData
-from pipeline.schemas import BarPanel
+from pipeline.schemas import BarPanel, as_quoted
 from pipeline.trading import estimates, hedging
 from pipeline.trading.indication import Indication
 
@@ -23,25 +23,6 @@ FORMULAS: dict[str, Callable[[BarPanel], pd.DataFrame]] = {
 
 PRICES = ("previous_close", "average_true_range")
 """Estimates in currency per share: as it is quoted in the session they are for."""
-
-QUOTED_TO = 8
-"""Decimals: what a stored price was divided by and is multiplied by again leaves no other trace."""
-
-
-def as_quoted(prices: pd.DataFrame, factor: pd.DataFrame | None) -> pd.DataFrame:
-    """Stored prices as they were quoted in their sessions, before later splits divided them.
-
-    Parameters
-    ----------
-    prices
-        Currency per share, sessions x symbols.
-    factor
-        What they are multiplied by: all these sessions x some symbols; None: nothing is known.
-    """
-    if factor is None:
-        return prices
-    here = factor.reindex(index=prices.index, columns=prices.columns).fillna(1.0)
-    return prices.where(here == 1.0, (prices * here).round(QUOTED_TO))
 
 
 class Estimates(Mapping[str, pd.DataFrame]):

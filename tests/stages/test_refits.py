@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from pipeline.contract import Artifacts, Tables
 from pipeline.io.sources.protocol import Delivery
 from pipeline.io.store.store import Store
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION
-from tests.stages.conftest import Project
+from tests.stages.conftest import Project, copied
 
 REFIT = (
     "backtest.model=1",
@@ -121,10 +120,7 @@ def test_later_bars_change_no_earlier_forecast(
 
 def corrupt(finished: Project, folder: Path) -> Path:
     """A copy of the project's store in which all bars from one session on are others."""
-    for name in ("sample.db", "sample.db-wal", "sample.db-shm"):
-        if (finished.folder / name).exists():
-            shutil.copy(finished.folder / name, folder / name)
-    shutil.copytree(finished.folder / "snapshots", folder / "snapshots")
+    copied(finished, folder)
     store = Store.open(folder / "sample.db")
     bars = store.bars(start=SPOILED_FROM)
     rng = np.random.default_rng(3)

@@ -15,7 +15,7 @@ from pipeline.io.store.revisions import numbers_in
 from pipeline.io.store.snapshots import SnapshotStore
 from pipeline.io.store.store import Store
 from pipeline.schemas import SYMBOL
-from pipeline.selection import listed_names
+from pipeline.values import listed_names
 
 MADE_OF = ("bars", "splits", "symbols", "indicators", "regimes")
 """Kinds of changes that snapshots are made of."""

@@ -1,4 +1,4 @@
-"""When a live source is asked for earnings dates, and what is said of the answer."""
+"""When earnings dates are requested from a live source, and what is logged of the answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.io.sources.protocol import NOT_DELIVERED, Earnings, LiveProvider
 from pipeline.io.store.store import Store
-from pipeline.selection import listed_names
+from pipeline.values import listed_names
 
 log = logging.getLogger("pipeline.ingest")
 
@@ -19,20 +19,19 @@ MARK = "earnings"
 def refresh_earnings(
     store: Store, source: LiveProvider, symbols: Sequence[str], days: int | None
 ) -> Earnings | None:
-    """Ask for the earnings dates of these symbols and keep them, where that is due.
+    """Request the earnings dates of these symbols and keep them, where that is due.
 
-    Symbols that did not answer are asked with the next ingestion; nothing else of it depends on
-    them.
+    What did not arrive is requested by the next ingestion; nothing else of it depends on that.
 
     Parameters
     ----------
     days
-        After which they are asked for again; None: never.
+        After which they are requested again; None: never.
 
     Returns
     -------
     Earnings or None
-        None where nothing was asked for.
+        None where nothing was requested.
     """
     if days is None:
         return None

@@ -188,7 +188,7 @@ class Ingestion:
         return Ingested(read, deltas, written)
 
     def earnings(self, download: Download | None) -> Earnings | None:
-        """Earnings dates that were due, and were kept; None where nothing was asked for."""
+        """Earnings dates that were due, and were kept; None where nothing was requested."""
         if download is None or self.selection.is_partial:
             return None
         live = cast(LiveProvider, self.source)

@@ -7,7 +7,7 @@ import logging
 from pipeline.io.store.delta import Delta
 from pipeline.io.store.ingestion import Ingested
 from pipeline.schemas import SESSION, SYMBOL
-from pipeline.selection import listed_names
+from pipeline.values import listed_names
 
 log = logging.getLogger("pipeline.ingest")
 NAMES = {"stock": "stocks", "index": "indices"}

@@ -73,7 +73,7 @@ earnings = _by_session_and_symbol(
 )
 """Earnings dates by the day in the exchange's zone; per-share numbers in currency. A date is known
 since the moment of the download that first listed it (``first_known``), and a row holds what the
-last download that lists it said (``last_known``): numbers as of then, not as of the date. A date
+last download that lists it had (``last_known``): numbers as of then, not as of the date. A date
 that was moved stays, with an older ``last_known``. Moments are ISO texts, in UTC."""
 
 indicators = _by_session_and_symbol("indicators", *_floats(*INDICATORS))

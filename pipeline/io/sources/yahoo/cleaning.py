@@ -51,7 +51,7 @@ def cleaned(
     without_volume
         Symbols that have none: indices.
     is_whole
-        Whether all was asked for: then every split is known.
+        Whether all of it was requested: then every split is known.
     """
     given = _long(answers)
     reasons = faults(given, sessions, without_volume)
