@@ -24,6 +24,26 @@ def test_no_name_stands_twice(group: type) -> None:
     assert len(set(values(group))) == len(values(group))
 
 
+FILES = [*values(contract.Artifacts), *(f"{name}.csv" for name in values(contract.Tables))]
+ALONE = {
+    contract.Artifacts.REPORT,
+    f"{contract.Tables.AUDIT}.csv",
+    f"{contract.Tables.COMPARISON}.csv",
+}
+"""Files beside the folders: the words of a run, the one table of an audit and of a comparison."""
+
+
+def test_files_of_runs_lie_in_folders_of_which_the_tear_sheets_is_listed_first() -> None:
+    folders = {
+        contract.Artifacts.TEAR_SHEET_PICTURES,
+        contract.Artifacts.MODEL,
+        contract.Artifacts.SEARCHES,
+    }
+    assert {name for name in FILES if "/" not in name} - folders == ALONE
+    first = min(name.split("/")[0] for name in FILES if "/" in name)
+    assert contract.Artifacts.TEAR_SHEET.startswith(f"{first}/")
+
+
 def texts(module: Path) -> set[str]:
     """Whole texts of a module; of one with parts filled in, none."""
     tree = ast.parse(module.read_text())

@@ -74,9 +74,8 @@ RENAMED: Final = {
     Artifacts.PREDICTIONS: "predictions/out_of_sample.parquet",
     Artifacts.CHECK_INPUTS: "check/inputs.parquet",
     Artifacts.CHECK_PREDICTIONS: "check/predictions.parquet",
-    Artifacts.TEAR_SHEET_PICTURES: "tear_sheet",
 }
-"""Names that older releases gave; of all others the part behind the folder."""
+"""What older releases called files that are read back; all others by the part behind the folder."""
 
 
 def names_of(path: str) -> tuple[str, ...]:

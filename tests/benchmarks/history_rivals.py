@@ -1,8 +1,8 @@
 """A finished walk-forward beside other models on the same rows, year by year.
 
-Run by hand, with the overrides of the walk-forward and its run id::
+Run by hand, with the overrides of the walk-forward and its run id, or ``newest``::
 
-    python -m tests.benchmarks.history_rivals <run id> experiment=history data.path=...
+    python -m tests.benchmarks.history_rivals newest experiment=history data.path=...
 
 Rivals, each fitted at the same refit dates on the same rows of the same features:
 
@@ -25,6 +25,7 @@ from __future__ import annotations
 import sys
 import time
 
+import mlflow
 import numpy as np
 import pandas as pd
 from lightgbm import LGBMRegressor
@@ -38,7 +39,7 @@ from sklearn.pipeline import make_pipeline
 
 from pipeline.config import build
 from pipeline.config.compose import check, compose
-from pipeline.contract import Artifacts
+from pipeline.contract import Artifacts, Tags
 from pipeline.io.files import write_atomically
 from pipeline.io.tracking import experiment, runs
 from pipeline.learning.baselines import baselines
@@ -66,6 +67,8 @@ QLIB = {
 def main(run_id: str, overrides: list[str]) -> None:
     settings = check(compose(overrides))
     experiment.prepare(experiment.tracking_uri(), settings.tracking.experiment_name)
+    if run_id == "newest":
+        run_id = _newest_walk_forward()
     recipe = build.recipe(settings)
     with Workspace.open(settings) as workspace:
         kept = workspace.folder / "rivals" / run_id
@@ -88,6 +91,14 @@ def main(run_id: str, overrides: list[str]) -> None:
         days = pd.DatetimeIndex(own.index.get_level_values(SESSION).unique())
         market = workspace.market(days, recipe.rules)
         print(f"\nbacktest\n{backtests(recipe, forecasts, market)}")
+
+
+def _newest_walk_forward() -> str:
+    where = f"attributes.status = 'FINISHED' and tags.{Tags.EVALUATION} = 'walk_forward'"
+    newest = mlflow.search_runs(filter_string=where, output_format="list", max_results=1)
+    if not newest:
+        raise SystemExit("no finished walk-forward in this MLflow store")
+    return str(newest[0].info.run_id)
 
 
 def rivals(recipe: Recipe, development: Dataset, predicted: Dataset) -> pd.DataFrame:

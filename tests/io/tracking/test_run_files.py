@@ -82,6 +82,7 @@ def test_digests_of_more_files_than_a_tag_holds_are_kept(store: MlflowClient) ->
 OLDER = [
     ("forecasts/out_of_sample.parquet", "predictions/out_of_sample.parquet"),
     ("model/check_inputs.parquet", "check/inputs.parquet"),
+    ("model/check_predictions.parquet", "check/predictions.parquet"),
     ("data/identity.json", "data_identity.json"),
     ("config/config.yaml", "config.yaml"),
     (f"{Tables.GATES}.csv", "gates.csv"),
@@ -116,3 +117,32 @@ def test_the_newer_of_two_files_is_read(store: MlflowClient) -> None:
         store.log_text(run.info.run_id, "older", "recipe.json")
         run_files.log_text("newer", Artifacts.RECIPE)
     assert run_files.read_text(run.info.run_id, Artifacts.RECIPE) == "newer"
+
+
+def test_a_file_under_todays_name_does_not_hide_the_one_that_was_recorded(
+    store: MlflowClient,
+) -> None:
+    with runs.stage_run("retrain") as run:
+        run_files.log_text("older", "recipe.json")
+    store.log_text(run.info.run_id, "put there later", Artifacts.RECIPE)
+    run_files._written.clear()
+    assert run_files.read_text(run.info.run_id, Artifacts.RECIPE) == "older"
+
+
+def test_a_table_that_was_never_written_is_told_to_be_gone(store: MlflowClient) -> None:
+    run_id = store.create_run("0").info.run_id
+    with pytest.raises(Damaged, match=f"gates/gates.csv of run {run_id}.* is gone"):
+        run_files.read_table(run_id, Tables.GATES)
+
+
+def test_what_the_open_run_wrote_is_checked_before_its_digests_are_tags(
+    store: MlflowClient,
+) -> None:
+    with runs.stage_run("retrain") as run:
+        run_files.log_text("whole", Artifacts.RECIPE)
+        flipped(
+            Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id)) / Artifacts.RECIPE
+        )
+        assert run_files.recorded(store.get_run(run.info.run_id)) == {}
+        with pytest.raises(Damaged, match="not as the run wrote it"):
+            run_files.read_text(run.info.run_id, Artifacts.RECIPE)
