@@ -25,6 +25,21 @@ def test_fixed_parameters_of_the_estimator_stay():
     assert learner.unfitted().get_params()["bootstrap"] is True
 
 
+def test_trees_grown_by_column_or_by_row_are_the_same_bit_for_bit(make_dataset):
+    x = make_dataset().features[["signal", "noise"]].to_numpy()
+    y = make_dataset().returns.to_numpy()
+    fixed = {"n_jobs": 1, "verbosity": -1, "deterministic": True, "force_row_wise": True}
+    drawn = {"n_estimators": 20, "subsample": 0.7, "subsample_freq": 1, "colsample_bytree": 0.5}
+    learner = made.learner("lightgbm.LGBMRegressor", fixed=fixed, initial=drawn)
+
+    by_column, by_row = learner.unfitted(seed=3), learner.build(**drawn, random_state=3)
+
+    assert by_column.get_params()["force_col_wise"]
+    assert not by_column.get_params()["force_row_wise"]
+    assert by_row.get_params()["force_row_wise"]
+    np.testing.assert_array_equal(by_column.fit(x, y).predict(x), by_row.fit(x, y).predict(x))
+
+
 def test_a_scaled_learner_does_not_care_about_units(make_dataset):
     x = make_dataset().features[["signal", "noise"]].to_numpy()
     y = make_dataset().returns.to_numpy()

@@ -84,16 +84,13 @@ class Bins:
     def forecasts(self, estimator: Any, inputs: np.ndarray) -> np.ndarray:
         """What the estimator would forecast of these inputs, fitted on the fold's rows.
 
-        Equal to its own ``fit`` and ``predict`` to the last bit. Histograms are built column by
-        column, whatever ``force_row_wise`` says: with one thread both add the same numbers in
-        the same order, and trees that draw few columns and rows are grown sooner.
+        Equal to its own ``fit`` and ``predict`` to the last bit.
         """
         import lightgbm
 
         params = {k: v for k, v in estimator.get_params().items() if k not in ONLY_OF_THE_WRAPPER}
         params |= {"objective": "regression", "metric": "None"}
         dataset = self._binned(params)
-        params |= {"force_row_wise": False, "force_col_wise": True}
         booster = lightgbm.train(
             params, dataset, estimator.n_estimators, keep_training_booster=True
         )
