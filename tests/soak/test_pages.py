@@ -1,7 +1,8 @@
 """Every command that README and docs/ show is run, in a clone, on a part of the sample.
 
 `ONLY_COMPOSED` (tests/documents.py) names those that are not, with the reason; the tutorial and the
-old handbook are followed on the whole sample by test_handbook.py.
+old handbook are followed on the whole sample by test_handbook.py. A clone that is named by the
+environment variable PAGES is made where it is not there, and used again: to run a part at a time.
 """
 
 from __future__ import annotations
@@ -73,9 +74,12 @@ class Clone:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with a champion on twenty symbols, and the files that the pages speak of."""
-    folder = tmp_path_factory.mktemp("pages") / "daytrade"
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    named = os.environ.get("PAGES")
+    folder = Path(named) if named else tmp_path_factory.mktemp("pages") / "daytrade"
     made = Clone(folder)
+    if (folder / "fills.csv").exists():
+        return made
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
     for stage, *words in (
         ("main",),
         ("promote", "promote.force=true", "promote.reason=to see the pages"),
