@@ -14,10 +14,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 log = logging.getLogger("pipeline")
 
@@ -56,6 +58,16 @@ def log_lines() -> None:
     log.setLevel(logging.INFO)
 
 
+class _Console(Console):
+    """Prints a text as it is: the terminal breaks a long command, and it is copied whole."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print; log lines, which are tables, are broken between words."""
+        if all(isinstance(each, str | Text) for each in objects):
+            how = {"soft_wrap": True} | how
+        super().print(*objects, **how)
+
+
 _shared: Console | None = None
 _progress: Progress | None = None
 _open: list[Task] = []
@@ -64,7 +76,7 @@ _open: list[Task] = []
 def _console() -> Console:
     """One for log lines and progress, so that neither breaks the other's lines."""
     global _shared
-    _shared = _shared or Console()
+    _shared = _shared or _Console()
     return _shared
 
 

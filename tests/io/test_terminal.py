@@ -23,13 +23,14 @@ with terminal.watched(), terminal.task("trials", 4) as trials:
     trials.advance()
     logging.getLogger("pipeline").info("a line")
     logging.getLogger("pipeline").warning("a warning")
+    print("  daytrade retrain " + "word=1 " * 30 + "evaluation=walk_forward")
     time.sleep(0.5)
 """
 
 
 def test_a_log_without_a_terminal_has_times_and_levels() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, text=True, capture_output=True)
-    first, second = done.stdout.splitlines()
+    first, second, _ = done.stdout.splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO a line", first)
     assert second.endswith("WARNING a warning")
 
@@ -53,6 +54,8 @@ def test_on_a_terminal_there_is_colour_and_live_progress() -> None:
     assert b"trials 1 of 4" in said
     assert b"\x1b[" in said
     assert b"a line" in said
+    command = b"  daytrade retrain " + b"word=1 " * 30 + b"evaluation=walk_forward\r\n"
+    assert command in said, "a command longer than a line is copied whole"
 
 
 def test_a_long_step_says_that_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
