@@ -233,11 +233,12 @@ class Workspace:
         NotReady
             There are none.
         """
-        rows = self.member_rows(sessions, columns)
+        rows = pd.DataFrame() if sessions.empty else self.member_rows(sessions, columns)
         if rows.empty:
+            where = f"{sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}" if len(sessions) else ""
             raise NotReady(
                 "retrain",
-                f"no snapshots between {sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}",
+                f"no snapshots between {where}" if where else "no snapshots of these features",
                 f"sessions with {self.features.rows.min_history} sessions of history before them",
                 Command("features"),
             )  # fmt: skip

@@ -227,6 +227,8 @@ def test_sessions_without_snapshots_are_not_ready(
     with pytest.raises(NotReady, match="no snapshots between") as caught:
         space.snapshots(bars.sessions[:3], ["rsi"])
     assert "40 sessions of history" in str(caught.value)
+    with pytest.raises(NotReady, match="no snapshots of these features"):
+        space.dataset(bars.sessions[:0], ["rsi"])
 
 
 def test_a_dataset_is_snapshots_with_the_labels_of_their_session(

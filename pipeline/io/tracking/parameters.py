@@ -32,7 +32,7 @@ def mask(uri: str, run_id: str) -> None:
         log.warning(
             "tracking: MLflow keeps a password in %s of run %s; change the password, and have the "
             "run removed: mlflow runs delete --run-id %s, then mlflow gc --run-ids %s where the "
-            "server's database is",
+            "server's database is, with its --backend-store-uri and --tracking-uri",
             ", ".join(sorted(secret)), run_id, run_id, run_id,
         )  # fmt: skip
         return
