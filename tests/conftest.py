@@ -13,6 +13,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from pipeline import commands
 from pipeline.schemas import MODEL_NAME
+from tests import compositions
 from tests import postgres as postgres_server
 
 # `mlflow run . -e test` exports the id of its own run; tests must never write into it.
@@ -23,6 +24,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 STAGES = Path(__file__).parent / "stages"
 MAIN_JOB = "tests/stages/test_main_job.py"
 OF_EVERY_TEST = ("MLFLOW_DISABLE_TELEMETRY",)
+compositions.by_copy()
 
 
 class WholeFiles(LoadFileScheduling):

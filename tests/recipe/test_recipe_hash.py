@@ -126,17 +126,20 @@ RULES = [
 ]  # fmt: skip
 
 
+@cache
+def ledger(*overrides: str) -> pd.DataFrame:
+    """Of five cases traded under these overrides."""
+    settings = settings_of(*overrides)
+    rules, bankroll = build.rules(settings), settings.backtest.bankroll
+    books = [backtest(*random_case(seed).both, rules, bankroll) for seed in range(5)]
+    return pd.concat([book.ledger for book in books], ignore_index=True)
+
+
 @pytest.mark.parametrize("override", RULES)
 def test_an_override_that_changes_an_order_or_a_fill_changes_the_hash(override: str) -> None:
     common = "strategy.min_dollar_volume=0"
-    settings = settings_of(common), settings_of(common, override)
-    ledgers = []
-    for each in settings:
-        cases = [random_case(seed) for seed in range(5)]
-        books = [backtest(*c.both, build.rules(each), each.backtest.bankroll) for c in cases]
-        ledgers.append(pd.concat([book.ledger for book in books], ignore_index=True))
-    hashes = {build.recipe(each).hash for each in settings}
-    assert ledgers[0].equals(ledgers[1]) or len(hashes) == 2
+    hashes = {recipe(common).hash, recipe(common, override).hash}
+    assert ledger(common).equals(ledger(common, override)) or len(hashes) == 2
     assert (len(hashes) == 1) == override.startswith(("compute", "strategy.name"))
 
 

@@ -12,16 +12,20 @@ from mlflow.utils import requirements_utils
 from sqlalchemy.orm import configure_mappers
 
 import pipeline
+from pipeline.config.compose import compose
 from pipeline.io import calendar
-from tests import mlflow_tables
+from tests import compositions, mlflow_tables
 
 LIBRARIES = (
-    "arch.bootstrap", "exchange_calendars", "hydra", "lightgbm", "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_svg", "matplotlib.pyplot", "mlflow", "mlflow.projects",
-    "mlflow.pyfunc", "mlflow.sklearn", "mlflow.store.model_registry.sqlalchemy_store",
-    "mlflow.store.tracking.sqlalchemy_store", "optuna", "pyarrow.parquet", "pydantic",
-    "rich.progress", "scipy.stats", "sklearn.ensemble", "sklearn.pipeline", "skops.io",
-    "sqlalchemy", "talib",
+    "IPython.core.interactiveshell", "arch.bootstrap", "exchange_calendars", "git", "lightgbm",
+    "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.pyplot",
+    "mlflow", "mlflow.projects", "mlflow.pyfunc", "mlflow.pyfunc.scoring_server", "mlflow.sklearn",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_workspace_store",
+    "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.tracking.sqlalchemy_workspace_store",
+    "mlflow.tracing.processor.base_mlflow", "narwhals.stable.v2", "opentelemetry.sdk.metrics",
+    "optuna", "pyarrow.dataset", "pyarrow.parquet", "pydantic", "rich.progress", "scipy.stats",
+    "sklearn.ensemble", "sklearn.pipeline", "skops.io", "sqlalchemy", "talib",
 )  # fmt: skip
 
 OURS = [
@@ -36,5 +40,7 @@ sys.modules.pop("pipeline.stages")  # sets the environment of the process that i
 configure_mappers()
 requirements_utils._init_packages_to_modules_map()  # reads what 200 packages consist of
 calendar.timezone("XNYS")  # makes the calendar of nearly every command
+compositions.by_copy()
+compose(["features=classic"])
 mlflow_tables.by_copy()
 mlflow_tables.tables()
