@@ -151,9 +151,9 @@ def _splits_recorded(connection: Connection) -> Iterator[None]:
     statement = select(*(actions[name] for name in (*ROW, "split"))).where(
         actions.split.is_not(None)
     )
-    before = set(connection.execute(statement).tuples())
+    before = set(map(tuple, connection.execute(statement)))
     yield
-    changed = before.symmetric_difference(connection.execute(statement).tuples())
+    changed = before.symmetric_difference(map(tuple, connection.execute(statement)))
     if changed:
         days, names, _ = zip(*changed, strict=True)
         last = pd.Timestamp(max(days))

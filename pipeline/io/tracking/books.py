@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
-import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 
 from pipeline.contract import Artifacts, Metrics
-from pipeline.io.tracking import run_files, runs
+from pipeline.io.tracking import run_files, runs, uploads
 from pipeline.report.tear_sheet.header import SheetHeader
 from pipeline.schemas import BarPanel
 from pipeline.stats.returns import drawdowns
@@ -81,10 +78,8 @@ def record_tear_sheet(
     )
     drawn = page(contents(books, predictions, context, metrics, header, doubts))
     run_files.log_text(drawn.html, Artifacts.TEAR_SHEET)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, png in drawn.figures.items():
-            (Path(folder) / name).write_bytes(png)
-        mlflow.log_artifacts(folder, Artifacts.TEAR_SHEET_PICTURES)
+    for name, png in drawn.figures.items():
+        uploads.send(f"{Artifacts.TEAR_SHEET_PICTURES}/{name}", png)
 
 
 def index_returns(bars: BarPanel | None, sessions: pd.DatetimeIndex) -> tuple[pd.Series, str]:

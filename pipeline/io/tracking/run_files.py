@@ -8,7 +8,6 @@ name or by the one that an older release gave it.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import defaultdict
 from hashlib import blake2b
 from io import BytesIO
@@ -22,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from pipeline.commands import Command
 from pipeline.contract import Tags, names_of
 from pipeline.errors import Damaged
+from pipeline.io.tracking import uploads
 
 FILES_A_TAG = 50
 """So that a tag stays far below the 5,000 characters that MLflow takes."""
@@ -47,22 +47,12 @@ def log_frame(frame: pd.DataFrame, path: str) -> None:
 
 def log_file(path: str, content: bytes) -> None:
     """A file of the open run."""
-    run = mlflow.active_run()
-    assert run is not None, "logging needs an open run"
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / Path(path).name
-        file.write_bytes(content)
-        where = Path(path).parent.as_posix()
-        try:
-            mlflow.log_artifact(str(file), None if where == "." else where)
-        except OSError as error:
-            error.filename = f"{run.info.artifact_uri}/{path}"  # not of the temporary copy
-            raise
-    _written[run.info.run_id][path] = _digest(content)
+    _written[uploads.send(path, content)][path] = _digest(content)
 
 
 def record_digests(run_id: str) -> None:
-    """Keep the digests of what this process wrote into a run, as tags of it."""
+    """Keep the digests of what this process wrote into a run, as tags of it, once all is there."""
+    uploads.arrived(run_id)
     listed = sorted(_written.get(run_id, {}).items())
     tags = {
         f"{Tags.FILES}{place // FILES_A_TAG}": json.dumps(dict(listed[place : place + FILES_A_TAG]))
@@ -126,6 +116,7 @@ def read_file(run_id: str, path: str) -> bytes | None:
     Damaged
         It is not as it was written, or gone.
     """
+    uploads.arrived(run_id)
     run = mlflow.get_run(run_id)
     digests = recorded(run) | _written.get(run_id, {})
     for name in sorted(names_of(path), key=lambda name: name not in digests):

@@ -25,7 +25,7 @@ from pipeline.commands import RUN_ID
 from pipeline.contract import Artifacts, Metrics, Tags, Verdicts
 from pipeline.io import process, terminal
 from pipeline.io.cluster import jobs
-from pipeline.io.tracking import later, run_files
+from pipeline.io.tracking import later, run_files, uploads
 from pipeline.io.tracking.experiment import DEFAULT_EXPERIMENT, EXPERIMENT_ID
 from pipeline.io.tracking.run_files import log_frame as log_frame
 from pipeline.io.tracking.run_files import read_frame as read_frame
@@ -54,6 +54,7 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
             log_system_metrics=False,
         ) as run,
         later.written_last(str(run.info.run_id)),
+        uploads.sent_meanwhile(run),
     ):
         mlflow.set_tags(
             {
@@ -68,13 +69,13 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
         )
         try:
             yield run
+            run_files.record_digests(run.info.run_id)
         except BaseException as error:
             with contextlib.suppress(Exception):  # the error itself is what counts
                 _explain(error)
             if isinstance(error, KeyboardInterrupt):
                 mlflow.end_run("KILLED")  # left open, MLflow would call it FAILED
             raise
-        run_files.record_digests(run.info.run_id)
         tagged = mlflow.get_run(run.info.run_id).data.tags
         if Tags.VERDICT not in tagged:
             mlflow.set_tag(Tags.VERDICT, Verdicts.DONE)
