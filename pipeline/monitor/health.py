@@ -227,7 +227,7 @@ def _of_skill(
         if short and name == "rank_ic"
         else []
     )  # fmt: skip
-    if outcomes.empty:
+    if outcomes[name].isna().all():  # also where there is none
         return findings
     values = outcomes[name].to_numpy(np.float64)
     seen = detection(values, promise, limits, outcomes["session"])
@@ -236,7 +236,7 @@ def _of_skill(
     figures |= {
         f"e_promise/{name}": float(against_promise[-1]),
         f"e_nothing/{name}": float(nothing[-1]),
-        f"mean/{name}": float(np.nanmean(values)) if len(values) else np.nan,
+        f"mean/{name}": float(np.nanmean(values)),
     }  # fmt: skip
     slack, min_sessions = limits.promise_slack_errors, limits.promise_min_sessions
     stops = is_stopped(seen, limits.stop_wealth(name), limits.false_life)

@@ -84,10 +84,12 @@ def stale_symbols(
     newest = last_bars(workspace, needed)
     late = newest[newest < needed].sort_values(kind="stable")
     if newest.empty or len(late) > max_stale_fraction * len(newest):
+        without = f"{len(late)} of {len(newest)} symbols have no bar of {needed:%Y-%m-%d}"
         raise Refused(
             "signals",
-            f"{len(late)} of {len(newest)} symbols have no bar of {needed:%Y-%m-%d}"
-            + (f": {in_words(late)}" if len(late) else ""),
+            f"no symbol has a final bar of the {RECENT_SESSIONS} sessions until {needed:%Y-%m-%d}"
+            if newest.empty
+            else f"{without}: {in_words(late)}",
             f"the bars of that session for at least {1 - max_stale_fraction:.0%} of them",
             Command("daily"),
             faults=[Fault(str(name), f"last bar {day:%Y-%m-%d}") for name, day in late.items()],

@@ -177,3 +177,12 @@ def test_sessions_the_store_lacks_count_for_a_live_source(
     assert wanted.needed == pd.Timestamp("2024-07-09")
     with pytest.raises(Refused, match="of 2024-07-09"):
         stale_symbols(on(store, **live), wanted.needed, ALLOWED)
+
+
+def test_where_no_symbol_has_a_final_bar_that_is_said_and_not_none_of_none(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "s.db") as opened:
+        opened.write_symbols(listed("AB"))
+        made = bars({"A": 5, "B": 5})
+        opened.write_bars(delivery(made.bars.assign(final=False)))
+        with pytest.raises(Refused, match=r"no symbol has a final bar of the .* until 2024-07-08"):
+            stale_symbols(on(opened), DAYS[-1], ALLOWED)

@@ -130,8 +130,9 @@ def test_only_members_have_rows_ranks_and_a_place_in_training(project: Project) 
     assert members_of(rows) == expected(sessions)
     assert expected(sessions)[NEXT] == sorted([*STAYS, "JOINED", "TOMORROW"])
     if project.features == "ranked":
-        ranks = rows["momentum_126"].groupby(level=SESSION)
+        ranks = rows["rank_return_1"].groupby(level=SESSION)
         assert (ranks.nunique() == ranks.size()).all(), "a place for each member"
+        assert (ranks.mean().abs() < 1e-6).all(), "and none for others"
     with Workspace.open(project.configured(MEMBERS)) as workspace:
         learned = workspace.dataset(DAYS[-20:], list(rows.columns[:1]))
     assert members_of(learned.features) == expected(DAYS[-20:])

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Container, Mapping, Sequence
 
-from pipeline.commands import Command
+from pipeline.commands import Command, override
 from pipeline.errors import Fault, InvalidData
 from pipeline.io.sources.files.currencies import is_money
 from pipeline.io.sources.files.header_words import ALIASES, CODES, folded
@@ -67,9 +67,9 @@ def known(name: str) -> str:
     ('open price', 'px mid high', 'close', 'adj open')
     """
     bare = plain(name)
-    if bare in KNOWN:
-        return bare
     words = plain(_HUMP.sub(" ", name))
+    if bare in KNOWN or words in KNOWN:
+        return bare if bare in KNOWN else words
     money = _IN_MONEY.search(words)
     without = words[: money.start()] if money and is_money(money[1]) else words
     for shorter in (words, without, _WORD.sub("", without)):
@@ -165,7 +165,12 @@ def layout(names: Sequence[str], chosen: Mapping[str, str]) -> str:
 
 def say(field: str, column: str = "...") -> Command:
     """The command that says which column a field is."""
-    return Command("ingest", "data=files", "data.path=...", f"data.columns.{field}={column}")
+    named = (
+        f"data.columns.{field}=..."
+        if column == "..."
+        else override(f"data.columns.{field}", column)
+    )
+    return Command("ingest", "data=files", "data.path=...", named)
 
 
 def _named(column: str, names: Sequence[str]) -> str | None:

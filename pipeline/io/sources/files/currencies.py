@@ -22,7 +22,7 @@ SIGNS = "$€£¥₹₩₺₽₴฿₫₦₱₪元円원圓"
 
 _SIGN = rf"(?:[A-Z]{{0,3}}[{SIGNS}])"
 _CODE = r"(?:USDT?|EUR|GBP|GBX|JPY|CHF|INR|AUD|CAD|NZD|BRL|KRW|CNY|HKD|TWD|SGD|SEK|NOK|DKK|PLN|CZK"
-_CODE += r"|HUF|TRY|RUB|ZAR|ZAC|ILS|MXN|THB|IDR|MYR|SAR|Rs\.?|RM|GBp)"
+_CODE += r"|HUF|TRY|RUB|ZAR|ZAC|ILS|MXN|THB|IDR|Rp\.?|MYR|SAR|Rs\.?|RM|GBp)"
 BEFORE = re.compile(rf"^([+-]?)({_SIGN}|{_CODE})(?=[+-]?[\d.,])")
 BEHIND = re.compile(rf"(?<=[\d.,])({_SIGN}|{_CODE}|kr\.?|zł|Kč|TL|Ft|p)$")
 """A currency beside a number."""

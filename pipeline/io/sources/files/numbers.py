@@ -180,7 +180,7 @@ def _bare(column: pd.Series) -> pd.Series:
     if not texts.str.isascii().all():
         texts = texts.str.normalize("NFKC")
     texts = texts.str.replace(r"[\s\u00a0\u202f'\u2019_\"]", "", regex=True)
-    texts = texts.str.replace(r"(?<=\d)(?:shares|shs|pcs|szt)\.?$", "", regex=True)
+    texts = texts.str.replace(r"(?<=\d)(?i:shares|shs|pcs|szt|stk|stück|st)\.?$", "", regex=True)
     texts = texts.str.replace(BEFORE, r"\1", regex=True).str.replace(BEHIND, "", regex=True)
     texts = texts.str.replace(r"^\((.+)\)$", r"-\1", regex=True)  # as accountants write it
     return texts.mask(texts.str.lower().isin(MISSING) | texts.str.startswith("#"))
@@ -212,7 +212,7 @@ def _marks(texts: Iterable[pd.Series], numeric: Iterable[pd.Series]) -> Marks:
 def _separated(texts: Iterable[pd.Series]) -> pd.Series:
     """Every text with a point or a comma once, without its suffix."""
     written = pd.concat([text.dropna() for text in texts]).drop_duplicates()
-    written = written.str.replace(rf"(?:%|(?i:{_SUFFIX})[.股주株]?)$", "", regex=True)
+    written = written.str.replace(rf"(?:%|(?i:{_SUFFIX}))?[.股주株]?$", "", regex=True)
     written = written[written.str.contains("[.,]", regex=True)]
     return written[written.str.fullmatch(_PLAIN)].drop_duplicates()
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.errors import InvalidData
 from pipeline.io.calendar import timezone
-from pipeline.io.sources.files.columns import say
+from pipeline.io.sources.files.columns import plain, say
 from pipeline.io.sources.files.dates import Dates, dates
 from pipeline.io.sources.files.documents import Document
 from pipeline.io.sources.files.layouts import Table, table
@@ -109,7 +109,7 @@ def prices(
     columns = read.columns
     codes, symbols, origin = symbols_of(document, read, day, how)
     _check_daily(document, read, day, codes)
-    _check_volume(document, columns, is_index or all(name.startswith("^") for name in symbols))
+    _check_volume(document, read, is_index or all(name.startswith("^") for name in symbols))
     _check_adjusted(document, columns, how, is_index)
     check_factor(document.name, columns, codes, splits_are_given=how.splits_path is not None)
     written = {name: columns[name] for name in NUMBERS if name in columns and name != "split"}
@@ -198,14 +198,17 @@ def _check_daily(document: Document, read: Table, day: Dates, codes: np.ndarray)
         raise InvalidData("ingest", given, "one row a day: open, high, low, close of the session")
 
 
-def _check_volume(document: Document, columns: pd.DataFrame, is_index: bool) -> None:
-    if "volume" not in columns and not is_index:
-        raise InvalidData(
-            "ingest",
-            f"{document.name}: no column for volume, which only an index may lack",
-            "a column volume, or an index given by data.index_path",
-            say("volume", "Vol"),
-        )
+def _check_volume(document: Document, read: Table, is_index: bool) -> None:
+    if "volume" in read.columns or is_index:
+        return
+    alike = [name for name in read.other_columns if "vol" in plain(name)]
+    may_be = f"; it may be {' or '.join(map(repr, alike))}" if alike else ""
+    raise InvalidData(
+        "ingest",
+        f"{document.name}: no column for volume, which only an index may lack{may_be}",
+        "a column of shares or coins, or an index given by data.index_path",
+        say("volume", alike[0] if alike else "..."),
+    )
 
 
 def _check_adjusted(

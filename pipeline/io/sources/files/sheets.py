@@ -170,6 +170,8 @@ def _decoded(content: bytes, name: str, how: FilesData) -> str:
     try:
         return content.decode(name)
     except UnicodeDecodeError:
+        if name.startswith(("utf-16", "utf-32")):  # cut within its last character
+            return content.decode(name, errors="replace")
         return content.decode(encoding.of_market(how.exchange_calendar), errors="replace")
 
 

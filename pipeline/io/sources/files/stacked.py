@@ -120,14 +120,17 @@ def _is_fields(names: Iterable[str]) -> bool:
 
 
 def _tuple(name: str) -> Pair | None:
-    """Two header lines as pandas writes them into one name: ``('Close', 'UHS')``."""
+    """Two header lines as pandas writes them into one name: ``('Close', 'UHS')``.
+
+    ``('Date', '')`` is no pair: what was the index has no ticker.
+    """
     if not re.fullmatch(r"\(['\"].*['\"], ['\"].*['\"]\)", name):
         return None
     try:
         first, second = ast.literal_eval(name)
     except (ValueError, SyntaxError):
         return None
-    return str(first), str(second)
+    return (str(first), str(second)) if second else None
 
 
 def _flat(name: str, ticker_last: bool) -> Pair | None:

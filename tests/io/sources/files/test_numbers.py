@@ -53,3 +53,7 @@ def test_signs_suffixes_and_words_for_nothing_are_understood():
 def test_text_that_is_no_number_is_shown():
     with pytest.raises(InvalidData, match=r"'halted' in column close is no number \(2 rows\)"):
         read(close=["1.5", "halted", "halted"])
+
+
+def test_a_volume_in_lakhs_proves_the_mark_of_prices():
+    assert read(close=["1.234"], volume=["12,34,567"]) == {"close": [1.234], "volume": [1234567.0]}
