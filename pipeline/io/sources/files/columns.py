@@ -165,11 +165,9 @@ def layout(names: Sequence[str], chosen: Mapping[str, str]) -> str:
 
 def say(field: str, column: str = "...") -> Command:
     """The command that says which column a field is."""
-    named = (
-        f"data.columns.{field}=..."
-        if column == "..."
-        else override(f"data.columns.{field}", column)
-    )
+    key = f"data.columns.{field}"
+    bare = re.fullmatch(r"[\w.]+", column)
+    named = f"{key}={column}" if bare else override(key, column)
     return Command("ingest", "data=files", "data.path=...", named)
 
 
