@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -25,7 +26,7 @@ from pipeline.report.morning import MAX_NAMED, MAX_WATCHED, printed_orders, prin
 from pipeline.report.multirun import varied
 from pipeline.report.next_steps import duration
 from pipeline.report.numbers import counts_in_words, probability
-from pipeline.report.quality_page import BARS_SHOWN, picture, quality_page
+from pipeline.report.quality_page import BARS_SHOWN, HEIGHT, picture, quality_page
 from pipeline.report.readiness import Line, Readiness
 from pipeline.report.reproduction import Reproduction
 from pipeline.report.signals import SignalsSummary, orders_table, printed_signals
@@ -168,7 +169,8 @@ def test_a_status_with_all_there_and_with_something_missing() -> None:
     assert "-e x" in str(missing.next_command), "the first that a command helps"
     assert missing.metrics == {"status/bars": 1.0, "status/champion": 0.0, "status/x": 0.0}
     assert "NO   champion" in missing.printed([])
-    assert '"next": ""' in missing.as_json()
+    listed = json.loads(missing.as_json())["lines"]
+    assert [each["next"] for each in listed] == ["", "", str(Command("x"))]
     with pytest.raises(NotReady, match="champion as it is"):
         missing.require_retrain()
 
@@ -284,5 +286,7 @@ def test_a_page_of_few_and_of_many_odd_bars_drawn_and_not(count, close) -> None:
 def test_a_picture_of_one_close_and_of_one_that_is_none() -> None:
     one = pd.Series([10.0], pd.DatetimeIndex([SESSION]))
     assert "<svg" in picture(one, one.iloc[:0])
-    assert picture(one, one * 0).count("<circle") == 1
+    lower_edge = f'cy="{HEIGHT - 2:.1f}"'
+    assert lower_edge in picture(one, one * 0)
+    assert lower_edge not in picture(one, one)
     assert "No close" in picture(one * 0, one.iloc[:0])
