@@ -352,11 +352,12 @@ def real_rows(real: FeatureInputs) -> Snapshots:
     return snapshots(EXTENDED, real, real.bars.sessions)
 
 
-def test_history_cut_at_forty_sessions_gives_the_same_bits(
-    real: FeatureInputs, real_rows: Snapshots, evening
+@pytest.mark.parametrize("count", [6, pytest.param(40, marks=pytest.mark.soak)])
+def test_history_cut_at_any_session_gives_the_same_bits(
+    real: FeatureInputs, real_rows: Snapshots, evening, count: int
 ) -> None:
     sessions = real.bars.sessions
-    for cut in np.random.default_rng(0).choice(np.arange(60, len(sessions)), 40, replace=False):
+    for cut in np.random.default_rng(0).choice(np.arange(60, len(sessions)), count, replace=False):
         session = sessions[cut]
 
         cut_off = snapshots(

@@ -182,9 +182,12 @@ def test_poor_data_give_ranks_or_nothing_and_no_warning(
 # On real prices
 
 
-def test_history_cut_at_forty_sessions_gives_the_same_bits(real: FeatureInputs, evening) -> None:
+@pytest.mark.parametrize("count", [6, pytest.param(40, marks=pytest.mark.soak)])
+def test_history_cut_at_any_session_gives_the_same_bits(
+    real: FeatureInputs, evening, count: int
+) -> None:
     sessions = real.bars.sessions
-    cuts = np.random.default_rng(1).choice(np.arange(60, len(sessions)), 40, replace=False)
+    cuts = np.random.default_rng(1).choice(np.arange(60, len(sessions)), count, replace=False)
     whole = snapshots(RANKED, real, sessions[np.sort(cuts)]).rows
     for cut in cuts:
         asked = sessions[cut : cut + 1]

@@ -107,6 +107,8 @@ def test_an_honest_store_and_recipe_pass_every_check(stocked: Path) -> None:
 def test_every_leaking_feature_is_named_with_symbol_session_and_both_values(
     stocked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    look_only_at(monkeypatch, "truncation", "startup", "symbol_order", "single_features",
+                 "shifted_labels", "reversed_time")  # fmt: skip
     planted = (*LOOK_AHEAD, BY_NAME, BY_LOOKBACK)
     monkeypatch.setitem(FEATURE_SETS, "planted", (*FEATURE_SETS["classic"], *planted))
     chosen = configured(stocked, "features.name=planted")

@@ -175,8 +175,8 @@ def test_a_backtest_refuses_sessions_the_model_was_fitted_on(finished: Project) 
 
 def test_an_audit_finds_no_leak_in_the_sample_and_its_challenger(finished: Project) -> None:
     said = finished.python(
-        "audit", "model=ridge", "audit.permutations=2", "audit.dates=10", "audit.symbols=2",
-        "audit.sessions=4", "audit.model=challenger",
+        "audit", "model=ridge", "audit.permutations=1", "audit.dates=3", "audit.symbols=1",
+        "audit.sessions=2", "audit.model=challenger",
     )  # fmt: skip
     metrics = finished.newest("audit").data.metrics
     version = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
@@ -235,11 +235,11 @@ def test_every_small_model_can_be_trained_logged_and_loaded(finished: Project, m
 def test_a_quick_retrain_and_the_jobs_of_a_multirun_leave_the_challenger(finished: Project) -> None:
     before = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
     said = finished.python(
-        "retrain", "-m", "model=ridge", "hpo=none", "retrain.refresh=false", "seed=7,8"
+        "retrain", "-m", "model=zero", "hpo=none", "retrain.refresh=false", "seed=7,8"
     ).stdout
     assert "Best of 2: Sharpe" in said
     said += finished.python(
-        "retrain", "experiment=quick", "model=ridge", "retrain.refresh=false"
+        "retrain", "experiment=quick", "model=zero", "hpo=none", "retrain.refresh=false"
     ).stdout
     after = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
     assert " ".join(said.split()).count("leaves challenger as it is") == 3

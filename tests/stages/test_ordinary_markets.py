@@ -49,7 +49,7 @@ def write(folder: Path, market: Market, names: tuple[str, ...], price: float) ->
     return folder
 
 
-@pytest.mark.parametrize("name", MARKETS)
+@pytest.mark.parametrize("name", ["coins", pytest.param("london", marks=pytest.mark.soak)])
 def test_from_prices_to_orders_in(name: str, project: Project) -> None:
     market = MARKETS[name]
     prices = write(project.folder / "prices", market, market.symbols, market.price)

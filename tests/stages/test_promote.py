@@ -167,16 +167,6 @@ def test_sessions_since_the_training_end_are_compared_too(rivals: Path) -> None:
     assert more["prediction"].notna().all()
 
 
-def test_overridden_gates_are_said_by_the_retrain_already(
-    rivals: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level("WARNING"):
-        step("retrain", retrain.run, configured(rivals, *TRADING, "gates.min_sessions=7"))
-    told = "min_sessions: 7 (as shipped: 60)"
-    assert newest("retrain").data.tags["gates_overridden"] == told
-    assert told in caplog.text
-
-
 def test_overridden_gates_need_a_reason_which_is_recorded_with_the_thresholds(
     rivals: Path,
 ) -> None:
@@ -326,16 +316,23 @@ def test_nothing_made_of_other_bars_is_traded_promoted_or_served(
 
 
 def test_a_retrain_in_a_copied_project_writes_nothing_into_the_original(
-    rivals: Path, tmp_path: Path
+    rivals: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Store, snapshots, runs, models and registry stay byte for byte as they were."""
+    """Store, snapshots, runs, models and registry stay byte for byte as they were.
+
+    The retrain says which of its gates are overridden.
+    """
     tracked = Path(mlflow.get_tracking_uri().removeprefix("sqlite:///")).parent
     copied = [Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in (rivals, tracked)]
     before = contents(rivals) | contents(tracked)
     original, last = mlflow.get_tracking_uri(), registry.versions()[0]
     try:
         experiment.prepare(f"sqlite:///{copied[1] / 'mlflow.db'}", "daytrade")
-        run_of(retrain, copied[0], "seed=8")
+        with caplog.at_level("WARNING"):
+            run_of(retrain, copied[0], "seed=8", "gates.min_sessions=7")
+        told = "min_sessions: 7 (as shipped: 60)"
+        assert newest("retrain").data.tags["gates_overridden"] == told
+        assert told in caplog.text
         run_of(promote, copied[0], *FORCED)
         run_of(signals, copied[0])
         made = registry.find(Aliases.CHAMPION, who="test")

@@ -29,7 +29,7 @@ SPOILED_FROM = pd.Timestamp("2010-06-10")
 
 @pytest.fixture(scope="module")
 def refitted(finished: Project) -> Run:
-    finished.mlflow_run("backtest", " ".join(REFIT), end_date="2010-08-13")
+    finished.python("backtest", *REFIT, "end_date=2010-08-13")
     return finished.newest("backtest")
 
 
@@ -97,6 +97,7 @@ def test_a_model_of_another_source_is_refused(finished: Project) -> None:
     assert "was trained on data=sample" in done.stderr
 
 
+@pytest.mark.soak
 def test_later_bars_change_no_earlier_forecast(
     finished: Project, refitted: Run, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_what_it_shows_comes_as_tables(walked: Project) -> None:
     )
 
 
+@pytest.mark.soak
 def test_less_history_after_a_session_changes_no_prediction_of_it(
     walked: Project, with_sample: Project
 ) -> None:

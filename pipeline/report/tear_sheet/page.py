@@ -13,6 +13,8 @@ from typing import Any
 
 import matplotlib
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from pipeline.report.tear_sheet import style
 from pipeline.report.tear_sheet.key_figures import key_figures
@@ -68,10 +70,8 @@ def drawn(name: str, draw: Any, sheet: Any) -> tuple[str, bytes]:
     """What ``draw(sheet)`` gives, as SVG to set into the page, and as PNG."""
     with matplotlib.rc_context({**style.RC, "svg.hashsalt": name}):
         figure = _laid_out(draw(sheet))
-        png = io.BytesIO()
-        svg = _as_svg(figure)
-        figure.savefig(png, format="png", dpi=PNG_DPI)
-    return _inline(svg, name), png.getvalue()
+        svg, png = _as_svg(figure), _as_png(figure)
+    return _inline(svg, name), png
 
 
 def drawn_svg(name: str, draw: Any, sheet: Any) -> str:
@@ -88,10 +88,18 @@ def _laid_out(figure: Any) -> Any:
 
 
 def _as_svg(figure: Any) -> str:
+    """Of a figure that is laid out: `savefig` would draw it twice, once for its layout."""
     svg = io.BytesIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(svg, format="svg", metadata=nothing)
+    FigureCanvasSVG(figure).print_svg(svg, metadata=nothing)
     return svg.getvalue().decode()
+
+
+def _as_png(figure: Any) -> bytes:
+    png = io.BytesIO()
+    figure.dpi = PNG_DPI
+    FigureCanvasAgg(figure).print_png(png)
+    return png.getvalue()
 
 
 def _inline(svg: str, name: str) -> str:
