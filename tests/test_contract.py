@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline import contract
+from pipeline.io.tracking.values import FinishedRun
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = [m for m in sorted((ROOT / "pipeline").rglob("*.py")) if m.parent.name != "contract"]
@@ -97,3 +99,12 @@ def test_every_file_that_is_logged_is_in_the_contract() -> None:
             ):
                 logged += names
     assert {name for name in logged if "." in str(name)} <= set(values(contract.Artifacts))
+
+
+def test_names_of_older_runs_are_read_as_todays() -> None:
+    told = {"search/trials_told": 4.0, "search/seconds": 1.0}
+    data = SimpleNamespace(metrics=told, tags={"search.told_trials": "{ridge: 4}"})
+    run = FinishedRun.of(SimpleNamespace(info=SimpleNamespace(run_id="1"), data=data))
+
+    assert run.metrics == {"search/trials_finished": 4.0, "search/seconds": 1.0}
+    assert run.tags == {"search.recorded_trials": "{ridge: 4}"}

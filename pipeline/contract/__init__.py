@@ -4,7 +4,7 @@ from pipeline.contract.files import Artifacts, Tables, names_of
 from pipeline.contract.life import LifeArtifacts, LifeMetrics, LifeStages, LifeTables, LifeTags
 from pipeline.contract.metrics import Metrics
 from pipeline.contract.registry import Aliases
-from pipeline.contract.runs import Parameters, Stages, Tags, Verdicts
+from pipeline.contract.runs import Parameters, Stages, Tags, Verdicts, renamed
 
 __all__ = [
     "Aliases",
@@ -21,4 +21,5 @@ __all__ = [
     "Tags",
     "Verdicts",
     "names_of",
+    "renamed",
 ]

@@ -80,7 +80,7 @@ class Metrics:
     SEARCH: Final = "search/"
     SEARCH_SECONDS: Final = "search/seconds"
     TRIALS_ASKED: Final = "search/trials_asked"
-    TRIALS_TOLD: Final = "search/trials_told"
+    TRIALS_FINISHED: Final = "search/trials_finished"
     REFIT_SLOPE: Final = "refit/slope"
     REFIT_WEIGHT: Final = "refit/weight_"
     AUDIT: Final = "audit/"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from pipeline.contract.metrics import Metrics
+
+Value = TypeVar("Value")
 
 
 class Stages:
@@ -94,7 +99,7 @@ class Tags:
     DURATION: Final = "duration_seconds"
     RESUMED_FROM: Final = "resumed_from"
     STOPPED_BY: Final = "search.stopped_by"
-    TOLD_TRIALS: Final = "search.told_trials"
+    RECORDED_TRIALS: Final = "search.recorded_trials"
     """Trials each learner finished, by which a search ended by time is repeated."""
     PROCESS_HOST: Final = "process.host"
     PROCESS_ID: Final = "process.pid"
@@ -125,3 +130,19 @@ class Parameters:
     others, so they come behind what all runs have."""
     CHOSEN_ONCE: Final = "best."
     """The same in runs of older releases."""
+
+
+FORMER: Final = {
+    "search/trials_told": Metrics.TRIALS_FINISHED,
+    "search.told_trials": Tags.RECORDED_TRIALS,
+}
+"""Names of metrics and tags in runs of older releases -> today's."""
+
+
+def renamed(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Metrics or tags of a run, whichever release made it, under today's names.
+
+    >>> renamed({"search/trials_told": 4.0, "cv/trials": 2.0})
+    {'search/trials_finished': 4.0, 'cv/trials': 2.0}
+    """
+    return {FORMER.get(name, name): value for name, value in values.items()}

@@ -76,7 +76,7 @@ class Chosen:
     @property
     def stopped_by(self) -> str:
         """What ended the search: its number of ``trials``, or its ``time``."""
-        done = self.metrics["search/trials_told"] >= self.metrics["search/trials_asked"]
+        done = self.metrics["search/trials_finished"] >= self.metrics["search/trials_asked"]
         return "trials" if done else "time"
 
 
@@ -216,7 +216,7 @@ def _spent(recipe: Recipe, trials: list[Trial], seconds: float) -> dict[str, flo
         recipe.plan.budget(learner.name) if learner.space else 1 for learner in recipe.learners
     )
     states = {f"trials_{name}": sum(t.state == name for t in trials) for name in STATES}
-    counts = {"seconds": seconds, "trials_asked": budget, "trials_told": len(trials)}
+    counts = {"seconds": seconds, "trials_asked": budget, "trials_finished": len(trials)}
     return {f"search/{name}": float(count) for name, count in (counts | states).items()}
 
 

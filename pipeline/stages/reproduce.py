@@ -83,7 +83,7 @@ def _settings_of(settings: Settings, original: FinishedRun) -> Settings:
                 "a time budget ended the searches of this walk-forward",
                 "a walk-forward whose searches were ended by their number of trials",
             )
-        recorded_trials = yaml.safe_load(tags[Tags.TOLD_TRIALS])
+        recorded_trials = yaml.safe_load(tags[Tags.RECORDED_TRIALS])
     return for_reproduction(settings, logged, tags[Tags.HOLDOUT_END], recorded_trials)
 
 

@@ -235,11 +235,11 @@ def test_every_small_model_can_be_trained_logged_and_loaded(finished: Project, m
 def test_a_quick_retrain_and_the_jobs_of_a_multirun_leave_the_challenger(finished: Project) -> None:
     before = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
     said = finished.python(
-        "retrain", "-m", "model=zero", "hpo=none", "retrain.refresh=false", "seed=7,8"
+        "retrain", "-m", "model=ridge", "hpo=none", "retrain.refresh=false", "seed=7,8"
     ).stdout
     assert "Best of 2: Sharpe" in said
     said += finished.python(
-        "retrain", "experiment=quick", "model=zero", "hpo=none", "retrain.refresh=false"
+        "retrain", "experiment=quick", "model=ridge", "retrain.refresh=false"
     ).stdout
     after = finished.client.get_model_version_by_alias("intraday_return_sample", "challenger")
     assert " ".join(said.split()).count("leaves challenger as it is") == 3

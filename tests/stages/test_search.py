@@ -83,10 +83,10 @@ def test_budgets_are_told_as_asked_and_spent(uninterrupted: Run) -> None:
     assert metrics["search/trials_pruned"] > 0
     states = sum(metrics[f"search/trials_{s}"] for s in ("complete", "pruned", "failed"))
 
-    assert metrics["search/trials_asked"] == metrics["search/trials_told"] == states == TRIALS
+    assert metrics["search/trials_asked"] == metrics["search/trials_finished"] == states == TRIALS
     assert metrics["search/seconds"] > 0
     assert tags["search.stopped_by"] == "trials"
-    assert tags["search.told_trials"] == f"{{lightgbm: {TRIALS}}}"
+    assert tags["search.recorded_trials"] == f"{{lightgbm: {TRIALS}}}"
     assert "resumed_from" not in tags
 
 
@@ -131,10 +131,10 @@ def test_a_search_ended_by_time_is_reproduced_by_its_recorded_trials(searched: P
 
     tags, metrics = ended.data.tags, ended.data.metrics
     assert tags["search.stopped_by"] == "time"
-    assert tags["search.told_trials"] == "{ridge: 4}"  # the batch under way
-    assert (metrics["search/trials_asked"], metrics["search/trials_told"]) == (12, 4)
+    assert tags["search.recorded_trials"] == "{ridge: 4}"  # the batch under way
+    assert (metrics["search/trials_asked"], metrics["search/trials_finished"]) == (12, 4)
     again = searched.newest("reproduce").data
-    assert again.metrics["search/trials_told"] == 4
+    assert again.metrics["search/trials_finished"] == 4
     assert again.tags["search.stopped_by"] == "time"
     assert_folds(searched, ended, 15)
 

@@ -73,7 +73,7 @@ class RetrainRecorder(Observer):
         metrics[f"{Metrics.TIME}search_seconds"] = chosen.metrics[Metrics.SEARCH_SECONDS]
         later.log_later(metrics, step=number)
         done = ", ".join(f"{name}: {n}" for name, n in chosen.trials_by_learner.items())
-        mlflow.set_tag(Tags.TOLD_TRIALS, f"{{{done}}}")
+        mlflow.set_tag(Tags.RECORDED_TRIALS, f"{{{done}}}")
         if chosen.stopped_by == "time":
             mlflow.set_tag(Tags.STOPPED_BY, "time")
         else:

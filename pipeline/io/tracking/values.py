@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from pipeline.contract import renamed
+
 
 @dataclass(frozen=True)
 class ModelVersion:
@@ -46,7 +48,7 @@ class FinishedRun:
     Attributes
     ----------
     metrics, tags
-        Of their last values.
+        Of their last values, under today's names.
     """
 
     run_id: str
@@ -56,4 +58,5 @@ class FinishedRun:
     @classmethod
     def of(cls, entity: Any) -> Self:
         """From MLflow's own."""
-        return cls(str(entity.info.run_id), dict(entity.data.metrics), dict(entity.data.tags))
+        metrics, tags = renamed(entity.data.metrics), renamed(entity.data.tags)
+        return cls(str(entity.info.run_id), metrics, tags)
