@@ -59,6 +59,7 @@ def test_a_promise_of_no_sessions_promises_nothing() -> None:
     values = np.array([0.1, 0.2])
     assert NOTHING.level(1.0, 2) == 0.0
     assert NOTHING.levels(values, 1.0, 2).tolist() == [0.0, 0.0]
+    assert Promise(0.03, 0.0, 250).levels(values, 1.0, 2).tolist() == [0.0, 0.0]
     assert Promise(0.03, 0.1, 100).level(1.0, 101) == 0.0
     assert Promise(0.03, 0.1, 100).level(1.0, 100) == pytest.approx(0.02)
 
