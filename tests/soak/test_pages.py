@@ -25,8 +25,14 @@ from tests.documents import ROOT, Shown, everything, reason_not_run
 
 pytestmark = pytest.mark.soak
 
-SYMBOLS = "symbols=[AAPL,IBM,MSFT,GE,XOM,KO,PEP,WMT,JNJ,PG,CVX,T,MCD,DIS,HD,BA,CAT,MMM,PFE,MRK]"
-SMALL = (SYMBOLS, "features=classic", "model=ridge", "hpo=none", "backtest.capacity=[]")
+FEW = "symbol AAPL IBM MSFT GE XOM KO PEP WMT JNJ PG CVX T MCD DIS HD BA CAT MMM PFE MRK KLAC"
+SMALL = (
+    "universe.path=few.csv",
+    "features=classic",
+    "model=ridge",
+    "hpo=none",
+    "backtest.capacity=[]",
+)
 """In place of what a command does not name itself."""
 
 MAY_ANSWER_NO = ("promote", "signals", "morning", "status", "predict", "reconcile")
@@ -58,6 +64,8 @@ class Clone:
         named = {word.partition("=")[0] for word in words}
         if "experiment" in named:
             named |= {"features", "model"}
+        if "universe" in named:
+            named |= {"universe.path"}
         more = [word for word in SMALL if word.partition("=")[0] not in named]
         return self.call("python", "-m", f"pipeline.stages.{name}", *words, *more)
 
@@ -80,6 +88,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     if (folder / "fills.csv").exists():
         return made
     subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    (folder / "few.csv").write_text(FEW.replace(" ", "\n"))
     for stage, *words in (
         ("main",),
         ("promote", "promote.force=true", "promote.reason=to see the pages"),
