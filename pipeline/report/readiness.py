@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pipeline.commands import Command
 from pipeline.contract import Metrics
 from pipeline.errors import Damaged, NotReady
+from pipeline.report.text_tables import wrapped
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class Readiness:
         """
         width = max(len(line.name) for line in self.lines)
         table = [
-            f"{'yes' if line.there else 'NO '}  {line.name:<{width}}  {line.text}"
+            wrapped(
+                f"{'yes' if line.there else 'NO '}  {line.name:<{width}}  {line.text}", width + 7
+            )
             for line in self.lines
         ]
         killed = [f"closed {len(closed)} runs of dead processes as KILLED"] if closed else []

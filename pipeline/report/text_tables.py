@@ -21,9 +21,16 @@ def markdown_table(table: pd.DataFrame) -> list[str]:
     return [head, "|" + "---|" * len(table.columns), *(_row(row) for row in table.to_numpy())]
 
 
-def wrapped(text: str) -> str:
-    """Prose in lines of at most `TERMINAL` letters; commands, which are pasted, are left whole."""
-    return "\n".join(textwrap.wrap(text, TERMINAL, break_long_words=False))
+def wrapped(text: str, indent: int = 0) -> str:
+    """Prose in lines of at most `TERMINAL` letters, all but the first indented by so many.
+
+    Commands, which are pasted, are left whole.
+    """
+    hanging = " " * indent
+    lines = textwrap.wrap(
+        text, TERMINAL, break_long_words=False, break_on_hyphens=False, subsequent_indent=hanging
+    )
+    return "\n".join(lines)
 
 
 def _row(cells: Any) -> str:

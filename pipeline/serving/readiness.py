@@ -137,7 +137,8 @@ def _looks(known: list[Look]) -> str:
         return "nothing was looked at here; other machines' and deleted stores' are unknown"
     distinct = len({(look.forecast, look.strategy) for look in known})
     first, last = min(look.first for look in known), max(look.last for look in known)
+    results = "1 result" if distinct == 1 else f"{distinct} different results"
     return (
-        f"{distinct} different results on sessions {first:%Y-%m-%d} to {last:%Y-%m-%d}; "
+        f"{results} on sessions {first:%Y-%m-%d} to {last:%Y-%m-%d}; "
         "those of other machines and deleted stores are unknown"
     )
