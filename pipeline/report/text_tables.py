@@ -33,6 +33,21 @@ def wrapped(text: str, indent: int = 0) -> str:
     return "\n".join(lines)
 
 
+def paragraphs(table: pd.DataFrame) -> str:
+    """Rows of words too long for columns: the first cell, beside it all others that have words.
+
+    >>> print(paragraphs(pd.DataFrame({"name": ["a", "bcd"], "is": ["one", ""], "of": ["x", "y"]})))
+    a    one; x
+    bcd  y
+    """
+    rows = table.astype(str).to_numpy().tolist()
+    width = max((len(first) for first, *_ in rows), default=0)
+    return "\n".join(
+        wrapped(f"{first:<{width}}  {'; '.join(filter(None, others))}", width + 2)
+        for first, *others in rows
+    )
+
+
 def _row(cells: Any) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 

@@ -19,6 +19,7 @@ from pipeline.io.sources.universe import members
 from pipeline.io.store.coverage import missing_sessions, oldest_revision, rebuild_reasons
 from pipeline.market.features import FeatureInputs, catalogue, market_closes
 from pipeline.report.numbers import counts_in_words
+from pipeline.report.text_tables import paragraphs
 from pipeline.selection import blocks, sessions_before
 from pipeline.stages._cli import command
 from pipeline.values import metric_name
@@ -30,7 +31,9 @@ log = logging.getLogger("pipeline.features")
 def run(settings: Settings) -> None:
     """Build a date, a range, an exchange, some symbols, or all that is missing or stale."""
     if settings.features.list:
-        print(catalogue(build.feature_set(settings).features).to_string(index=False))
+        listed = catalogue(build.feature_set(settings).features)
+        back = "looks back " + listed["lookback"].astype(str)
+        print(paragraphs(listed.assign(lookback=back)))
         return
     with Workspace.open(settings) as workspace, workspace.store.writer("features"):
         store, stored = workspace.store, workspace.snapshot_store

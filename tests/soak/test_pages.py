@@ -35,6 +35,15 @@ SMALL = (
 )
 """In place of what a command does not name itself."""
 
+SHORT = (
+    "retrain.window_days=120",
+    "retrain.holdout_days=30",
+    "cv.fold_sessions=10",
+    "evaluation.refit_every=60",
+    "evaluation.search_every=60",
+)
+"""For an experiment of years, on the one year of the sample."""
+
 MAY_ANSWER_NO = ("promote", "signals", "morning", "status", "predict", "reconcile")
 FOLLOWED = ("handbook.md", "tutorial.md")
 SHOWN = [c for c in everything() if c.page not in FOLLOWED and reason_not_run(c) is None]
@@ -64,6 +73,7 @@ class Clone:
         named = {word.partition("=")[0] for word in words}
         if "experiment" in named:
             named |= {"features", "model"}
+            words += SHORT
         if "universe" in named:
             named |= {"universe.path"}
         more = [word for word in SMALL if word.partition("=")[0] not in named]
@@ -132,7 +142,8 @@ def _own_features(folder: Path) -> None:
     """The page's package where `pip install` would put it."""
     metadata = folder / "my_features-1.dist-info"
     metadata.mkdir(parents=True)
-    [module] = re.findall(r"^```python\n(.*?definitions = .*?)^```", HOW_TO, re.M | re.S)
+    blocks = re.findall(r"^```python\n(.*?)^```", HOW_TO, re.M | re.S)
+    [module] = [block for block in blocks if "definitions = " in block]
     (folder / "my_features.py").write_text(module)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-features\nVersion: 1\n")
     entry = "[daytrade.features]\nmine = my_features:definitions\n"
