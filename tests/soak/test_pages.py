@@ -108,7 +108,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     _prices(folder)
     _own_features(folder / "site")
     (folder / "quotes.csv").write_text("symbol,price,time\nAAPL,250,2010-12-31T14:20:00Z\n")
-    fills = "session,symbol,side,shares,price,fees\n2010-08-20,AAPL,buy,1,250,0\n"
+    fills = "session,symbol,side,shares,price,fees\n"
+    fills += "2010-08-20,AAPL,buy,1,250,0\n2010-08-20,AAPL,sell,1,251,0\n"
     (folder / "fills.csv").write_text(fills)
     return made
 
