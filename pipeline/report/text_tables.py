@@ -36,11 +36,19 @@ def wrapped(text: str, indent: int = 0) -> str:
 def paragraphs(table: pd.DataFrame) -> str:
     """Rows of words too long for columns: the first cell, beside it all others that have words.
 
-    >>> print(paragraphs(pd.DataFrame({"name": ["a", "bcd"], "is": ["one", ""], "of": ["x", "y"]})))
-    a    one; x
-    bcd  y
+    Parameters
+    ----------
+    table
+        Its columns' names are the first row.
+
+    Examples
+    --------
+    >>> print(paragraphs(pd.DataFrame({"name": ["a", "bc"], "is": ["one", ""], "of": ["x", "y"]})))
+    name  is; of
+    a     one; x
+    bc    y
     """
-    rows = table.astype(str).to_numpy().tolist()
+    rows = [table.columns.tolist(), *table.astype(str).to_numpy().tolist()]
     width = max((len(first) for first, *_ in rows), default=0)
     return "\n".join(
         wrapped(f"{first:<{width}}  {'; '.join(filter(None, others))}", width + 2)

@@ -31,9 +31,7 @@ log = logging.getLogger("pipeline.features")
 def run(settings: Settings) -> None:
     """Build a date, a range, an exchange, some symbols, or all that is missing or stale."""
     if settings.features.list:
-        listed = catalogue(build.feature_set(settings).features)
-        back = "looks back " + listed["lookback"].astype(str)
-        print(paragraphs(listed.assign(lookback=back)))
+        print(paragraphs(catalogue(build.feature_set(settings).features)))
         return
     with Workspace.open(settings) as workspace, workspace.store.writer("features"):
         store, stored = workspace.store, workspace.snapshot_store
@@ -59,8 +57,7 @@ def run(settings: Settings) -> None:
             count += len(rows)
             left_out.update(built.made.left_out)
         before = oldest_revision(store, covered.reindex(chosen).dropna())
-        stocks = store.symbols("stock").index
-        why = [] if before is None else rebuild_reasons(store, before, stocks)
+        why = [] if before is None else rebuild_reasons(store, before, store.symbols("stock").index)
     log.info(
         "features: %s snapshots of %d sessions from %s to %s; left out: %s",
         f"{count:,}", len(chosen), f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
