@@ -61,6 +61,8 @@ def test_a_basket_has_a_block_for_each_type_that_there_is(kinds) -> None:
     text = tws_basket([Leg("A", "BUY", 5, kind, 10.0) for kind in kinds])
     assert text.count("Action,Quantity") == len(kinds)
     assert ("LmtPrice" in text) == (LIMIT_ON_OPEN in kinds)
+    assert text.count("OPG,LMT,10.00") == (LIMIT_ON_OPEN in kinds)
+    assert ("OPG,MKT\n" in text) == (MARKET_ON_OPEN in kinds)
 
 
 def test_frames_of_one_market_and_of_another() -> None:
