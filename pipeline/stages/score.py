@@ -64,11 +64,11 @@ def _draw(workspace: Workspace, each: Watched, thresholds: Thresholds) -> None:
     monitoring.log_health(run_id, each.kind, each.health.in_words, figures, last, age)
     if not each.is_champion:
         return
-    from pipeline.report.tear_sheet.live import live_page  # brings matplotlib
+    from pipeline.report.tear_sheet.live import Life, live_page  # brings matplotlib
 
-    page = live_page(each.model, each.kind, each.outcomes, drawn, each.promises, each.health,
-                     each.drift, thresholds)  # fmt: skip
-    monitoring.log_page(run_id, page)
+    seen = Life(each.model, each.kind, each.outcomes, drawn, each.promises, each.health,
+                each.drift, thresholds)  # fmt: skip
+    monitoring.log_page(run_id, live_page(seen))
 
 
 def _decide(each: Watched) -> None:

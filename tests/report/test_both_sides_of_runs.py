@@ -31,7 +31,7 @@ from pipeline.report.readiness import Line, Readiness
 from pipeline.report.reproduction import Reproduction
 from pipeline.report.signals import SignalsSummary, orders_table, printed_signals
 from pipeline.report.sweep import label
-from pipeline.report.tear_sheet.live import live_page
+from pipeline.report.tear_sheet.live import Life, live_page
 from pipeline.schemas import BAR_FIELDS, ROW
 from tests.report.test_signals import orders_of
 
@@ -146,7 +146,7 @@ KNOWN = {"rank_ic": Promise(0.03, 0.1, 250), "net_return": Promise(0.001, 0.01, 
 def test_the_live_page_with_and_without_a_promise_and_drift(model, promises, drift) -> None:
     given, limits = outcomes(3), check(compose([])).monitor
     drawn = curves(given, promises, limits)
-    page = live_page(model, "live", given, drawn, promises, Health("healthy"), drift, limits)
+    page = live_page(Life(model, "live", given, drawn, promises, Health("healthy"), drift, limits))
     assert ("version 3" in page) == (model == "3")
     assert page.count("nothing is known") == len(SERIES) - len(promises)
     assert (">yes<" in page) == (len(drift) > 0)

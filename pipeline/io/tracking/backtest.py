@@ -11,7 +11,7 @@ from pipeline.contract import Artifacts, Metrics, Tables, Tags
 from pipeline.gates.evidence import luck
 from pipeline.gates.looks import total
 from pipeline.io.tracking import looks, runs
-from pipeline.io.tracking.books import index_returns, record_books, record_tear_sheet
+from pipeline.io.tracking.books import market_context, record_books, record_tear_sheet
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.books import books, wide
 from pipeline.report.capacity import capacity_figure
@@ -67,8 +67,9 @@ def record_backtest(
     )
     verdict = version.tags.get(Tags.VERDICT)
     header = backtest_header(version.version, facts, verdict=verdict, refitted=refitted)
-    index = index_returns(workspace.index_bars(market.sessions, REAL_WINDOW), market.sessions)
-    record_tear_sheet(result, predicted, market, metrics, header, index, rules.min_edge)
+    index = workspace.index_bars(market.sessions, REAL_WINDOW)
+    context = market_context(market, index, rules.min_edge)
+    record_tear_sheet(result, predicted, context, metrics, header)
     return Traded(metrics, result.net_returns)
 
 

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 
 from pipeline.contract import Artifacts, Metrics
 from pipeline.io.tracking import run_files, runs, uploads
+from pipeline.report.tear_sheet.context import MarketContext
 from pipeline.report.tear_sheet.header import SheetHeader
 from pipeline.schemas import BarPanel
 from pipeline.stats.returns import drawdowns
@@ -44,42 +45,42 @@ def logged_net_returns(run_id: str) -> pd.Series:
 def record_tear_sheet(
     books: Backtest,
     predictions: pd.Series,
-    market: Market,
+    context: MarketContext,
     metrics: Mapping[str, float],
     header: SheetHeader,
-    index: tuple[pd.Series, str],
-    min_edge: float,
     doubts: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
-    """The tear sheet, and the folder of its figures as PNG files.
+    """The tear sheet, and the folder of its figures as PNG files; see ``contents``."""
+    from pipeline.report.tear_sheet.contents import contents
+    from pipeline.report.tear_sheet.page import page
+
+    drawn = page(contents(books, predictions, context, metrics, header, doubts))
+    run_files.log_text(drawn.html, Artifacts.TEAR_SHEET)
+    for name, png in drawn.figures.items():
+        uploads.send(f"{Artifacts.TEAR_SHEET_PICTURES}/{name}", png)
+
+
+def market_context(market: Market, index_bars: BarPanel | None, min_edge: float) -> MarketContext:
+    """What a tear sheet explains a backtest on this market by.
 
     Parameters
     ----------
-    index
+    index_bars
         Of ``index_returns``.
     min_edge
         The return a forecast must exceed to be traded, a fraction.
-    doubts
-        Of ``contents``.
     """
-    from pipeline.report.tear_sheet.contents import contents
-    from pipeline.report.tear_sheet.context import MarketContext
-    from pipeline.report.tear_sheet.page import page
-
-    context = MarketContext(
+    returns, note = index_returns(index_bars, market.sessions)
+    return MarketContext(
         open=market.open,
         close=market.close,
         regimes=market.regimes,
         previous_session=market.previous_session,
         sectors=market.sectors,
-        index_returns=index[0],
-        index_note=index[1],
+        index_returns=returns,
+        index_note=note,
         min_edge=min_edge,
     )
-    drawn = page(contents(books, predictions, context, metrics, header, doubts))
-    run_files.log_text(drawn.html, Artifacts.TEAR_SHEET)
-    for name, png in drawn.figures.items():
-        uploads.send(f"{Artifacts.TEAR_SHEET_PICTURES}/{name}", png)
 
 
 def index_returns(bars: BarPanel | None, sessions: pd.DatetimeIndex) -> tuple[pd.Series, str]:

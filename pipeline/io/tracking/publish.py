@@ -22,7 +22,7 @@ from pipeline.io.tracking import (
     run_files,
     runs,
 )
-from pipeline.io.tracking.books import index_returns, record_books, record_tear_sheet
+from pipeline.io.tracking.books import market_context, record_books, record_tear_sheet
 from pipeline.io.tracking.chosen import log_chosen_parameters
 from pipeline.io.tracking.safe_models import files_digest, files_of
 from pipeline.learning.dataset import model_inputs
@@ -210,9 +210,8 @@ def _write_report(retrained: Retrained, workspace: Workspace, summary: RetrainSu
         drivers=retrained.drivers,
         searches=searches_table(retrained.outcome, recipe.learners),
     )
-    sessions = result.market.sessions
-    index = index_returns(workspace.index_bars(sessions, REAL_WINDOW), sessions)
+    index = workspace.index_bars(result.market.sessions, REAL_WINDOW)
+    context = market_context(result.market, index, recipe.rules.min_edge)
     record_tear_sheet(
-        result.books, result.predictions, result.market, result.metrics, header, index,
-        recipe.rules.min_edge, result.tables,
-    )  # fmt: skip
+        result.books, result.predictions, context, result.metrics, header, result.tables
+    )

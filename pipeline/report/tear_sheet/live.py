@@ -21,11 +21,27 @@ KINDS = {"live": "made before each session", "replay": "replays of the past"}
 
 
 class Life(NamedTuple):
-    """What the page is drawn from."""
+    """What the page is drawn from.
 
+    Attributes
+    ----------
+    model, kind
+        Whose outcomes: a version or a baseline; a key of ``KINDS``.
+    outcomes
+        One row a session; returns as fractions.
+    curves
+        Of `health.curves`, by session.
+    drift
+        Of `drift.drift`, by feature.
+    """
+
+    model: str
+    kind: str
     outcomes: pd.DataFrame
     curves: pd.DataFrame
     promises: Mapping[str, Promise]
+    health: Health
+    drift: pd.DataFrame
     thresholds: Thresholds
 
     def promised(self, name: str) -> Promise | None:
@@ -34,28 +50,9 @@ class Life(NamedTuple):
         return promise if promise is not None and promise.is_known else None
 
 
-def live_page(
-    model: str,
-    kind: str,
-    outcomes: pd.DataFrame,
-    curves: pd.DataFrame,
-    promises: Mapping[str, Promise],
-    health: Health,
-    drift: pd.DataFrame,
-    thresholds: Thresholds,
-) -> str:
-    """The page as HTML that needs nothing else; the same life gives the same bytes.
-
-    Parameters
-    ----------
-    outcomes
-        Of one model and kind, one row a session; returns as fractions.
-    curves
-        Of `health.curves`, by session.
-    drift
-        Of `drift.drift`, by feature.
-    """
-    life = Life(outcomes, curves, promises, thresholds)
+def live_page(life: Life) -> str:
+    """The page as HTML that needs nothing else; the same life gives the same bytes."""
+    model, health, outcomes, drift = life.model, life.health, life.outcomes, life.drift
     figures = {
         "rank-ic": ("Rank IC by session", _rank_ic),
         "growth": ("Growth after costs", _growth),
@@ -70,7 +67,7 @@ def live_page(
         reasons=health.reasons,
         facts={
             "sessions": f"{len(outcomes)}, {day(first)} to {day(last)}",
-            "forecasts": KINDS.get(kind, kind),
+            "forecasts": KINDS.get(life.kind, life.kind),
             "scored": count(outcomes["symbols"].sum(), "forecast"),
         },
         rows=_rows(life),
