@@ -119,3 +119,28 @@ def test_a_time_of_day_is_dropped_and_told():
     found = read("4/13/2021 16:00:00", "4/14/2021 4:00:00 PM")
     assert found.has_times
     assert str(found.days[1])[:10] == "2021-04-14"
+
+
+def test_a_column_of_years_before_1900_is_refused_and_one_such_row_costs_itself():
+    with pytest.raises(InvalidData, match="dates from 0021-03-08"):
+        read("0021-03-08", "0021-03-09")
+    found = read("0021-03-01", *[f"2021-03-{day:02d}" for day in range(1, 29)])
+    assert np.isnat(found.days).sum() == 1
+    assert found.unreadable == "0021-03-01"
+
+
+def test_days_that_are_counted_from_1900_or_from_1970_are_refused_with_both_readings():
+    with pytest.raises(InvalidData, match="1943-10-21 or 2013-10-22"):
+        read("16000")
+    assert days("45355", "45356") == ["2024-03-04", "2024-03-05"], "the other one is yet to come"
+
+
+@pytest.mark.parametrize("written", [b"2021-03-08", "2021년 3월 8일", "2.0210308e+07"])
+def test_bytes_and_numbers_as_programs_print_them(written):
+    assert days(written) == ["2021-03-08"]
+
+
+@pytest.mark.parametrize("written", ["45-67-89", "1.69923E+12"])
+def test_numbers_in_no_order_of_a_date_and_those_that_lost_digits_are_shown(written):
+    with pytest.raises(InvalidData, match="is no date that can be read"):
+        read(written)
