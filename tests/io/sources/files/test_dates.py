@@ -140,7 +140,13 @@ def test_bytes_and_numbers_as_programs_print_them(written):
     assert days(written) == ["2021-03-08"]
 
 
-@pytest.mark.parametrize("written", ["45-67-89", "1.69923E+12"])
+@pytest.mark.parametrize("written", ["45-67-89", "1.69923E+12", "2.0210308E+09"])
 def test_numbers_in_no_order_of_a_date_and_those_that_lost_digits_are_shown(written):
     with pytest.raises(InvalidData, match="is no date that can be read"):
         read(written)
+
+
+@pytest.mark.parametrize("written", ["2021-03-07T15:00:00Z", 1615129200, "1615129200000"])
+def test_midnight_in_the_east_is_its_day_and_not_the_one_before_of_utc(written):
+    found = dates(pd.Series([written]), None, "Asia/Tokyo", "x.csv")
+    assert found.days[0] == np.datetime64("2021-03-08")
