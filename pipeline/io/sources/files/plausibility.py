@@ -205,8 +205,11 @@ def _bar(good: pd.DataFrame, at: int) -> str:
 
 def _shares(odd: np.ndarray, good: pd.DataFrame, bound: float) -> pd.Series:
     """Share of the bars of which this holds by symbol, where it exceeds a bound."""
-    share = pd.Series(odd).groupby(good[SYMBOL].to_numpy(), observed=True).mean()
-    return share[share > bound]
+    symbols = good[SYMBOL].cat
+    codes, names = symbols.codes.to_numpy(), symbols.categories
+    bars = np.bincount(codes, minlength=len(names))
+    share = pd.Series(np.bincount(codes, odd, len(names)) / np.maximum(bars, 1), names)
+    return share[share > bound].sort_index()
 
 
 def _named(shares: pd.Series) -> str:
