@@ -38,7 +38,7 @@ _LETTERS = r"[^\W\d_]+"
 _COMPACT = (
     r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])T?([01]\d|2[0-3])([0-5]\d)([0-5]\d)?"
 )
-_CTIME = r"^([A-Za-z]{3} [A-Z][a-z]{2} ?\d{1,2}) (\d\d:\d\d:\d\d)(?: [A-Z]{3,4})? (\d{4})$"
+_CTIME = r"^([A-Za-z]{3} [A-Z][a-z]{2}) *(\d{1,2}) (\d\d:\d\d:\d\d)(?: [A-Z]{3,4})? (\d{4})$"
 _EXACT = r"(\d)\.(\d+)[eE]\+?(\d+)"
 
 
@@ -73,7 +73,7 @@ def usual(texts: pd.Series, timezone: str) -> pd.Series:
         texts = texts.str.replace(r"^(1\d\d)([01]\d)([0-3]\d)$", _since_1911, regex=True)
     if timezone == "Asia/Bangkok":
         texts = texts.str.replace(r"(?<!\d)2[45]\d\d(?!\d)", _of_buddha, regex=True)
-    texts = texts.str.replace(_CTIME, r"\1 \3 \2", regex=True)
+    texts = texts.str.replace(_CTIME, r"\1 \2 \4 \3", regex=True)
     words = set(folded(" ".join(texts.dropna().str.findall(_LETTERS).explode().dropna())).split())
     if words & MONTHS.keys():
         texts = texts.str.replace(_LETTERS, lambda m: MONTHS.get(folded(m[0]), m[0]), regex=True)

@@ -135,7 +135,16 @@ def test_days_that_are_counted_from_1900_or_from_1970_are_refused_with_both_read
     assert days("45358") == ["2024-03-07"], "the other one, of 2094, is yet to come"
 
 
-@pytest.mark.parametrize("written", [b"2021-03-08", "2021년 3월 8일", "2.0210308e+07"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"2021-03-08",
+        "2021년 3월 8일",
+        "2.0210308e+07",
+        "Mon Mar  8 00:00:00 EST 2021",
+        "Mon Mar 8 00:00:00 2021",
+    ],
+)
 def test_bytes_and_numbers_as_programs_print_them(written):
     assert days(written) == ["2021-03-08"]
 
