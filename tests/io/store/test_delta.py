@@ -180,7 +180,7 @@ def test_a_delivery_without_this_kind_withdraws_nothing(store):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seeds=st.lists(st.integers(0, 10_000), min_size=1, max_size=3))
 def test_after_any_edits_the_store_holds_what_was_delivered_last(tmp_path_factory, seeds):

@@ -156,7 +156,7 @@ def digests(store: Store) -> dict[str, int]:
         return dict(tuple(row) for row in connection.exec_driver_sql(asked))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     writes=st.lists(
         st.tuples(st.integers(0, 90), st.integers(1, 40), st.floats(1, 9), st.booleans()),

@@ -143,7 +143,7 @@ def test_bars_that_go_take_what_was_made_of_them_along(store):
     assert causes(store) == [("B", "gone", "04", 1)]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     kinds=st.lists(
         st.tuples(st.integers(0, 120), st.sampled_from(["A", "B", "^IXIC"]), st.booleans()),
