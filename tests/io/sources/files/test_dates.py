@@ -164,3 +164,13 @@ def test_midnight_in_the_east_is_its_day_and_not_the_one_before_of_utc(written):
 def test_an_odd_text_is_weighed_by_its_rows_where_many_symbols_share_few_days():
     found = read(*[f"2021-03-0{day}" for day in range(1, 6)] * 20, "Source: the exchange")
     assert np.isnat(found.days).sum() == 1
+
+
+@pytest.mark.parametrize("written", ["2021-03-07T19:00:00-05:00", "2021-03-07T18:30:00-0530"])
+def test_an_offset_has_a_sign_and_minutes(written):
+    found = dates(pd.Series([written]), None, "UTC", "x.csv")
+    assert found.days[0] == np.datetime64("2021-03-08")
+
+
+def test_months_shortened_in_french():
+    assert days("8 févr. 2021", "9 févr. 2021") == ["2021-02-08", "2021-02-09"]
