@@ -199,11 +199,12 @@ def _current_sessions(workspace: Workspace) -> pd.DatetimeIndex:
     missing = missing_sessions(workspace.store, workspace.snapshot_store, grown, features.warm_up)
     current = grown.difference(missing)
     if current.empty:
+        chosen = features.name == workspace.features.name  # an own name is none of conf/features
         raise NotReady(
             "audit",
             f"no snapshots of features={features.name} to audit",
             "snapshots of the bars as they are",
-            Command("features", f"features={features.name}"),
+            Command("features", *([] if chosen else [f"features={features.name}"])),
         )
     return current
 
