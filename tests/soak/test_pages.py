@@ -44,7 +44,7 @@ SHORT = (
 )
 """For an experiment of years, on the one year of the sample."""
 
-MAY_ANSWER_NO = ("promote", "signals", "morning", "status", "predict", "reconcile")
+MAY_ANSWER_NO = ("promote", "signals", "morning", "status", "predict", "reconcile", "audit")
 FOLLOWED = ("handbook.md", "tutorial.md")
 SHOWN = [c for c in everything() if c.page not in FOLLOWED and reason_not_run(c) is None]
 HOW_TO = (ROOT / "docs" / "howto.md").read_text()
@@ -101,6 +101,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     (folder / "few.csv").write_text(FEW.replace(" ", "\n"))
     for stage, *words in (
         ("main",),
+        ("features", "features=ranked"),  # the default, of which the notebooks are
         ("promote", "promote.force=true", "promote.reason=to see the pages"),
     ):
         done = made.stage(stage, *words)
