@@ -97,7 +97,6 @@ def test_a_model_of_another_source_is_refused(finished: Project) -> None:
     assert "was trained on data=sample" in done.stderr
 
 
-@pytest.mark.soak
 def test_later_bars_change_no_earlier_forecast(
     finished: Project, refitted: Run, tmp_path: Path
 ) -> None:
