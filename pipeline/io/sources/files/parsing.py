@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import InvalidData
+from pipeline.errors import Fault, InvalidData
 from pipeline.io.calendar import timezone
 from pipeline.io.sources.files.columns import plain, say
 from pipeline.io.sources.files.dates import Dates, dates
@@ -208,6 +208,7 @@ def _check_volume(document: Document, read: Table, is_index: bool) -> None:
         f"{document.name}: no column for volume, which only an index may lack{may_be}",
         "a column of shares or coins, or an index given by data.index_path",
         say("volume", alike[0] if alike else "..."),
+        faults=[Fault(name, "may be the volume") for name in alike],
     )
 
 
