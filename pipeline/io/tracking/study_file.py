@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import mlflow
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
+from pipeline.io.tracking import uploads
 from pipeline.learning.learner import Learner
 from pipeline.learning.search.objectives import OBJECTIVES
 from pipeline.learning.search.proposals import distributions
@@ -52,8 +52,7 @@ def log_study(
                 )
                 study.add_trials(_entry(trial, space) for trial in studied)
         if path.exists():
-            parent = Path(name).parent.as_posix()
-            mlflow.log_artifact(str(path), None if parent == "." else parent)
+            uploads.send(name, path.read_bytes())
 
 
 def _entry(trial: Trial, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
