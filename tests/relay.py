@@ -71,11 +71,11 @@ class Relay:
 
             def _handed_on(self, body: bytes) -> None:
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in OF_ONE_HOP}
-                asked = urllib.request.Request(
+                request = urllib.request.Request(
                     relay.target + self.path, body or None, headers, method=self.command
                 )
                 try:
-                    answer = urllib.request.urlopen(asked, timeout=120)
+                    answer = urllib.request.urlopen(request, timeout=120)
                 except urllib.error.HTTPError as refused:
                     answer = refused
                 content = answer.read()

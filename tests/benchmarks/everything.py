@@ -188,30 +188,30 @@ def _cpu() -> float:
 
 
 def main(words: Sequence[str]) -> int:
-    """Measure what is asked for; 0 where all of it ended well."""
+    """Measure what is requested; 0 where all of it ended well."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("words", nargs="*", metavar="WHAT or PRICES=FILE")
     parser.add_argument("--list", action="store_true", help="only say what would run")
     parser.add_argument("--folder", type=Path, help="where clones are made and kept")
-    asked = parser.parse_intermixed_args(words)
-    given = dict(word.split("=", 1) for word in asked.words if word.partition("=")[0] in GIVEN)
+    options = parser.parse_intermixed_args(words)
+    given = dict(word.split("=", 1) for word in options.words if word.partition("=")[0] in GIVEN)
     given = {k: str(Path(v).absolute()) if Path(v).exists() else v for k, v in given.items()}
-    names = [word for word in asked.words if "=" not in word]
+    names = [word for word in options.words if "=" not in word]
     everything, well = declared(), True
     chosen = [e for e in everything if not names or any(name in e.what for name in names)]
     if not chosen:
-        parser.error(f"none of {', '.join(each.what for each in everything)} is asked for")
+        parser.error(f"none of {', '.join(each.what for each in everything)} is requested")
     with tempfile.TemporaryDirectory() as own:
         for each in chosen:
             lacking = [word for word in each.lacks if word not in given]
             minutes = f"about {each.minutes} CPU minutes" if each.minutes else "not timed yet"
             print(f"{each.what}: {minutes}, {len(each.commands)} commands", end="")
             print(f"; left out, needs {', '.join(lacking)}" if lacking else "", flush=True)
-            if asked.list or lacking:
+            if options.list or lacking:
                 continue
-            text, ended = run(each, given, (asked.folder or Path(own)).absolute())
+            text, ended = run(each, given, (options.folder or Path(own)).absolute())
             well = well and ended
             page = rendered(everything, kept(PAGE.read_text()) | {each.what: text})
             write_atomically(PAGE, partial(Path.write_text, data=page))

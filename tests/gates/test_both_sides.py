@@ -1,4 +1,4 @@
-"""Both sides of what gates are asked: with trades and without, of older records, of none."""
+"""Both sides of what gates answer: with trades and without, of older records, of none."""
 
 from __future__ import annotations
 

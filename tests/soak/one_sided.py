@@ -30,18 +30,18 @@ FOLDER = "ONE_SIDED"
 """The variable that says where processes keep what they saw."""
 
 TRUE, FALSE = 1, 2
-SIDES = {0: "never asked", TRUE: "never false", FALSE: "never true"}
-NAME = "_one_sided_asked"
+SIDES = {0: "never evaluated", TRUE: "never false", FALSE: "never true"}
+NAME = "_one_sided_evaluated"
 
 
 class Asking(ast.NodeTransformer):
-    """Has each condition noted when it is asked, and lists them by their place."""
+    """Has each condition noted when it is evaluated, and lists them by their place."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.relative_to(ROOT).as_posix()
         self.texts: dict[str, str] = {}
 
-    def _asked(self, node: ast.expr, what: str, text: str = "") -> ast.expr:
+    def _noted(self, node: ast.expr, what: str, text: str = "") -> ast.expr:
         if isinstance(node, ast.Name) and node.id == "TYPE_CHECKING":
             return node
         place = f"{self.path}:{node.lineno}:{node.col_offset}:{node.end_col_offset}"
@@ -66,20 +66,20 @@ class Asking(ast.NodeTransformer):
         node.test = ast.Constant(value=None)
         self.generic_visit(node)
         is_constant = isinstance(test, ast.Constant)
-        node.test = test if is_constant else self._asked(test, what)
+        node.test = test if is_constant else self._noted(test, what)
         return node  # type: ignore[no-any-return]
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         node.target, node.iter = self.visit(node.target), self.visit(node.iter)
-        node.ifs = [self._asked(test, "for ... if") for test in node.ifs]
+        node.ifs = [self._noted(test, "for ... if") for test in node.ifs]
         return node
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
         word = "and" if isinstance(node.op, ast.And) else "or"
         texts = [f"{ast.unparse(value)} {word} ..." for value in node.values]
         first = zip(node.values[:-1], texts, strict=False)
-        asked = [self._asked(value, word, text) for value, text in first]
-        node.values = [*asked, self.visit(node.values[-1])]
+        noted = [self._noted(value, word, text) for value, text in first]
+        node.values = [*noted, self.visit(node.values[-1])]
         return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
@@ -121,7 +121,7 @@ def install() -> None:
         return
     folder, seen = Path(os.environ[FOLDER]), {}  # type: Path, dict[str, int]
 
-    def asked(place: str, answer: Any) -> Any:
+    def evaluated(place: str, answer: Any) -> Any:
         side = (
             TRUE | FALSE if answer is None and place.endswith(":0") else TRUE if answer else FALSE
         )
@@ -131,7 +131,7 @@ def install() -> None:
     def keep() -> None:
         (folder / f"{os.getpid()}-{os.urandom(4).hex()}.json").write_text(json.dumps(seen))
 
-    setattr(builtins, NAME, asked)
+    setattr(builtins, NAME, evaluated)
     sys.meta_path.insert(0, Finder)
     atexit.register(keep)
 

@@ -1,4 +1,4 @@
-"""Both sides of what a store is asked: of nothing and of something, of one symbol and of many."""
+"""Both sides of queries of a store: of nothing and of something, of one symbol and of many."""
 
 from __future__ import annotations
 
