@@ -258,14 +258,28 @@ def test_what_is_known_beside_a_table_is_a_value_of_its_own(module: Path) -> Non
     assert "attrs" not in used
 
 
+HEAVY = "sklearn lightgbm optuna talib matplotlib arch yfinance exchange_calendars"
+
+
 def test_status_imports_no_learner() -> None:
     """It has to answer in about the time MLflow takes to import."""
-    heavy = "sklearn lightgbm optuna talib matplotlib arch yfinance exchange_calendars"
-    script = (
-        "import sys, pipeline.stages.status;"
-        f"print([name for name in '{heavy}'.split() if name in sys.modules])"
+    assert loaded(HEAVY, "import pipeline.stages.status") == "[]"
+
+
+def test_what_data_stages_open_with_imports_no_calendar_and_no_statistics() -> None:
+    stages = ("ingest", "indicators", "labels")
+    imported = "".join(f"import pipeline.stages.{stage};" for stage in stages)
+    opened = (
+        "from pipeline.config.compose import check, compose;"
+        "from pipeline.config.build import feature_set; feature_set(check(compose([]))).version"
     )
+    assert loaded(f"{HEAVY} scipy.special", imported + opened) == "[]"
+
+
+def loaded(names: str, script: str) -> str:
+    """Those of the packages that a process has imported after a script."""
+    script += f";import sys; print([name for name in '{names}'.split() if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, text=True, capture_output=True, check=True
     )
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,7 +16,6 @@ from pipeline.io.sources.opening import open_source
 from pipeline.io.sources.protocol import Provider
 from pipeline.io.sources.universe import Universe, of_names, read_universe, spelling
 from pipeline.learning.pool import Pool, Threads
-from pipeline.market.features import days_a_week
 from pipeline.recipe.feature_set import FeatureSet
 from pipeline.recipe.windows import WindowPlan
 from pipeline.selection import Selection
@@ -40,7 +40,7 @@ def feature_set(settings: Settings) -> FeatureSet:
         rows=chosen.rows,
         limits=settings.regimes.limits,
         min_window=chosen.min_window_for_session_features,
-        days_a_week=days_a_week(usual_sessions(settings.data.exchange_calendar)),
+        usual_sessions=partial(usual_sessions, settings.data.exchange_calendar),
     )
 
 

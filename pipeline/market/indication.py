@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import ndtri
 
 from pipeline.market import history
 from pipeline.market.cross_section import peers_mean, ranks
@@ -204,6 +203,8 @@ def normal_draws(seed: int, sessions: pd.DatetimeIndex, names: list[str]) -> Arr
     Source of the hash: Steele, Lea and Flood (2014), "Fast Splittable Pseudorandom Number
     Generators" (SplitMix64's finaliser).
     """
+    from scipy.special import ndtri  # every command loads this module, few draw
+
     of_name = np.array(
         [
             int.from_bytes(hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest())

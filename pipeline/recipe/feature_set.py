@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
+import pandas as pd
 from pydantic import Field, field_validator
 from pydantic_core import to_json, to_jsonable_python
 
 from pipeline.market.definitions import Feature
-from pipeline.market.features import feature_set_hash, warm_up
+from pipeline.market.features import days_a_week, feature_set_hash, warm_up
 from pipeline.market.fingerprints import MAKERS, fingerprint
 from pipeline.market.labels import labels
 from pipeline.values import Value
@@ -75,8 +76,8 @@ class FeatureSet:
         What regimes are determined by: a part of every feature that reads them.
     min_window
         Sessions of development from which columns equal for all symbols are learned from.
-    days_a_week
-        With sessions: 7 of a market that never rests, else 5.
+    usual_sessions
+        Gives sessions of an ordinary year; called when it is first needed, for it takes a while.
     """
 
     name: str
@@ -84,7 +85,7 @@ class FeatureSet:
     rows: RowSelection
     limits: RegimeLimits
     min_window: int
-    days_a_week: int
+    usual_sessions: Callable[[], pd.DatetimeIndex] = field(compare=False)
 
     @cached_property
     def hashes(self) -> dict[str, str]:
@@ -121,7 +122,8 @@ class FeatureSet:
     @cached_property
     def warm_up(self) -> int:
         """Sessions before a snapshot that it may be made of."""
-        return warm_up(self.features, self.rows.min_history, self.days_a_week)
+        week = days_a_week(self.usual_sessions())
+        return warm_up(self.features, self.rows.min_history, week)
 
     @property
     def indicator_lookback(self) -> int:

@@ -47,7 +47,6 @@ from pipeline.io import process, terminal
 from pipeline.io.cluster import jobs
 from pipeline.paths import ARTIFACTS
 from pipeline.report.jobs import Job, Traded
-from pipeline.report.multirun import closing_table
 from pipeline.schemas import PROJECT_NAME
 from pipeline.secrets import holds_password, holds_secret, masked
 
@@ -202,6 +201,8 @@ def _composed(arguments: Sequence[str], job: Callable[[DictConfig], None]) -> No
 
     main()
     if len(_jobs) > 1:
+        from pipeline.report.multirun import closing_table  # brings SciPy
+
         print(f"\n{closing_table(_jobs)}", flush=True)
     for error in refused:
         raise error

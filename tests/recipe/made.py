@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+import pandas as pd
 
 from pipeline.learning.search.plan import SearchPlan
 from pipeline.market.features import FEATURE_SETS
@@ -45,7 +48,7 @@ def feature_set(name: str = "classic", **changes: Any) -> FeatureSet:
         "rows": selected_rows(),
         "limits": limits(),
         "min_window": 1,
-        "days_a_week": 5,
+        "usual_sessions": partial(pd.bdate_range, "2023-01-02", "2023-12-29"),
     }
     return FeatureSet(**plain | changes)
 
