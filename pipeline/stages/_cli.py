@@ -30,14 +30,7 @@ from pipeline import commands
 from pipeline.aliases import renamed_overrides
 from pipeline.commands import Command, translate
 from pipeline.config import build
-from pipeline.config.compose import (
-    CONFIG_DIR,
-    check,
-    compose,
-    diagnosed,
-    hydra_words,
-    unclosed,
-)
+from pipeline.config.compose import CONFIG_DIR, check, compose, diagnosed, hydra_words, unclosed
 from pipeline.config.jobs import as_sweep, is_sweep, jobs_of
 from pipeline.config.sections import Tracking
 from pipeline.config.settings import Settings
@@ -49,6 +42,7 @@ from pipeline.paths import ARTIFACTS
 from pipeline.report.jobs import Job, Traded
 from pipeline.schemas import PROJECT_NAME
 from pipeline.secrets import holds_password, holds_secret, masked
+from pipeline.stages import look_for_garbage
 
 DATA_STAGES = ("ingest", "indicators", "regimes", "features", "labels")
 
@@ -221,11 +215,13 @@ def _refuse(stage: str, error: InvalidSettings, tracked: bool) -> NoReturn:
 
 def _execute(stage: str, run: Stage, settings: Settings, tracked: bool) -> None:
     if not tracked:
+        look_for_garbage()
         run(settings)
         return
     from pipeline.io.tracking import registered, runs
 
     _prepare_tracking(settings.tracking)
+    look_for_garbage()
     sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     chosen, alone = settings.registry, not (sweep or jobs.sweep_run())
     registered.select(
