@@ -92,10 +92,10 @@ class SnapshotStore:
         self._remove_leftovers()
         built = pd.DatetimeIndex(list(sessions)).unique().sort_values()
         months = built.strftime("%Y-%m")
-        of_row = _level(rows, SESSION).strftime("%Y-%m")
+        of_row = _level(rows, SESSION).to_numpy().astype("datetime64[M]")
         for month in months.unique():
             stamps = {str(s.date()): revision for s in built[months == month]}
-            self._replace(month, rows[of_row == month], stamps, store_id, whole)
+            self._replace(month, rows[of_row == np.datetime64(month)], stamps, store_id, whole)
         return months.nunique()
 
     def forget(self, sessions: pd.DatetimeIndex) -> None:
@@ -214,11 +214,20 @@ class SnapshotStore:
 
 
 def _write_month(path: Place, rows: pd.DataFrame, provenance: Provenance) -> None:
-    texts = rows.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in rows.dtypes]]
+    write_parquet(path, _as_table(rows), **vars(provenance))
+
+
+def _as_table(rows: pd.DataFrame) -> pa.Table:
+    """The index and the columns; pyarrow's own way looks at each of many columns for long."""
+    is_text = [not pd.api.types.is_numeric_dtype(kind) for kind in rows.dtypes]
     # A column without any text is text as well.
-    rows = rows.assign(**{name: rows[name].astype("str") for name in texts})
-    table = pa.Table.from_pandas(rows.reset_index(), preserve_index=False)
-    write_parquet(path, table.replace_schema_metadata(None), **vars(provenance))
+    texts = rows.loc[:, is_text].astype("str").reset_index()
+    table = pa.Table.from_pandas(texts, preserve_index=False)
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    for name, values in rows.items():
+        if name not in columns:
+            columns[name] = pa.array(values.to_numpy(), from_pandas=True)
+    return pa.table({name: columns[name] for name in [*rows.index.names, *rows.columns]})
 
 
 def _stored(

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -119,6 +120,31 @@ def test_a_text_column_without_text_reads_beside_one_with_text(snapshots):
 
     assert sector.dtype == "str"
     assert sector.isna().to_list() == [True, True, False, False]
+
+
+def test_a_month_is_the_table_that_pyarrow_makes_of_its_rows(snapshots):
+    given = rows(["2010-01-04", "2010-01-05"]).assign(
+        exact=[0.1, np.nan, 0.3, -0.0], number=[1, 2, 3, 4], flag=[True, False, True, True]
+    )
+    given.iloc[1, 0] = np.nan
+    write(snapshots, given)
+
+    table = pq.read_table(snapshots.folder / "2010-01.parquet")
+
+    plain = pa.Table.from_pandas(given.reset_index(), preserve_index=False)
+    assert table.replace_schema_metadata(None) == plain.replace_schema_metadata(None)
+
+
+def test_rows_are_divided_by_their_months(snapshots):
+    days = ["2009-12-31", "2010-01-01", "2010-01-31", "2010-02-01", "2010-12-31"]
+    write(snapshots, rows(days))
+
+    months = {path.stem: pq.read_table(path)["session"] for path in snapshots.folder.iterdir()}
+
+    assert {month: [str(day.date()) for day in sessions.unique().to_pylist()]
+            for month, sessions in months.items()} == {
+        "2009-12": days[:1], "2010-01": days[1:3], "2010-02": days[3:4], "2010-12": days[4:],
+    }  # fmt: skip
 
 
 def test_a_damaged_month_is_named_with_the_command_that_heals_it(snapshots):
