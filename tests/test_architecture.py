@@ -159,6 +159,20 @@ def test_mlflow_is_known_in_tracking_and_stages_alone(module: Path) -> None:
         assert not [name for name in imported(module) if name.split(".")[0] == "mlflow"]
 
 
+TELL_RUNS = {"notes.py", "later.py", "runs.py"}
+"""The door to a run's tags and figures; figures outside a stage; the last word on a failed run."""
+
+
+@each_module
+def test_a_run_is_told_by_one_door_which_keeps_the_order_and_waits_for_no_server(
+    module: Path,
+) -> None:
+    names = "set_tag set_tags log_metric log_metrics log_param log_params log_input log_text"
+    fluent = {f"mlflow.{name}" for name in (names + " log_dict log_figure").split()}
+    calls = {ast.unparse(n.func) for n in ast.walk(tree(module)) if isinstance(n, ast.Call)}
+    assert module.name in TELL_RUNS or not fluent & calls
+
+
 @each_module
 def test_settings_are_known_in_config_workspace_and_stages_alone(module: Path) -> None:
     if room(module) not in KNOW_SETTINGS:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pipeline.commands import Command
 from pipeline.contract import Aliases, LifeTags, Tags
 from pipeline.io.tracking import champion as champion_moves
-from pipeline.io.tracking import registry
+from pipeline.io.tracking import registering, registry
 from pipeline.io.tracking.evidence import newest_walk_forward
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.report.next_steps import walk_forward_command
@@ -16,7 +16,7 @@ from pipeline.report.readiness import Line
 
 def model_lines() -> Iterator[Line]:
     """Challenger, evidence and champion, after what a kill left between two steps is settled."""
-    registry.settle_challenger()
+    registering.settle_challenger()
     challenger = registry.holder(Aliases.CHALLENGER)
     text = f"version {challenger.version}" if challenger else "no model is registered"
     if challenger:

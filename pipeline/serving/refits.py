@@ -18,7 +18,7 @@ from pipeline.commands import Command
 from pipeline.contract import Artifacts, Tables, Tags
 from pipeline.errors import Refused
 from pipeline.io.evaluation_journal import EvaluationJournal
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import notes, runs
 from pipeline.io.tracking.chosen import chosen_parameters
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.learning.dataset import Dataset, digest
@@ -112,8 +112,7 @@ def refitted(
     until = runs.tags_of(version.run_id)[Tags.WINDOW_END]
     count = len(planned.steps)
     log.info("backtest: %d refits with the parameters chosen until %s", count, until)
-    runs.set_tag(Tags.REFIT, "walk_forward")
-    runs.set_tag(Tags.CHOSEN_UNTIL, until)
+    notes.set_tags({Tags.REFIT: "walk_forward", Tags.CHOSEN_UNTIL: until})
     journal = planned.journal(workspace, version.version, runs.current_run_id())
     with runs.timed("refits"):
         params = chosen_parameters(version.run_id, [learner.name for learner in recipe.learners])

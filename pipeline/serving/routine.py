@@ -14,7 +14,7 @@ from pipeline.errors import Damaged, PipelineError
 from pipeline.io import calendar
 from pipeline.io.store.protocol import Database
 from pipeline.io.store.store import Store
-from pipeline.io.tracking import outside, registry, runs
+from pipeline.io.tracking import notes, outside, registry
 from pipeline.io.tracking.ledger import anchors
 from pipeline.monitor.chain import LIVE
 from pipeline.report.life import summary_line
@@ -134,7 +134,7 @@ def last_line(name: str) -> Iterator[Callable[[Mapping[str, object]], None]]:
     def report(facts: Mapping[str, object]) -> None:
         printed.append(_line(name, facts))
         print(printed[-1], flush=True)
-        runs.set_tag(LifeTags.SUMMARY, printed[-1])
+        notes.set_tags({LifeTags.SUMMARY: printed[-1]})
 
     try:
         yield report

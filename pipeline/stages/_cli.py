@@ -268,8 +268,8 @@ def step(
 
     with runs.stage_run(stage), terminal.task(stage):
         runs.log_config(settings.content)
-        if closes_dead_runs and (closed := dead_runs.close_dead_runs()):
-            log.info("closed %d runs of dead processes as KILLED", len(closed))
+        if closes_dead_runs:
+            dead_runs.close_meanwhile()
         return run(settings)
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import secrets
 
-import mlflow
-
 from pipeline.audit import checks
 from pipeline.audit.checks import Check, CheckResult, Results
 from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Metrics, Tables, Tags
 from pipeline.gates.gates import Answer
-from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking import notes, registry, runs
 from pipeline.serving import versions
 from pipeline.serving.auditing import checks_of_market, checks_of_recipe, checks_of_version
 from pipeline.stages._cli import command
@@ -35,19 +33,19 @@ def run(settings: Settings) -> None:
     alias, recipe = settings.audit.model, build.recipe(settings)
     seed = settings.audit.seed if settings.audit.seed is not None else secrets.randbelow(MAX_SEED)
     log.info("audit: audit.seed=%d draws the same sessions and symbols again", seed)
-    mlflow.log_metric(Metrics.AUDIT_SEED, seed)
+    notes.log_metrics({Metrics.AUDIT_SEED: seed})
     version = registry.find(alias, who="audit") if alias else None
     with Workspace.open(settings) as workspace:
         if version:
             versions.check_serves(workspace, version, "audit")
-            mlflow.set_tag(Tags.MODEL_VERSION, version.version)
+            notes.set_tags({Tags.MODEL_VERSION: version.version})
         with runs.timed("audit_read"):
             pending = checks_of_market(workspace, settings.audit, seed)
             pending |= checks_of_recipe(workspace, recipe, settings.audit, version, seed)
             pending |= checks_of_version(version) if version else {}
         results = {name: _result(name, check) for name, check in pending.items()}
     answer = checks.verdict(results)
-    runs.log_settings(settings.content, ("seed", "audit", "data", "features"))
+    notes.log_settings(settings.content, ("seed", "audit", "data", "features"))
     _record(results, answer, settings.data.name)
     if version:
         registry.record_audit(version, checks.VERDICTS[answer], answer is Answer.PASS)
@@ -64,8 +62,8 @@ def _result(name: str, check: Check) -> CheckResult:
 
 def _record(results: Results, answer: Answer, source: str) -> None:
     runs.log_table(checks.table(results), Tables.AUDIT)
-    mlflow.log_metrics(checks.metrics(results))
-    mlflow.set_tags({Tags.AUDIT: checks.VERDICTS[answer], Tags.DATA_SOURCE: source})
+    notes.log_metrics(checks.metrics(results))
+    notes.set_tags({Tags.AUDIT: checks.VERDICTS[answer], Tags.DATA_SOURCE: source})
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mlflow
 import pandas as pd
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
@@ -10,7 +9,7 @@ from pipeline.config import build, sweep
 from pipeline.config.logged import for_refits
 from pipeline.config.settings import Settings
 from pipeline.contract import Tags
-from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking import notes, registry, runs
 from pipeline.io.tracking.backtest import record_backtest, record_capacity
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.decision import with_indication
@@ -42,8 +41,8 @@ def run(settings: Settings) -> Traded:
         market = with_indication(
             workspace.market(versions.sessions_of(predicted), rules), forecasts
         )
-        runs.log_settings(settings.content, ("backtest", "strategy"))
-        mlflow.set_tags(
+        notes.log_settings(settings.content, ("backtest", "strategy"))
+        notes.set_tags(
             {
                 Tags.MODEL_VERSION: version.version,
                 Tags.DATA_SOURCE: workspace.data_source,
@@ -52,7 +51,7 @@ def run(settings: Settings) -> Traded:
         )
         first, last = market.sessions[0], market.sessions[-1]
         what = f"version {version.version}, {settings.strategy.name}"
-        mlflow.set_tag(MLFLOW_RUN_NAME, f"backtest {what}, until {last:%Y-%m-%d}")
+        notes.set_tags({MLFLOW_RUN_NAME: f"backtest {what}, until {last:%Y-%m-%d}"})
         print(f"\nversion {version.version}, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
         traded = record_backtest(
             workspace, version, predicted, market, rules,

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-import mlflow
 import pandas as pd
 
 from pipeline.config import build
@@ -17,6 +16,7 @@ from pipeline.config.settings import Settings
 from pipeline.contract import Metrics
 from pipeline.io.sources.universe import members
 from pipeline.io.store.coverage import missing_sessions, oldest_revision, rebuild_reasons
+from pipeline.io.tracking import later
 from pipeline.market.features import FeatureInputs, catalogue, market_closes
 from pipeline.report.numbers import counts_in_words
 from pipeline.report.text_tables import paragraphs
@@ -43,7 +43,7 @@ def run(settings: Settings) -> None:
         chosen = _to_build(workspace, calendar, overwrite=settings.features.overwrite)
         if chosen.empty:
             log.info("features: up to date, %s", workspace.features.name)
-            mlflow.log_metric(Metrics.FEATURE_ROWS, 0)
+            later.log_later({Metrics.FEATURE_ROWS: 0})
             return
         symbols = workspace.selection.among(store.symbols("stock"), "features")
         count, months, left_out = 0, 0, Counter[str]()
@@ -66,7 +66,7 @@ def run(settings: Settings) -> None:
     for reason in why:
         log.info("features: rebuilt %d months from %s on: %s", months, f"{chosen[0]:%Y-%m}", reason)
     by_reason = {metric_name(Metrics.FEATURES_LEFT_OUT, why): n for why, n in left_out.items()}
-    mlflow.log_metrics({Metrics.FEATURE_ROWS: count, Metrics.FEATURE_MONTHS: months, **by_reason})
+    later.log_later({Metrics.FEATURE_ROWS: count, Metrics.FEATURE_MONTHS: months, **by_reason})
 
 
 def _to_build(

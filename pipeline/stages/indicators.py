@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-import mlflow
 import pandas as pd
 
 from pipeline.config.settings import Settings
 from pipeline.contract import Metrics
 from pipeline.io.store.store import Store
+from pipeline.io.tracking import later
 from pipeline.market.indicators import WARM_UP, indicators
 from pipeline.recipe.feature_set import indicators_made_by
 from pipeline.schemas import BarPanel
@@ -28,7 +28,7 @@ def run(settings: Settings) -> None:
         chosen = _to_calculate(workspace, sessions, force=settings.indicators.force)
         if chosen.empty:
             log.info("indicators: up to date")
-            mlflow.log_metric(Metrics.INDICATOR_ROWS, 0)
+            later.log_later({Metrics.INDICATOR_ROWS: 0})
             return
         width = len(workspace.store.symbols("stock"))
         rows = 0
@@ -41,7 +41,7 @@ def run(settings: Settings) -> None:
         "indicators: %s rows written from %s to %s",
         f"{rows:,}", f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
     )  # fmt: skip
-    mlflow.log_metric(Metrics.INDICATOR_ROWS, rows)
+    later.log_later({Metrics.INDICATOR_ROWS: rows})
 
 
 def _to_calculate(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import logging
-
-import mlflow
 
 from pipeline.config import build
 from pipeline.config.settings import Settings
@@ -12,7 +11,7 @@ from pipeline.contract import Artifacts, Metrics, Tables
 from pipeline.io.sources.files.spikes import REASONS
 from pipeline.io.store.ingestion import Ingested, Ingestion
 from pipeline.io.store.ingestion_log import log_answers, log_ingested
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import later, run_files, runs
 from pipeline.report.quality_page import printed_quality, quality_page
 from pipeline.stages._cli import command
 from pipeline.values import listed_names
@@ -35,14 +34,14 @@ def run(settings: Settings) -> None:
             log.info("ingest: up to date, %s", ingestion.source.version)
             if before := ingestion.refused_before:
                 log.warning("ingest: nothing was read from %s", ", ".join(before))
-            mlflow.log_metric(Metrics.INGEST_ROWS, 0)
+            later.log_later({Metrics.INGEST_ROWS: 0})
             return
         if absent := ingestion.write_symbols():
             log.info(
                 "ingest: %d symbols of the universe are not in the source: %s",
                 *listed_names(absent),
             )
-            mlflow.log_metric(Metrics.INGEST_UNKNOWN_SYMBOLS, len(absent))
+            later.log_later({Metrics.INGEST_UNKNOWN_SYMBOLS: len(absent)})
         read = ingestion.read(settings.data.download)
         done = ingestion.write(read, settings.data.max_withdrawn)
         log_ingested(done)
@@ -52,21 +51,21 @@ def run(settings: Settings) -> None:
     _record(done)
     if workspace.is_live:
         log_answers(done)
-        mlflow.log_metrics(done.metrics_of_answers)
+        later.log_later(done.metrics_of_answers)
 
 
 def _record(done: Ingested) -> None:
     """Tables, the page of the data's quality, and metrics of the open run."""
     stocks, refused = done.read.stocks, done.refused
     if refused:
-        mlflow.log_dict(refused, Artifacts.SET_ASIDE)
+        run_files.log_text(json.dumps(refused, indent=2), Artifacts.SET_ASIDE)
     runs.log_table(done.quality, Tables.QUALITY)
     page = quality_page(done.quality, stocks.bars, stocks.quarantine, refused, REASONS)
-    mlflow.log_text(page, Artifacts.QUALITY_PAGE)
+    run_files.log_text(page, Artifacts.QUALITY_PAGE)
     if len(stocks.actions):
         runs.log_table(stocks.actions, Tables.ACTIONS)
     print(f"\n{printed_quality(done.quality)}\n", flush=True)
-    mlflow.log_metrics(done.metrics)
+    later.log_later(done.metrics)
 
 
 if __name__ == "__main__":

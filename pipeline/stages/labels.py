@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-import mlflow
 import pandas as pd
 
 from pipeline.config.settings import Settings
 from pipeline.contract import Metrics
+from pipeline.io.tracking import later
 from pipeline.market.labels import labels
 from pipeline.recipe.feature_set import labels_made_by
 from pipeline.selection import blocks
@@ -27,7 +27,7 @@ def run(settings: Settings) -> None:
         chosen = _to_label(workspace, sessions)
         if chosen.empty:
             log.info("labels: up to date")
-            mlflow.log_metric(Metrics.LABEL_ROWS, 0)
+            later.log_later({Metrics.LABEL_ROWS: 0})
             return
         symbols = workspace.selection.among(store.symbols("stock"), "labels")
         rows = 0
@@ -41,7 +41,7 @@ def run(settings: Settings) -> None:
         "labels: %s rows written from %s to %s",
         f"{rows:,}", f"{chosen[0]:%Y-%m-%d}", f"{chosen[-1]:%Y-%m-%d}",
     )  # fmt: skip
-    mlflow.log_metric(Metrics.LABEL_ROWS, rows)
+    later.log_later({Metrics.LABEL_ROWS: rows})
 
 
 def _to_label(workspace: Workspace, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pipeline.io.tracking import notes
+
 import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
 
 import time
 from datetime import datetime
 from functools import partial
 
-import mlflow
 import pandas as pd
 
 from pipeline.cells import csv_text
@@ -90,7 +91,7 @@ def run(settings: Settings) -> None:
         print(files)
         seal(in_the_shadow(morning, believed.price, rules, bankroll, settings.monitor))
     if unproven:
-        mlflow.set_tag(Tags.RULES, "unproven")
+        notes.set_tags({Tags.RULES: "unproven"})
         print(verdicts.unproven_sentence(unproven))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mlflow
 import pandas as pd
 
 from pipeline.cells import csv_text
@@ -11,7 +10,7 @@ from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, Tags
 from pipeline.errors import InvalidSettings, NotReady, Refused
 from pipeline.io.files import write_atomically
-from pipeline.io.tracking import registry
+from pipeline.io.tracking import notes, registry
 from pipeline.recipe.decision import IndicatedOpen
 from pipeline.serving import freshness, verdicts, versions
 from pipeline.stages._cli import command
@@ -61,7 +60,7 @@ def run(settings: Settings) -> None:
     write_atomically(
         path, lambda file: rows.to_parquet(file) if is_parquet else file.write_bytes(content)
     )
-    mlflow.set_tag(Tags.MODEL_VERSION, version.version)
+    notes.set_tags({Tags.MODEL_VERSION: version.version})
     print(f"{len(rows)} forecasts of version {version.version} for {session:%Y-%m-%d}: {path}")
 
 

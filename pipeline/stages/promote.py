@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mlflow
 import pandas as pd
 
 from pipeline.commands import Command
@@ -14,7 +13,7 @@ from pipeline.gates.gates import in_words
 from pipeline.gates.verdict import gate_table, gate_tags, verdict
 from pipeline.io import process
 from pipeline.io.tracking import champion as champion_moves
-from pipeline.io.tracking import life, registry, runs
+from pipeline.io.tracking import life, notes, registering, registry, runs
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.monitor.history import RESUMED, history_table
 from pipeline.report.gates import printed_gates
@@ -33,7 +32,7 @@ def run(settings: Settings) -> None:
     if chosen.history:
         _print_history(settings)
         return
-    registry.settle_challenger()
+    registering.settle_challenger()
     champion_moves.settle("promote")
     version = registry.find(chosen.version or Aliases.CHALLENGER, who="promote")
     champion = registry.holder(Aliases.CHAMPION)
@@ -47,7 +46,7 @@ def run(settings: Settings) -> None:
         verdicts.require_reason_to_resume(version, forced=chosen.force)
         candidate = Candidate.of(workspace, version)
         workspace.require_current("promote", candidate.sessions, labels=True, features=False)
-        mlflow.set_tag(Tags.EVIDENCE, candidate.evidence.run_id)
+        notes.set_tags({Tags.EVIDENCE: candidate.evidence.run_id})
         traded = TradedBy(build.rules(settings), settings.backtest.bankroll, settings.seed)
         answers = judged(
             workspace, candidate, champion, settings.gates, traded,
@@ -58,7 +57,7 @@ def run(settings: Settings) -> None:
     print(f"\nversion {version.version}: {answer}\n\n{printed_gates(answers)}\n")
     runs.log_table(gate_table(answers), Tables.GATES)
     recorded = {Tags.OVERRIDDEN_GATES: in_words(overridden)} if overridden else {}
-    mlflow.set_tags({Tags.MODEL_VERSION: version.version, Tags.GATES: answer, **recorded})
+    notes.set_tags({Tags.MODEL_VERSION: version.version, Tags.GATES: answer, **recorded})
     if answer != Verdicts.ACCEPTED and not chosen.force:
         raise verdicts.not_promoted(version, champion, answers)
     reason = chosen.reason or f"passed every gate of {len(answers)}"
@@ -72,7 +71,7 @@ def run(settings: Settings) -> None:
     if life.is_stopped(version):
         life.decide(RESUMED, version, reason=reason, by=process.user(), session=following)
         champion_moves.refresh_page()
-    mlflow.set_tag(Tags.VERDICT, Verdicts.FORCED if move.forced else Verdicts.ACCEPTED)
+    notes.set_tags({Tags.VERDICT: Verdicts.FORCED if move.forced else Verdicts.ACCEPTED})
     before = f", before it version {move.previous}" if move.previous else ""
     ahead = Command("signals").with_given()
     print(f"champion: version {version.version}{before}; {reason}\nNext: {ahead}")
@@ -104,7 +103,7 @@ def _resume(workspace: Workspace, version: ModelVersion, reason: str | None) -> 
     session = _after(workspace)
     life.decide(RESUMED, version, reason=reason or "", by=process.user(), session=session)
     champion_moves.refresh_page()
-    mlflow.set_tag(Tags.VERDICT, Verdicts.FORCED)
+    notes.set_tags({Tags.VERDICT: Verdicts.FORCED})
     print(f"version {version.version}, the champion, trades again: {reason}")
 
 

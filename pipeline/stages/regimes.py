@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-import mlflow
 import pandas as pd
 
 from pipeline.config.settings import Settings
 from pipeline.contract import Metrics, Tags
 from pipeline.io.store.coverage import rebuild_reasons
 from pipeline.io.store.market_index import MarketIndex
+from pipeline.io.tracking import later, notes
 from pipeline.market.regimes import VIX, lookback, moves_of, regimes
 from pipeline.recipe.feature_set import RegimeLimits, regimes_made_by
 from pipeline.report.numbers import counts_in_words
@@ -34,7 +34,7 @@ def run(settings: Settings) -> None:
         changes = workspace.changes_since("regimes", ("bars",), made_by)
         if not is_partial and changes.empty:
             log.info("regimes: up to date, from %s", index.symbol)
-            mlflow.log_metric(Metrics.REGIME_ROWS, 0)
+            later.log_later({Metrics.REGIME_ROWS: 0})
             return
         chosen = _chosen(workspace, workspace.with_next(sessions), days)
         if not is_partial:
@@ -51,9 +51,9 @@ def run(settings: Settings) -> None:
     for reason in why:
         log.info("regimes: rebuilt from %s on: %s", f"{chosen[0]:%Y-%m-%d}", reason)
     counts = states["regime"].value_counts()
-    mlflow.set_tag(Tags.REGIMES_INDEX, index.symbol)
+    notes.set_tags({Tags.REGIMES_INDEX: index.symbol})
     by_regime = {f"{Metrics.REGIMES}{name}": int(count) for name, count in counts.items()}
-    mlflow.log_metrics({Metrics.REGIME_ROWS: written.rows, **by_regime})
+    later.log_later({Metrics.REGIME_ROWS: written.rows, **by_regime})
 
 
 def _chosen(workspace: Workspace, sessions: pd.DatetimeIndex, days: int | None) -> pd.DatetimeIndex:

@@ -6,7 +6,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import mlflow
 import yaml
 
 from pipeline.config import build
@@ -16,7 +15,7 @@ from pipeline.contract import Tables, Tags
 from pipeline.errors import Refused
 from pipeline.gates.judge import judge
 from pipeline.io.evaluation_journal import EvaluationJournal
-from pipeline.io.tracking import looks, runs
+from pipeline.io.tracking import looks, notes, runs
 from pipeline.io.tracking.evaluation import recorded_evaluation
 from pipeline.io.tracking.reproduction import (
     differing_code,
@@ -37,7 +36,7 @@ from pipeline.workspace import Workspace
 def run(settings: Settings) -> Traded:
     """Search, evaluate, judge and refit as that run did; nothing is registered."""
     original = original_retrain(settings.reproduce.run_id)
-    mlflow.set_tags({Tags.REPRODUCES: original.run_id, Tags.DATA_SOURCE: settings.data.name})
+    notes.set_tags({Tags.REPRODUCES: original.run_id, Tags.DATA_SOURCE: settings.data.name})
     same = _settings_of(settings, original)
     recipe = build.recipe(same)
     differences = differing_code(recipe.features, original)
@@ -47,7 +46,7 @@ def run(settings: Settings) -> Traded:
         tempfile.TemporaryDirectory() as folder,
     ):
         data = retrain_data(recipe, workspace, workspace.store.label_ready_sessions())
-        runs.log_settings(same.parameters)
+        notes.log_settings(same.parameters)
         record_inputs(recipe, data, workspace.tags)
         is_allowed = settings.reproduce.data == "current"
         differences |= differing_data(original, data, is_allowed=is_allowed)
@@ -66,7 +65,7 @@ def run(settings: Settings) -> Traded:
         original.metrics, now, worst_prediction(original, model), differences
     )
     runs.log_table(reproduction.table, Tables.COMPARISON)
-    mlflow.log_metrics({**weight_metrics(weights), **reproduction.metrics})
+    notes.log_metrics({**weight_metrics(weights), **reproduction.metrics})
     print(reproduction.printed())
     reproduction.require_equal()
     return Traded(result.metrics, result.books.net_returns)

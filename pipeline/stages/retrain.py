@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.io.tracking import notes
+
 import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
 
 import logging
@@ -15,13 +17,14 @@ from pipeline.io.evaluation_journal import EvaluationJournal
 from pipeline.io.store.reported_splits import without_splits
 from pipeline.io.tracking import runs
 from pipeline.io.tracking.evaluation import recorded_evaluation
-from pipeline.io.tracking.publish import Retrained, publish
+from pipeline.io.tracking.publish import Retrained, log_refit, publish
 from pipeline.io.tracking.retrain import (
+    record_drivers,
     record_inputs,
     record_look,
     record_overridden_gates,
-    record_refit,
     record_result,
+    record_weights,
 )
 from pipeline.recipe.data import retrain_data
 from pipeline.recipe.fit import refitted
@@ -47,7 +50,7 @@ def run(settings: Settings) -> Traded:
         cautions = recipe.cautions(data.dataset, without_splits(workspace.store, names))
         for line in (data.sentence, *settings.cautions, *cautions):
             log.info("%s", line)
-        runs.log_settings(settings.parameters)
+        notes.log_settings(settings.parameters)
         record_overridden_gates(overridden_gates(settings.gates))
         record_inputs(recipe, data, workspace.tags)
         folder = workspace.folder / "retrains" / data.name_of(recipe)
@@ -62,13 +65,15 @@ def run(settings: Settings) -> Traded:
         record_result(result)
         with runs.timed("refit"):
             model, weights = refitted(recipe, outcome.chosen, data.newest, pool)
+        record_weights(weights)
+        logged = log_refit(recipe, data, outcome, model, workspace.features.name)
         with runs.timed("importance"):
             drivers = main_drivers(recipe, data, outcome, model)
-        record_refit(weights, drivers)
+        record_drivers(drivers)
         evidence_plan = build.window_plan(settings).of_a_walk_forward
         steps = next_steps(recipe, workspace, result, evidence_plan, timed)
         name = settings.strategy.name
-        retrained = Retrained(recipe, data, outcome, result, model, drivers, name)
+        retrained = Retrained(recipe, data, outcome, result, logged, drivers, name)
         with journal.until_done():
             publish(retrained, workspace, steps)
         return Traded(result.metrics, result.books.net_returns)

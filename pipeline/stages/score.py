@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import mlflow
 import pandas as pd
 
 from pipeline.config.settings import Settings
 from pipeline.contract import LifeMetrics, LifeTables, Tags
 from pipeline.io import process
 from pipeline.io.tracking import champion as champion_moves
-from pipeline.io.tracking import life, monitoring, runs
+from pipeline.io.tracking import life, monitoring, notes, runs
 from pipeline.monitor.health import EXPIRED as EXPIRED_HEALTH
 from pipeline.monitor.health import STOP, Thresholds, curves
 from pipeline.monitor.history import EXPIRED, STOPPED
@@ -41,10 +40,10 @@ def run(settings: Settings) -> None:
             _draw(workspace, each, settings.monitor)
             _decide(each)
         runs.log_table(workspace.store.outcomes().tail(2000), LifeTables.OUTCOMES)
-    mlflow.log_metric(LifeMetrics.SCORED, scored)
+    notes.log_metrics({LifeMetrics.SCORED: scored})
     table = health_table([(e.model, e.is_champion, e.kind, e.outcomes, e.health) for e in listed])
     runs.log_table(table, LifeTables.HEALTH)
-    mlflow.set_tags({Tags.DATA_SOURCE: settings.data.name})
+    notes.set_tags({Tags.DATA_SOURCE: settings.data.name})
     print(printed_health(table, scored))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pipeline.io.tracking import notes
+
 import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import mlflow
 import pandas as pd
 
 from pipeline.commands import Command, override
@@ -83,7 +84,7 @@ def run(settings: Settings) -> None:
     print(printed_signals(summary))
     print(files)
     if unproven:
-        mlflow.set_tag(Tags.RULES, "unproven")
+        notes.set_tags({Tags.RULES: "unproven"})
         print(verdicts.unproven_sentence(unproven))
 
 

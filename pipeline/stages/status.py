@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import mlflow
-
 from pipeline.config import build
 from pipeline.config.settings import Settings
 from pipeline.contract import Tags, Verdicts
 from pipeline.errors import AllDamaged
+from pipeline.io.tracking import notes
 from pipeline.io.tracking.dead_runs import close_dead_runs
 from pipeline.report.readiness import Line, Readiness
 from pipeline.serving.readiness import store_lines, without_store
@@ -36,11 +35,11 @@ def run(settings: Settings) -> None:
         lines.append(without_store(settings.data.name))
     readiness = Readiness([*lines, *model_lines()])
     print(readiness.as_json() if settings.status.as_json else readiness.printed(closed))
-    mlflow.log_metrics(readiness.metrics)
+    notes.log_metrics(readiness.metrics)
     for damage in (line.damage for line in readiness.lines if line.damage):
         raise damage
     if not readiness.is_ready:
-        mlflow.set_tag(Tags.VERDICT, Verdicts.NOT_READY)
+        notes.set_tags({Tags.VERDICT: Verdicts.NOT_READY})
     readiness.require_retrain()
 
 

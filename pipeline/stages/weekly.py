@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pipeline.io.tracking import notes
+
 import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
 
-import mlflow
 
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases, LifeMetrics, Tags
@@ -41,7 +42,7 @@ def run(settings: Settings) -> None:
             figures = {
                 name: value for name, value in comparison._asdict().items() if name != "missing"
             }
-            mlflow.log_metrics(
+            notes.log_metrics(
                 {f"{LifeMetrics.COMPARISON}{k}": v for k, v in figures.items() if v == v}
             )
             print(wrapped(f"Challenger, version {challenger.version}, against champion, version "

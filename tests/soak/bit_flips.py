@@ -27,7 +27,7 @@ from pipeline.io.journal import opened
 from pipeline.io.parquet import read_parquet, write_parquet
 from pipeline.io.store.snapshots import SnapshotStore
 from pipeline.io.store.store import Store
-from pipeline.io.tracking import experiment, models, registry, runs, safe_models
+from pipeline.io.tracking import experiment, models, registering, registry, runs, safe_models
 from pipeline.schemas import INDICATORS, LABELS, ROW
 from tests.io.store.made_bars import delivered, listed, wide
 
@@ -232,9 +232,9 @@ def _write_model(folder: Path) -> Path:
     fitted = make_pipeline(StandardScaler(), Ridge()).fit(ROWS, ROWS.sum(axis=1))
     inputs = ROWS.set_axis(_rows(4).index)
     with runs.stage_run("retrain"):
-        uri, _ = models.log_model(fitted, inputs)
+        uri = models.log_model(fitted, inputs).kept.result().uri
         digest = safe_models.files_digest(safe_models.files_of(uri))
-        registry.register(uri, {Tags.FILES_DIGEST: digest})
+        registering.register(uri, {Tags.FILES_DIGEST: digest})
     return next(folder.rglob(safe_models.MODEL_FILE))
 
 

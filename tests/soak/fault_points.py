@@ -33,6 +33,7 @@ from typing import Any
 from mlflow import MlflowClient
 
 from pipeline.contract import Artifacts
+from pipeline.io.tracking import registering
 
 HERE = Path(__file__).resolve()
 ARMED = "DAYTRADE_FAULTS"
@@ -153,7 +154,7 @@ def state(folder: Path) -> str:
     from tests.stages.stocked import configured
 
     prepared(folder)
-    registry.settle_challenger()
+    registering.settle_challenger()
     moves = champion.settle("soak")
     parts: list[Any] = [[(m.version, m.previous, m.action) for m in moves]]
     with Workspace.open(configured(folder, *files(folder))) as workspace:

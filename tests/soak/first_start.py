@@ -33,7 +33,7 @@ from sklearn.linear_model import LinearRegression
 
 from pipeline.contract import LifeTags, Tags
 from pipeline.errors import NotReady
-from pipeline.io.tracking import champion, local_store, models, registry, runs
+from pipeline.io.tracking import champion, local_store, models, registering, registry, runs
 from pipeline.schemas import SYMBOL
 from tests.soak.fault_points import KINDS, forked, library, preloaded, prepared
 
@@ -89,15 +89,15 @@ def registered(folder: Path) -> str:
     model = LinearRegression().fit(rows, range(3))
     with runs.stage_run("retrain"):
         mlflow.set_tag(Tags.NOTE, TEXT)
-        uri, _ = models.log_model(model, rows)
+        uri = models.log_model(model, rows).kept.result().uri
         with registry.alone("retrain"):
-            registry.register(uri, TAGS, TEXT)
+            registering.register(uri, TAGS, TEXT)
     return "registered"
 
 
 def versions_whole(folder: Path) -> str:
     prepared(folder)
-    registry.settle_challenger()
+    registering.settle_challenger()
     listed = registry.versions()
     for version in listed:
         assert TAGS.items() <= version.tags.items(), version

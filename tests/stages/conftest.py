@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.io.lock import writer_lock
-from pipeline.io.tracking import experiment
+from pipeline.io.tracking import experiment, later
 from pipeline.stages._cli import DATA_STAGES
 from tests import mlflow_tables
 from tests.stages import warm
@@ -173,8 +173,6 @@ def stocked(tmp_path_factory: pytest.TempPathFactory, mlflow_store: None) -> Pat
 def metrics(mlflow_store: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
     """What a stage called inside the test logs, inside an open run."""
     logged: dict[str, float] = {}
-    monkeypatch.setattr(mlflow, "log_metrics", logged.update)
-    monkeypatch.setattr(mlflow, "log_metric", lambda name, value: logged.update({name: value}))
-    monkeypatch.setattr(mlflow, "set_tag", lambda name, value: None)
+    monkeypatch.setattr(later, "log_later", logged.update)
     with mlflow.start_run():
         yield logged

@@ -17,7 +17,7 @@ from pipeline.config import build
 from pipeline.contract import LifeTables
 from pipeline.errors import Damaged, InvalidSettings, PipelineError, Refused, StoreLocked
 from pipeline.io import clock
-from pipeline.io.tracking import life, registered, registry, runs
+from pipeline.io.tracking import life, registered, registering, registry, runs
 from pipeline.monitor.health import STOP
 from pipeline.monitor.history import STOPPED
 from pipeline.monitor.orders import SealedOrders
@@ -74,7 +74,7 @@ def evenings(tmp_path_factory: pytest.TempPathFactory, mlflow_store: None) -> Pa
     force = ("promote.force=true", "promote.reason=to trade it")
     step("promote", promote.run, configured(folder, *RULES, *force))
     champion = registry.find("champion", who="test")
-    registry.register(str(champion.source), champion.tags)  # a challenger
+    registering.register(str(champion.source), champion.tags)  # a challenger
     for number in range(4):
         grown(folder, FIRST + number)
         step("signals", signals.run, chosen)
@@ -216,7 +216,7 @@ def test_predict_writes_the_forecasts_that_signals_sealed(evenings: Path) -> Non
 
 def test_a_challenger_that_another_one_replaced_goes_on_in_the_shadow(evenings: Path) -> None:
     champion = registry.find("champion", who="test")
-    registry.register(str(champion.source), champion.tags)
+    registering.register(str(champion.source), champion.tags)
     none = (*RULES, "monitor.shadow_versions=0")
     for number, words in ((4, RULES), (5, none), (6, none)):
         grown(evenings, FIRST + number)

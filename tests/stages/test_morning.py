@@ -18,7 +18,7 @@ from pipeline.config.settings import Settings
 from pipeline.contract import Artifacts, LifeTables, Tables
 from pipeline.errors import Refused
 from pipeline.io import calendar, clock
-from pipeline.io.tracking import registered, registry, runs
+from pipeline.io.tracking import registered, registering, registry, runs
 from pipeline.monitor.chain import Sealed
 from pipeline.monitor.orders import SealedOrders
 from pipeline.recipe.decision import Indicated, IndicatedOpen
@@ -267,7 +267,7 @@ def test_a_challenger_that_decides_in_the_morning_is_kept_on_the_same_quotes_and
     with Workspace.open(settings) as workspace:
         session = workspace.store.sessions()[-2]
     rows, holder = quoted(settings, session), registry.find("champion", who="test")
-    twin = registry.register(str(holder.source), holder.tags)
+    twin = registering.register(str(holder.source), holder.tags)
     before = len(sealed(champion))
     step("morning", morning.run, on(champion, session, rows.assign(price=rows["price"] * 1.001)))
     own, shadow = sealed(champion)[before:]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.contract import Tags
-from pipeline.io.tracking import experiment, run_files, runs
+from pipeline.io.tracking import experiment, later, notes, run_files, runs, uploads
 from tests.ports import free_port
 from tests.relay import Relay
 from tests.stages.conftest import Project
@@ -94,6 +96,73 @@ def test_a_stage_whose_files_a_server_refuses_fails_and_records_none(relayed: Re
     assert failed.info.status == "FAILED"
     assert failed.data.tags[Tags.VERDICT] == "fault"
     assert run_files.recorded(failed) == {}
+
+
+def test_what_a_run_is_told_goes_to_a_server_in_order_and_nobody_waits(relayed: Relay) -> None:
+    with runs.stage_run("retrain") as run:
+        began = time.perf_counter()
+        for number in range(5):
+            notes.set_tags({"number": number})
+            notes.log_metrics({"number": number})
+        took = time.perf_counter() - began
+        assert run_files.read_text(run.info.run_id, "none.csv") is None  # all of it is there
+        assert mlflow.get_run(run.info.run_id).data.tags["number"] == "4"
+
+    assert took < relayed.delay
+    assert relayed.busiest["POST runs/log-batch"] == 1
+    history = MlflowClient().get_metric_history(run.info.run_id, "number")
+    assert [point.value for point in history] == [0, 1, 2, 3, 4]
+
+
+def test_no_figure_follows_a_look_that_a_server_refused(relayed: Relay) -> None:
+    def refused() -> None:
+        with runs.stage_run("retrain"):
+            relayed.refused = frozenset({"POST runs/log-batch"})
+            notes.set_tags({Tags.PREDICTIONS: "digest"})
+            notes.log_datasets("sample", {"holdout": "digest"})
+            later.log_result({"test/rank_ic": 0.1})
+            uploads.settled(notes.open_run().info.run_id)
+            relayed.refused = frozenset()
+            notes.log_metrics({"test/rank_ic": 0.1})
+
+    with pytest.raises(MlflowException):
+        refused()
+
+    failed = only_run()
+    assert failed.data.tags[Tags.VERDICT] == "fault"
+    assert (failed.data.metrics, failed.inputs.dataset_inputs) == ({}, [])
+
+
+def only_run() -> Run:
+    [run] = runs.search("tags.stage = 'retrain'")
+    return mlflow.get_run(run.info.run_id)
+
+
+def test_a_failure_is_the_last_word_on_a_run_whatever_was_under_way(relayed: Relay) -> None:
+    def fails() -> None:
+        with runs.stage_run("retrain"):
+            notes.set_tags({Tags.VERDICT: "accepted", "look": "kept"})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+
+    tags = only_run().data.tags
+    assert (tags[Tags.VERDICT], tags["look"]) == ("fault", "kept")
+
+
+def test_a_stage_makes_three_requests_beside_its_files(relayed: Relay) -> None:
+    with runs.stage_run("labels") as run:
+        run_files.log_text("a", "a.csv")
+        later.log_later({"labels/rows": 0.0})
+
+    made = ("POST runs/create", "POST runs/log-batch", "POST runs/update", "PUT artifacts")
+    of_the_run = {
+        kind: n for kind, n in relayed.counted.items() if "runs/" in kind or "PUT" in kind
+    }
+    assert of_the_run == dict.fromkeys(made, 1)
+    tags = mlflow.get_run(run.info.run_id).data.tags
+    assert {Tags.STAGE, Tags.PROCESS_HOST, Tags.VERDICT, f"{Tags.FILES}0"} <= set(tags)
 
 
 def test_a_retrain_is_logged_registered_promoted_and_used_through_a_server(

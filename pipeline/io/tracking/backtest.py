@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import mlflow
 import pandas as pd
 
 from pipeline.contract import Artifacts, Metrics, Tables, Tags
 from pipeline.gates.evidence import luck
 from pipeline.gates.looks import total
-from pipeline.io.tracking import looks, runs
+from pipeline.io.tracking import looks, notes, runs, uploads
 from pipeline.io.tracking.books import market_context, record_books, record_tear_sheet
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.books import books, wide
@@ -55,7 +54,7 @@ def record_backtest(
     looks.record_look(workspace, shown)
     metrics = summary(result, equal_weight_benchmark(market.open, market.close, predicted))
     metrics |= luck(result.net_returns, total(earlier), seed)
-    mlflow.log_metrics(metrics)
+    notes.log_metrics(metrics)
     record_books(result)
     facts = trading_facts(
         result,
@@ -88,7 +87,7 @@ def record_capacity(
     with runs.timed("capacity"):
         curve = capacity_curve(wide(predicted, market), market, rules, bankrolls)
         largest = capacity(curve)
-    mlflow.log_metric(Metrics.CAPACITY, largest)
+    notes.log_metrics({Metrics.CAPACITY: largest})
     runs.log_table(curve, Tables.CAPACITY)
-    mlflow.log_figure(capacity_figure(curve, largest), Artifacts.CAPACITY_PICTURE)
+    uploads.send_figure(Artifacts.CAPACITY_PICTURE, capacity_figure(curve, largest))
     return largest

@@ -9,7 +9,7 @@ import pandas as pd
 from mlflow import MlflowClient
 
 from pipeline.contract import Artifacts, Metrics
-from pipeline.io.tracking import run_files, runs, uploads
+from pipeline.io.tracking import notes, run_files, runs, uploads
 from pipeline.report.tear_sheet.context import MarketContext
 from pipeline.report.tear_sheet.header import SheetHeader
 from pipeline.schemas import BarPanel
@@ -22,7 +22,7 @@ from pipeline.trading.market import Market
 def record_books(books: Backtest) -> None:
     """The ledger, which may be long, as Parquet; the equity curve as step metrics."""
     runs.log_frame(books.ledger, Artifacts.LEDGER)
-    runs.log_steps({Metrics.EQUITY: books.equity, Metrics.DRAWDOWN: drawdowns(books.net_returns)})
+    notes.log_steps({Metrics.EQUITY: books.equity, Metrics.DRAWDOWN: drawdowns(books.net_returns)})
 
 
 def logged_net_returns(run_id: str) -> pd.Series:

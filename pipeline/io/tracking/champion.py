@@ -230,10 +230,11 @@ def _settle() -> list[Move]:
 
 def refresh_page() -> None:
     """Write the aliases and the history on the model's page; after each event of its life."""
-    held = {alias: registry.holder(alias) for alias in (Aliases.CHAMPION, Aliases.CHALLENGER)}
-    versions = {alias: int(holder.version) if holder else None for alias, holder in held.items()}
-    name = registered.name()
-    MlflowClient().update_registered_model(name, model_page(name, versions, life.events()))
+    client, name = MlflowClient(), registered.name()
+    model = client.get_registered_model(name)
+    numbers = {alias: int(version) for alias, version in model.aliases.items()}
+    versions = {alias: numbers.get(alias) for alias in (Aliases.CHAMPION, Aliases.CHALLENGER)}
+    client.update_registered_model(name, model_page(name, versions, life.of_tags(model.tags)))
 
 
 def _as_text(moves: Sequence[Move]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 
@@ -11,7 +12,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_PROJECT_ENTRY_POINT
 
 from pipeline.contract import Tags, Verdicts
 from pipeline.io import process
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import runs, uploads
+
+log = logging.getLogger("pipeline")
 
 DAY_SECONDS = 86_400
 
@@ -41,6 +44,16 @@ def close_dead_runs() -> list[str]:
         MlflowClient().set_terminated(run_id, "KILLED")
     _keep_killed()
     return dead
+
+
+def close_meanwhile() -> None:
+    """The same, on a server while the stage of the open run goes on."""
+
+    def close() -> None:
+        if closed := close_dead_runs():
+            log.info("closed %d runs of dead processes as KILLED", len(closed))
+
+    uploads.in_order(runs.current_run_id(), close)
 
 
 def _keep_killed() -> None:

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Self
 
-import mlflow
 import pandas as pd
-from mlflow import MlflowClient
 
 from pipeline.contract import Artifacts, Metrics, Parameters, Tables, Tags
 from pipeline.io import terminal
 from pipeline.io.evaluation_journal import EvaluationJournal
-from pipeline.io.tracking import later, runs
+from pipeline.io.tracking import later, notes, runs, uploads
 from pipeline.io.tracking.study_file import log_study
 from pipeline.io.tracking.trials import recorded
 from pipeline.learning.learner import Learner
@@ -73,9 +71,9 @@ class RetrainRecorder(Observer):
         metrics[f"{Metrics.TIME}search_seconds"] = chosen.metrics[Metrics.SEARCH_SECONDS]
         later.log_later(metrics, step=number)
         done = ", ".join(f"{name}: {n}" for name, n in chosen.trials_by_learner.items())
-        mlflow.set_tag(Tags.RECORDED_TRIALS, f"{{{done}}}")
+        notes.set_tags({Tags.RECORDED_TRIALS: f"{{{done}}}"})
         if chosen.stopped_by == "time":
-            mlflow.set_tag(Tags.STOPPED_BY, "time")
+            notes.set_tags({Tags.STOPPED_BY: "time"})
         else:
             self._tag_once(Tags.STOPPED_BY, "trials")
         self._record_search(chosen, until)
@@ -87,9 +85,8 @@ class RetrainRecorder(Observer):
 
     def _tag_once(self, name: str, value: str) -> None:
         """Leave what an earlier search of the run logged: a later one may speak of older runs."""
-        client = MlflowClient()
-        if name not in client.get_run(self._run_id).data.tags:
-            client.set_tag(self._run_id, name, value)
+        if not notes.has_tag(notes.open_run(), name):
+            notes.set_tags({name: value})
 
     def _record_search(self, chosen: Chosen, until: pd.Timestamp) -> None:
         """Its picture, the study as a file, and a word where a best value is an end of its space.
@@ -105,7 +102,7 @@ class RetrainRecorder(Observer):
             return
         walks = self._recipe.windows.evaluation.is_walk_forward
         named = f"{Artifacts.SEARCHES}/{until:%Y-%m-%d}"
-        mlflow.log_figure(figure, f"{named}.png" if walks else Artifacts.SEARCH_PICTURE)
+        uploads.send_figure(f"{named}.png" if walks else Artifacts.SEARCH_PICTURE, figure)
         log_study(learners, chosen.trials, objective, f"{named}.log" if walks else Artifacts.STUDY)
         for line in ends_of_spaces(learners, chosen.params):
             log.info("retrain: %s", line)
@@ -136,7 +133,7 @@ def recorded_evaluation(
 def _record_outcome(outcome: OutOfSample, learners: Sequence[Learner]) -> None:
     """The parameters chosen at last, and what each step and search did."""
     chosen = outcome.chosen
-    mlflow.log_params(
+    notes.log_params(
         {
             f"{Parameters.CHOSEN}{name}.{key}": value
             for name, best in chosen.params.items()

@@ -7,16 +7,14 @@ run's and the model's.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-BATCH = 1000
-"""Metrics that MLflow takes at once."""
+from pipeline.io.tracking import notes
 
 _result: dict[str, list[Metric]] = {}
 _waiting: dict[str, list[Metric]] = {}
@@ -24,13 +22,24 @@ _waiting: dict[str, list[Metric]] = {}
 
 
 @contextmanager
-def written_last(run_id: str) -> Iterator[None]:
-    """Write what waits when the block ends, well or not."""
+def held(run_id: str) -> Iterator[None]:
+    """Hold figures of a run back for `taken`; where the block fails, write them at its end."""
     _result[run_id], _waiting[run_id] = [], []
     try:
         yield
+    except BaseException:
+        with suppress(Exception):  # what ended the block counts
+            notes.log_batch(run_id, metrics=taken(run_id))
+        raise
     finally:
-        _write(run_id, _result.pop(run_id) + _waiting.pop(run_id))
+        del _result[run_id], _waiting[run_id]
+
+
+def taken(run_id: str) -> list[Metric]:
+    """What waits of an open run, those of the result first; for who writes it."""
+    figures = _result[run_id] + _waiting[run_id]
+    _result[run_id], _waiting[run_id] = [], []
+    return figures
 
 
 def log_later(metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -46,29 +55,19 @@ def log_result(metrics: Mapping[str, float]) -> None:
 def _log(
     held: dict[str, list[Metric]], metrics: Mapping[str, float], step: int | None = None
 ) -> None:
-    run, now = mlflow.active_run(), int(time.time() * 1000)
+    run = mlflow.active_run()
     if run is None or run.info.run_id not in held:
         at = {} if step is None else {"step": step}
         mlflow.log_metrics(dict(metrics), **at)
         return
-    held[run.info.run_id] += [
-        Metric(name, float(value), now, step or 0) for name, value in metrics.items()
-    ]
+    held[run.info.run_id] += notes.points(metrics, step or 0)
 
 
-def write_result(model_id: str) -> None:
-    """Write what `log_result` was given, as figures of the run and of this logged model."""
-    run = mlflow.active_run()
-    if run is None or run.info.run_id not in _result:
-        return
-    run_id = run.info.run_id
-    metrics, _result[run_id] = _result[run_id], []
-    _write(
-        run_id,
-        [Metric(m.key, m.value, m.timestamp, m.step, model_id, run_id=run_id) for m in metrics],
-    )
-
-
-def _write(run_id: str, metrics: Sequence[Metric]) -> None:
-    for start in range(0, len(metrics), BATCH):
-        MlflowClient().log_batch(run_id, metrics=metrics[start : start + BATCH])
+def write_result(run_id: str, model_id: str) -> None:
+    """Write what `log_result` was given, as figures of a run and of its logged model, at once."""
+    if run_id in _result:
+        metrics, _result[run_id] = _result[run_id], []
+        of_both = [
+            Metric(m.key, m.value, m.timestamp, m.step, model_id, run_id=run_id) for m in metrics
+        ]
+        MlflowClient().log_batch(run_id, of_both)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import mlflow
-
 from pipeline.contract import LifeTags
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import notes, runs
 from pipeline.monitor.chain import Sealed
 
 
 def note_head(store_id: str, newest: Sealed) -> None:
     """Note the newest hash on the open run, away from the store that it seals."""
-    mlflow.set_tags({LifeTags.LEDGER_HEAD: newest.hash, LifeTags.LEDGER_STORE: store_id})
+    notes.set_tags({LifeTags.LEDGER_HEAD: newest.hash, LifeTags.LEDGER_STORE: store_id})
 
 
 def anchors(store_id: str, newest: int = 5) -> dict[str, str]:

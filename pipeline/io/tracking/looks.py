@@ -9,7 +9,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Run, RunTag, ViewType
+from mlflow.entities import Run, ViewType
 
 from pipeline.contract import Artifacts, Tags
 from pipeline.gates import looks
@@ -22,7 +22,7 @@ from pipeline.gates.identity import (
     witnesses,
 )
 from pipeline.gates.looks import SAME_DATA, Look
-from pipeline.io.tracking import run_files, runs
+from pipeline.io.tracking import notes, run_files, runs
 from pipeline.io.tracking.values import FinishedRun
 from pipeline.trading.rules import Rules
 from pipeline.workspace import Workspace
@@ -58,8 +58,7 @@ def look(
 def record_look(workspace: Workspace, shown: Look) -> None:
     """Keep a look in the store and on its run, before any of its figures can be seen."""
     keep_look(workspace, shown)
-    tags = [RunTag(name, value) for name, value in look_tags(shown).items()]
-    MlflowClient().log_batch(shown.run_id, tags=tags)
+    notes.log_batch(shown.run_id, tags=look_tags(shown))
 
 
 def keep_look(workspace: Workspace, shown: Look) -> None:

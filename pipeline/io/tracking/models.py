@@ -5,17 +5,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.models import Model
 
 from pipeline.contract import Artifacts, Tags
 from pipeline.errors import PipelineError
-from pipeline.io.tracking import later, run_files, runs
-from pipeline.io.tracking.safe_models import FORMAT, digest, listed
+from pipeline.io.tracking import later, run_files, runs, uploads
+from pipeline.io.tracking.safe_models import (
+    FORMAT,
+    Files,
+    digest,
+    files_digest,
+    files_of,
+    folder_of,
+    listed,
+)
 from pipeline.io.tracking.values import ModelVersion
 
 NEEDED = ("mlflow", "scikit-learn", "lightgbm", "numpy", "pandas", "scipy", "skops")
@@ -29,8 +40,30 @@ def requirements() -> list[str]:
     return [f"{name}=={version(name)}" for name in NEEDED]
 
 
-def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) -> tuple[str, str]:
-    """Log a fitted pipeline with signature, example and pins; gives its URI and its digest.
+class Kept(NamedTuple):
+    """Where a model is kept, and the digest of its files: loaded again, it predicts as it did."""
+
+    uri: str
+    files_digest: str
+
+
+class LoggedModel(NamedTuple):
+    """A model that is on its way to MLflow.
+
+    Attributes
+    ----------
+    digest
+        Of its content.
+    kept
+        There once all of it is.
+    """
+
+    digest: str
+    kept: Future[Kept]
+
+
+def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) -> LoggedModel:
+    """Log a fitted pipeline with signature, example and pins, on a server while others go on.
 
     The model holds third-party classes only, so that it loads wherever these are installed; its
     ``digest`` is a tag of the run.
@@ -46,39 +79,54 @@ def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) 
     Raises
     ------
     PipelineError
-        A fresh load of what was logged predicts otherwise.
+        By ``kept``: a fresh load of what was logged predicts otherwise.
     """
     import skops.io
 
     rows = inputs.iloc[np.linspace(0, len(inputs) - 1, min(CHECKED_ROWS, len(inputs)), dtype=int)]
-    served = rows.reset_index(drop=True)
+    served, run_id = rows.reset_index(drop=True), runs.current_run_id()
     # Predicted again: the last bits of a matrix product depend on the rows it is made with.
     expected = pd.Series(pipeline.predict(served), rows.index, name="prediction")
     dumped = skops.io.dumps(pipeline)
-    trusted = listed(skops.io.get_untrusted_types(data=dumped))
-    logged = mlflow.sklearn.log_model(
-        pipeline,
+    written = partial(
+        Model.log,
+        artifact_path=None,
+        flavor=mlflow.sklearn,
+        run_id=run_id,
+        sk_model=pipeline,
         name=ILLEGAL.sub("-", name),
         pip_requirements=requirements(),
         signature=mlflow.models.infer_signature(served, expected.to_numpy()),
         input_example=served.head(5),
         serialization_format=FORMAT,
-        skops_trusted_types=trusted,
+        skops_trusted_types=listed(skops.io.get_untrusted_types(data=dumped)),
     )
-    later.write_result(str(logged.model_id))
-    fingerprint = digest(dumped)
-    mlflow.set_tag(Tags.MODEL_DIGEST, fingerprint)
     runs.log_frame(served, Artifacts.CHECK_INPUTS)
     runs.log_frame(expected.reset_index(), Artifacts.CHECK_PREDICTIONS)
-    loaded = mlflow.pyfunc.load_model(logged.model_uri).predict(served)
-    if not np.array_equal(np.asarray(loaded), expected.to_numpy()):
-        worst = float(np.abs(np.asarray(loaded) - expected.to_numpy()).max())
+    fingerprint = digest(dumped)
+
+    def logged() -> Kept:
+        model = written()
+        later.write_result(run_id, str(model.model_id))
+        mlflow.MlflowClient().set_tag(run_id, Tags.MODEL_DIGEST, fingerprint)
+        files = files_of(model.model_uri)
+        _require_equal(files, served, expected.to_numpy())
+        return Kept(str(model.model_uri), files_digest(files))
+
+    return LoggedModel(fingerprint, uploads.in_order(run_id, logged))
+
+
+def _require_equal(files: Files, served: pd.DataFrame, expected: np.ndarray) -> None:
+    """What was logged, read back once, predicts as it did before."""
+    with folder_of(files) as folder:
+        loaded = np.asarray(mlflow.pyfunc.load_model(folder).predict(served))
+    if not np.array_equal(loaded, expected):
+        worst = float(np.abs(loaded - expected).max())
         raise PipelineError(
             "model",
             f"the model, loaded again, predicts differently by up to {worst:.3g}",
             "equal numbers",
         )
-    return str(logged.model_uri), fingerprint
 
 
 def log_features(hashes: Mapping[str, str]) -> None:

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import mlflow
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from sklearn.pipeline import Pipeline
 
@@ -17,14 +16,16 @@ from pipeline.gates.verdict import gate_table, gate_tags
 from pipeline.io.tracking import (
     champion,
     models,
+    notes,
     registered,
+    registering,
     registry,
     run_files,
     runs,
 )
 from pipeline.io.tracking.books import market_context, record_books, record_tear_sheet
 from pipeline.io.tracking.chosen import log_chosen_parameters
-from pipeline.io.tracking.safe_models import files_digest, files_of
+from pipeline.io.tracking.models import LoggedModel
 from pipeline.learning.dataset import model_inputs
 from pipeline.learning.drivers import Driver
 from pipeline.recipe.data import RetrainData
@@ -53,8 +54,8 @@ class Retrained:
     ----------
     outcome, result
         What it forecast out of sample, and how that was judged.
-    model
-        Refitted on the newest data.
+    logged
+        Refitted on the newest data, and on its way to MLflow: of `log_refit`.
     drivers
         Of ``recipe.importance.main_drivers``.
     strategy
@@ -65,18 +66,13 @@ class Retrained:
     data: RetrainData
     outcome: OutOfSample
     result: Result
-    model: Pipeline
+    logged: LoggedModel
     drivers: Sequence[Driver]
     strategy: str
 
-    @property
-    def last(self) -> str:
-        """The last session judged, ``YYYY-MM-DD``."""
-        return f"{self.data.judged.sessions[-1]:%Y-%m-%d}"
-
 
 def publish(retrained: Retrained, workspace: Workspace, next_steps: Sequence[str]) -> None:
-    """Log the model, register it as the challenger, and write what people read of it.
+    """Register the logged model as the challenger, and write what people read of it.
 
     Parameters
     ----------
@@ -86,7 +82,6 @@ def publish(retrained: Retrained, workspace: Workspace, next_steps: Sequence[str
     recipe, data, result = retrained.recipe, retrained.data, retrained.result
     store, dated = workspace.store, workspace.dated
     left = None if dated is None else dated.left_before(store.sessions()[-1])
-    uri, fingerprint = _logged(retrained, workspace.features.name)
     summary = RetrainSummary(
         registered_model=registered.name(),
         version=0,
@@ -102,30 +97,31 @@ def publish(retrained: Retrained, workspace: Workspace, next_steps: Sequence[str
         refits=len(data.windows.steps),
         next_steps=next_steps,
     )
-    tags = _version_tags(recipe, workspace, data, result) | {
-        Tags.FILES_DIGEST: files_digest(files_of(uri)),
-        Tags.MODEL_DIGEST: fingerprint,
-    }
-    name = run_name(recipe, workspace.features.name, retrained.last, commands.given())
-    mlflow.set_tag(MLFLOW_RUN_NAME, name)
+    name = run_name(recipe, workspace.features.name, _last(data), commands.given())
+    notes.set_tags({MLFLOW_RUN_NAME: name})
+    tags = _version_tags(recipe, workspace, data, result)
+    tags[Tags.MODEL_DIGEST] = retrained.logged.digest
     # A version comes last, and whole: what is killed before leaves none. Its number is in the
     # report, so nobody else may take it.
     with registry.alone("retrain"):
-        equal, is_challenger = registry.equal_version(tags), registry.is_challenger_next()
-        number = equal or registry.next_version()
+        known = registering.settle_challenger()
+        equal, is_challenger = known.equal_version(tags), known.makes_challenger
+        number = equal or known.next_number
         summary = replace(
             summary, version=number, is_new=equal is None, is_challenger=is_challenger
         )
         with runs.timed("report"):
             _write_report(retrained, workspace, summary)
             _describe(summary)
+        model = retrained.logged.kept.result()
+        tags[Tags.FILES_DIGEST] = model.files_digest
         run_files.record_digests(runs.current_run_id())
         if equal is None:
-            version = registry.register(uri, tags, version_summary(summary))
+            version = registering.register(model.uri, tags, version_summary(summary), known)
         else:
             version = equal
-            registry.take_again(equal, uri)
-        mlflow.set_tag(Tags.MODEL_VERSION, str(version))
+            registering.take_again(equal, model.uri, known)
+        notes.set_tags({Tags.MODEL_VERSION: str(version)})
         champion.refresh_page()
     if version != summary.version:  # taken on another machine of the same server
         summary = replace(summary, version=version)
@@ -140,20 +136,33 @@ def _describe(summary: RetrainSummary) -> None:
     """What people read on the page of the run, which leads to the tear sheet."""
     text = markdown_summary(summary)
     run_files.log_text(text, Artifacts.REPORT)
-    run = mlflow.active_run()
-    assert run is not None, "a retrain is published in its run"
+    run = notes.open_run()
     place = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts"
     heading, _, rest = text.partition("\n")
-    mlflow.set_tag(Tags.NOTE, f"{heading} ([tear sheet]({place}/{Artifacts.TEAR_SHEET}))\n{rest}")
+    linked = f"{heading} ([tear sheet]({place}/{Artifacts.TEAR_SHEET}))"
+    notes.set_tags({Tags.NOTE: f"{linked}\n{rest}"})
 
 
-def _logged(retrained: Retrained, features: str) -> tuple[str, str]:
-    """Log the model with what it needs to be served and refitted; gives its URI and digest."""
-    name = f"{retrained.recipe.name}, {features}, until {retrained.last}"
+def log_refit(
+    recipe: Recipe, data: RetrainData, outcome: OutOfSample, model: Pipeline, features: str
+) -> LoggedModel:
+    """Log the model with what it needs to be served and refitted, on a server while others go on.
+
+    Parameters
+    ----------
+    features
+        Name of the feature set.
+    """
+    name = f"{recipe.name}, {features}, until {_last(data)}"
     with runs.timed("log_model"):
-        models.log_features(retrained.recipe.features)
-        log_chosen_parameters(retrained.outcome.chosen.params)
-        return models.log_model(retrained.model, model_inputs(retrained.data.newest.features), name)
+        models.log_features(recipe.features)
+        log_chosen_parameters(outcome.chosen.params)
+        return models.log_model(model, model_inputs(data.newest.features), name)
+
+
+def _last(data: RetrainData) -> str:
+    """The last session judged, ``YYYY-MM-DD``."""
+    return f"{data.judged.sessions[-1]:%Y-%m-%d}"
 
 
 def _version_tags(
@@ -192,7 +201,7 @@ def _write_report(retrained: Retrained, workspace: Workspace, summary: RetrainSu
     record_books(result.books)
     runs.log_table(gate_table(result.answers), Tables.GATES)
     runs.log_table(trials_table(retrained.outcome.chosen.trials), Tables.TRIALS)
-    runs.log_steps({Metrics.RANK_IC_BY_SESSION: result.rank_ic.dropna()})
+    notes.log_steps({Metrics.RANK_IC_BY_SESSION: result.rank_ic.dropna()})
     facts = trading_facts(
         result.books,
         data_source=workspace.data_source,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +18,9 @@ from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, Run
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
-from mlflow.utils.logging_utils import disable_logging, enable_logging
-from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from pipeline.commands import Command
-from pipeline.contract import Aliases, LifeTags, Metrics, Tags
+from pipeline.contract import Aliases, Metrics, Tags
 from pipeline.errors import NotReady
 from pipeline.io.lock import writer_lock
 from pipeline.io.tracking import registered
@@ -33,9 +31,6 @@ from pipeline.paths import ARTIFACTS
 LOCK_SECONDS = 120.0
 OF_A_PLACE = ("store.", "store=", "tracking.", "compute.", "compute=")
 """Starts of overrides that say where things lie: a copied project has a store of its own."""
-
-IDENTITY = (Tags.RECIPE, Tags.LEARNED_DIGEST, Tags.MODEL_DIGEST)
-"""Tags that two versions of an equal model share."""
 
 
 @contextmanager
@@ -53,107 +48,6 @@ def alone(who: str) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True)
     with writer_lock(lock, who, LOCK_SECONDS):
         yield
-
-
-def next_version() -> int:
-    """The number that `register` gives, for who holds the lock: numbers are not used again."""
-    try:
-        latest = MlflowClient().search_model_versions(
-            f"name = '{registered.name()}'", max_results=1, order_by=["version_number DESC"]
-        )
-    except MlflowException:
-        return 1
-    return int(latest[0].version) + 1 if latest else 1
-
-
-def equal_version(tags: Mapping[str, str]) -> int | None:
-    """The version of the same recipe, learned rows and model, to the last bit; None: there is none.
-
-    Parameters
-    ----------
-    tags
-        As a version of it would have them.
-    """
-    if not all(tags.get(name) for name in IDENTITY):
-        return None
-    for version in versions():
-        if all(version.tags.get(name) == tags[name] for name in IDENTITY):
-            return int(version.version)
-    return None
-
-
-def register(model_uri: str, tags: Mapping[str, str], text: str = "") -> int:
-    """Register a logged model as the next version and, if it is to be, make it the challenger.
-
-    By MLflow's own call, after which the pages of its run and its model link to the version.
-
-    Parameters
-    ----------
-    text
-        What a person reads on its page; also the description of its run.
-
-    Notes
-    -----
-    A kill between two steps is made good by `settle_challenger`.
-    """
-    settle_challenger()
-    intent = {LifeTags.CHALLENGER_INTENT: "true"} if is_challenger_next() else {}
-    disable_logging()  # it would tell in two lines more what the summary tells
-    try:
-        version = mlflow.register_model(model_uri, registered.name(), tags={**tags, **intent})
-    finally:
-        enable_logging()
-    number = int(version.version)
-    describe(number, text)
-    if intent:
-        _make_challenger(number)
-    return number
-
-
-def take_again(number: int, model_uri: str) -> None:
-    """Let a version stand for an equal model that was logged again, instead of registering it.
-
-    The page of the new run links to it, and it becomes the challenger as a new one would.
-    """
-    settle_challenger()
-    name = registered.name()
-    link = {MLFLOW_MODEL_VERSIONS: json.dumps([{"name": name, "version": number}])}
-    MlflowClient().set_logged_model_tags(model_uri.removeprefix("models:/"), link)
-    if is_challenger_next():
-        _make_challenger(number)
-
-
-def is_challenger_next() -> bool:
-    """Whether a version registered now becomes the challenger: the first one always does."""
-    return registered.moves_challenger() or holder(Aliases.CHALLENGER) is None
-
-
-def settle_challenger() -> None:
-    """Describe and move `challenger` to the newest version, where a kill came before."""
-    newest = versions()[:1]
-    if newest and LifeTags.CHALLENGER_INTENT in newest[0].tags:
-        if not newest[0].description:
-            describe(newest[0].version, _note_of(newest[0].run_id))
-        _make_challenger(newest[0].version)
-
-
-def _note_of(run_id: str | None) -> str:
-    """What a run's page says; nothing of a version without a run, or of a run that is gone."""
-    if not run_id:
-        return ""
-    try:
-        return str(MlflowClient().get_run(run_id).data.tags.get(Tags.NOTE, ""))
-    except MlflowException as error:
-        if registered.is_absent(error):
-            return ""
-        raise
-
-
-def _make_challenger(number: int | str) -> None:
-    client, name = MlflowClient(), registered.name()
-    client.set_registered_model_alias(name, Aliases.CHALLENGER, str(number))
-    client.set_model_version_tag(name, str(number), LifeTags.CHALLENGED, "true")
-    client.delete_model_version_tag(name, str(number), LifeTags.CHALLENGER_INTENT)
 
 
 def recipe_overrides(version: ModelVersion) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
-import mlflow
 import pandas as pd
 
 from pipeline.contract import Artifacts, Tables, Tags
@@ -16,6 +15,7 @@ from pipeline.io import process
 from pipeline.io.tracking import (
     later,
     looks,
+    notes,
     run_files,
     runs,
 )
@@ -48,7 +48,7 @@ def record_inputs(recipe: Recipe, data: RetrainData, tags: Mapping[str, str]) ->
     development = data.windows.development
     run_files.log_text(json.dumps(recipe.content, indent=2, default=str), Artifacts.RECIPE)
     later.log_later(data.metrics)
-    mlflow.set_tags(
+    notes.set_tags(
         {
             **process.git_state(ROOT),
             **process.environment(ROOT),
@@ -62,8 +62,8 @@ def record_inputs(recipe: Recipe, data: RetrainData, tags: Mapping[str, str]) ->
             Tags.HOLDOUT_END: f"{judged[-1]:%Y-%m-%d}",
         }
     )
-    for context, part in (("development", data.development), ("holdout", data.judged)):
-        runs.log_dataset(tags[Tags.DATA_SOURCE], digest(part), context)
+    digests = {"development": digest(data.development), "holdout": digest(data.judged)}
+    notes.log_datasets(tags[Tags.DATA_SOURCE], digests)
 
 
 def record_overridden_gates(overridden: Mapping[str, str]) -> None:
@@ -77,7 +77,7 @@ def record_overridden_gates(overridden: Mapping[str, str]) -> None:
     if overridden:
         log.warning("gates that differ from their file: %s; `promote` asks for a reason",
                     in_words(overridden))  # fmt: skip
-        mlflow.set_tag(Tags.OVERRIDDEN_GATES, in_words(overridden))
+        notes.set_tags({Tags.OVERRIDDEN_GATES: in_words(overridden)})
 
 
 def record_look(
@@ -110,7 +110,7 @@ def record_result(result: Result) -> None:
 
     The tags first: a run that is killed between them and its figures counts as a look.
     """
-    mlflow.set_tags({Tags.PREDICTIONS: result.digest, Tags.VERDICT: result.verdict})
+    notes.set_tags({Tags.PREDICTIONS: result.digest, Tags.VERDICT: result.verdict})
     later.log_result(headlines_first(result.metrics))
     looks.log_looks(result.looks)
     for name, table in result.tables.items():
@@ -118,7 +118,11 @@ def record_result(result: Result) -> None:
     runs.log_frame(result.stored, Artifacts.PREDICTIONS)
 
 
-def record_refit(weights: Mapping[str, float], drivers: Sequence[Driver]) -> None:
-    """Weights of the learners in the model to serve, and what drives its forecasts."""
+def record_weights(weights: Mapping[str, float]) -> None:
+    """Weights of the learners in the model to serve; before it is logged, which writes them."""
     later.log_result(weight_metrics(weights))
+
+
+def record_drivers(drivers: Sequence[Driver]) -> None:
+    """What drives the forecasts of the model to serve."""
     runs.log_table(pd.DataFrame(drivers), Tables.DRIVERS)

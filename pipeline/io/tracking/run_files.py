@@ -32,6 +32,9 @@ MISSING = ("No such", "does not exist", "not found", "404")
 _written: defaultdict[str, dict[str, str]] = defaultdict(dict)
 """By run of this process, digests by file."""
 
+_taken: defaultdict[str, dict[str, str]] = defaultdict(dict)
+"""By run of this process, its tags of digests as `digest_tags` gave them last."""
+
 
 def log_text(text: str, path: str) -> None:
     """A text as a file of the open run."""
@@ -53,15 +56,24 @@ def log_file(path: str, content: bytes) -> None:
 def record_digests(run_id: str) -> None:
     """Keep the digests of what this process wrote into a run, as tags of it, once all is there."""
     uploads.arrived(run_id)
+    if tags := digest_tags(run_id):
+        listed = [mlflow.entities.RunTag(key, value) for key, value in tags.items()]
+        mlflow.MlflowClient().log_batch(run_id, tags=listed)
+
+
+def digest_tags(run_id: str) -> dict[str, str]:
+    """Tags with the digests of what this process wrote into a run, for who writes them now.
+
+    None where nothing was written since they were last taken.
+    """
     listed = sorted(_written.get(run_id, {}).items())
     tags = {
         f"{Tags.FILES}{place // FILES_A_TAG}": json.dumps(dict(listed[place : place + FILES_A_TAG]))
         for place in range(0, len(listed), FILES_A_TAG)
     }
-    if tags:
-        mlflow.MlflowClient().log_batch(
-            run_id, tags=[mlflow.entities.RunTag(key, value) for key, value in tags.items()]
-        )
+    new = {name: value for name, value in tags.items() if _taken[run_id].get(name) != value}
+    _taken[run_id] = tags
+    return new
 
 
 def recorded(run: Run) -> dict[str, str]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import mlflow
@@ -25,7 +25,7 @@ from pipeline.commands import RUN_ID
 from pipeline.contract import Artifacts, Metrics, Tags, Verdicts
 from pipeline.io import process, terminal
 from pipeline.io.cluster import jobs
-from pipeline.io.tracking import later, run_files, uploads
+from pipeline.io.tracking import later, notes, run_files, uploads
 from pipeline.io.tracking.experiment import DEFAULT_EXPERIMENT, EXPERIMENT_ID
 from pipeline.io.tracking.run_files import log_frame as log_frame
 from pipeline.io.tracking.run_files import read_frame as read_frame
@@ -47,73 +47,63 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
     """
     nested = mlflow.active_run() is not None
     sweep = None if nested else jobs.sweep_run()
+    told = {
+        Tags.STAGE: stage,
+        MLFLOW_RUN_NAME: stage,
+        Tags.OVERRIDES: shlex.join(commands.given())[:5000],
+        **({Tags.ROUTINE: "true"} if stage in ROUTINES else {}),
+        **process.tags(),
+        **({MLFLOW_PARENT_RUN_ID: sweep} if sweep else {}),
+        **(tags or {}),
+    }
     with (
         mlflow.start_run(
             run_name=None if PROJECT_RUN and not nested else stage,
             nested=nested,
             log_system_metrics=False,
+            tags=told,
         ) as run,
-        later.written_last(str(run.info.run_id)),
         uploads.sent_meanwhile(run),
+        later.held(run.info.run_id),
     ):
-        mlflow.set_tags(
-            {
-                Tags.STAGE: stage,
-                MLFLOW_RUN_NAME: stage,
-                Tags.OVERRIDES: shlex.join(commands.given())[:5000],
-                **({Tags.ROUTINE: "true"} if stage in ROUTINES else {}),
-                **process.tags(),
-                **({MLFLOW_PARENT_RUN_ID: sweep} if sweep else {}),
-                **(tags or {}),
-            }
-        )
         try:
             yield run
-            run_files.record_digests(run.info.run_id)
+            _close(run)
         except BaseException as error:
             with contextlib.suppress(Exception):  # the error itself is what counts
-                _explain(error)
+                _explain(run.info.run_id, error)
             if isinstance(error, KeyboardInterrupt):
                 mlflow.end_run("KILLED")  # left open, MLflow would call it FAILED
             raise
-        tagged = mlflow.get_run(run.info.run_id).data.tags
-        if Tags.VERDICT not in tagged:
-            mlflow.set_tag(Tags.VERDICT, Verdicts.DONE)
 
 
-def _explain(error: BaseException) -> None:
-    """Why the open run ends before its time."""
+def _close(run: mlflow.ActiveRun) -> None:
+    """Figures that waited, digests and verdict of a run whose stage ended well: once all is there.
+
+    In one request: on a far server each counts.
+    """
+    run_id = run.info.run_id
+    uploads.arrived(run_id)
+    done = {} if notes.has_tag(run, Tags.VERDICT) else {Tags.VERDICT: Verdicts.DONE}
+    tags = run_files.digest_tags(run_id) | done
+    notes.log_batch(run_id, metrics=later.taken(run_id), tags=tags)
+    uploads.arrived(run_id)
+
+
+def _explain(run_id: str, error: BaseException) -> None:
+    """Why the open run ends before its time; the last word on it."""
     if isinstance(error, KeyboardInterrupt):
         verdict, note = Verdicts.INTERRUPTED, "The same command goes on."
     else:
         verdict = getattr(error, "verdict", "fault")
         note = masked(f"**{type(error).__name__}**\n\n```\n{error}\n```")
+    uploads.settled(run_id)
     mlflow.set_tags({Tags.VERDICT: verdict, Tags.NOTE: note})
-
-
-def set_tag(name: str, value: str) -> None:
-    """A tag of the open run."""
-    mlflow.set_tag(name, value)
 
 
 def tags_of(run_id: str) -> dict[str, str]:
     """Tags of a run."""
     return dict(mlflow.get_run(run_id).data.tags)
-
-
-def log_settings(settings: Mapping[str, Any], sections: Iterable[str] | None = None) -> None:
-    """Sections of a configuration, by default all, as flat parameters to sort and compare by.
-
-    What is None says nothing and is left out; the whole configuration is an artifact.
-    """
-    names = settings if sections is None else sections
-    flat = {
-        key: value for name in names for key, value in _flat(name, masked_values(settings[name]))
-    }
-    recorded = mlflow.get_run(current_run_id()).data.params
-    mlflow.log_params(
-        {k: value for k, value in flat.items() if k not in recorded and value is not None}
-    )
 
 
 def log_config(settings: Mapping[str, Any]) -> None:
@@ -139,19 +129,9 @@ def config_of(run_id: str) -> dict[str, Any]:
     return content
 
 
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flat(f"{prefix}.{key}", inner)
-    else:
-        yield prefix, value
-
-
 def current_run_id() -> str:
     """Id of the open run."""
-    run = mlflow.active_run()
-    assert run is not None, "logging needs an open run"
-    return str(run.info.run_id)
+    return str(notes.open_run().info.run_id)
 
 
 @contextlib.contextmanager
@@ -161,27 +141,6 @@ def timed(step: str) -> Iterator[None]:
     with terminal.task(step):
         yield
     later.log_later({f"{Metrics.TIME}{step}_seconds": time.perf_counter() - started})
-
-
-def log_steps(series: Mapping[str, pd.Series]) -> None:
-    """Step metrics, one point a session: step = number of the session, time = the session."""
-    metrics = [
-        Metric(name, float(value), int(pd.Timestamp(str(session)).timestamp() * 1000), step)
-        for name, values in series.items()
-        for step, (session, value) in enumerate(values.items())
-    ]
-    for start in range(0, len(metrics), 1000):
-        MlflowClient().log_batch(current_run_id(), metrics=metrics[start : start + 1000])
-
-
-def log_dataset(source: str, digest: str, context: str) -> None:
-    """A dataset input by our own digest: MLflow's stops at row 10,000 and skips dates."""
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-
-    origin = CodeDatasetSource(tags={Tags.DATA_SOURCE: source})
-    dataset = MetaDataset(origin, name=f"{source}-{context}", digest=digest)
-    mlflow.log_input(dataset, context=context)
 
 
 def log_table(frame: pd.DataFrame, name: str) -> None:
@@ -207,8 +166,8 @@ def log_child(
     tags: Mapping[str, str],
     seconds: float,
     failed: bool = False,
-) -> str:
-    """A finished nested run in two requests; returns its id. Fold metrics are steps."""
+) -> mlflow.entities.Run:
+    """A finished nested run in three requests. Fold metrics are steps."""
     client = MlflowClient()
     ended = int(time.time() * 1000)
     started = ended - int(seconds * 1000)
@@ -236,7 +195,7 @@ def log_child(
         tags=[RunTag(Tags.DURATION, f"{seconds:.3f}")],
     )
     client.set_terminated(run.info.run_id, "FAILED" if failed else "FINISHED", end_time=ended)
-    return str(run.info.run_id)
+    return run
 
 
 def search(

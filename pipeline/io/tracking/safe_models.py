@@ -166,6 +166,11 @@ def checked_copy(version: ModelVersion) -> TemporaryDirectory[str]:
         raise _unknown(version, "all files of")
     files = _checked(version)
     _objects(files[MODEL_FILE])
+    return folder_of(files)
+
+
+def folder_of(files: Files) -> TemporaryDirectory[str]:
+    """A folder that holds these files as long as it is used."""
     folder = TemporaryDirectory(prefix="model-")
     for name, content in files.items():
         file = Path(folder.name, name)

@@ -10,7 +10,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from pipeline.contract import Aliases, Metrics, Tables, Tags
 from pipeline.io.objects import Place
-from pipeline.io.tracking import champion, registered, runs
+from pipeline.io.tracking import champion, notes, registered, runs
 from pipeline.report.signals import SignalsSummary
 from pipeline.schemas import SYMBOL
 
@@ -31,7 +31,7 @@ def record_signals(
     if len(late):
         runs.log_table(late.rename_axis(SYMBOL).reset_index(), Tables.STALE_SYMBOLS)
     name = f"signals {summary.session:%Y-%m-%d}, version {summary.model_version}"
-    mlflow.set_tags(
+    notes.set_tags(
         {
             MLFLOW_RUN_NAME: name,
             Tags.MODEL_VERSION: summary.model_version,
@@ -41,7 +41,7 @@ def record_signals(
             Tags.MOVED_BY_HAND: str(champion.moved_by_hand()).lower(),
         }
     )
-    mlflow.log_metrics(
+    notes.log_metrics(
         {
             Metrics.SIGNAL_ORDERS: len(summary.orders),
             Metrics.SIGNAL_CANDIDATES: candidates,
@@ -66,7 +66,7 @@ def record_watch_list(
         Session whose bars they were made of.
     """
     runs.log_table(listed, Tables.WATCH_LIST)
-    mlflow.set_tags(
+    notes.set_tags(
         {
             MLFLOW_RUN_NAME: f"watch list {session:%Y-%m-%d}, version {version}",
             Tags.MODEL_VERSION: version,
@@ -101,7 +101,7 @@ def record_morning(
     runs.log_table(listed, Tables.MORNING_ORDERS)
     if len(left_out):
         runs.log_table(left_out.rename_axis(SYMBOL).reset_index(), Tables.LEFT_OUT)
-    mlflow.set_tags(
+    notes.set_tags(
         {
             MLFLOW_RUN_NAME: f"morning {session:%Y-%m-%d}, version {version}",
             Tags.MODEL_VERSION: version,
@@ -109,7 +109,7 @@ def record_morning(
             Tags.SESSION: f"{session:%Y-%m-%d}",
         }
     )
-    mlflow.log_metrics(
+    notes.log_metrics(
         {
             Metrics.MORNING_ORDERS: int((listed["shares"] > 0).sum()),
             Metrics.MORNING_QUOTED: quoted,

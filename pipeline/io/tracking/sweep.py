@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import mlflow
 import pandas as pd
 
 from pipeline.contract import Artifacts, Metrics, Stages, Tables, Tags, Verdicts
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import notes, runs, uploads
 from pipeline.recipe.sweep import sweep_metrics
 from pipeline.report.sweep import Grid, csv_table, label, luck_sentence, sweep_figure
 from pipeline.trading.backtest import Backtest
@@ -53,7 +52,7 @@ def record_sweep(
         for number, result in books:
             metrics = summary(result, benchmark)
             look = shown(number, f"{parent}-{number}")
-            run_id = runs.log_child(
+            child = runs.log_child(
                 _name(changes[number]),
                 parent=parent,
                 params=changes[number],
@@ -61,14 +60,14 @@ def record_sweep(
                 tags={**look, Tags.STAGE: Stages.SWEEP_CHILD, Tags.VERDICT: Verdicts.DONE},
                 seconds=time.perf_counter() - began,
             )
-            rows[number] = {**changes[number], **_of_backtest(metrics), "run_id": run_id}
+            rows[number] = {**changes[number], **_of_backtest(metrics), "run_id": child.info.run_id}
             returns[number] = result.net_returns
             began = time.perf_counter()
     table = pd.DataFrame([rows[number] for number in range(len(changes))])
     worth = sweep_metrics(list(returns.values()))
-    mlflow.log_metrics(worth)
+    notes.log_metrics(worth)
     runs.log_table(csv_table(table), Tables.SWEEP)
-    mlflow.log_figure(sweep_figure(table, grid), Artifacts.SWEEP_PICTURE)
+    uploads.send_figure(Artifacts.SWEEP_PICTURE, sweep_figure(table, grid))
     sentence = luck_sentence(
         len(table),
         worth.get(Metrics.SWEEP_BEST_SHARPE, math.nan),

@@ -8,11 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import mlflow
-from mlflow import MlflowClient
 
 from pipeline.cells import csv_text
 from pipeline.contract import Artifacts, Metrics, Stages, Tags
-from pipeline.io.tracking import runs
+from pipeline.io.tracking import runs, uploads
 from pipeline.learning.search.objectives import OBJECTIVES
 from pipeline.learning.search.trials import Trial
 
@@ -44,7 +43,7 @@ def recorded(parent: str, objective: str) -> Iterator[Callable[[Trial], None]]:
 
 def _log(trial: Trial, parent: str, objective: str) -> None:
     is_maximized = OBJECTIVES[objective].direction == "maximize"
-    run_id = runs.log_child(
+    run = runs.log_child(
         f"{trial.learner} {trial.number}",
         parent=parent,
         params=trial.params,
@@ -66,4 +65,4 @@ def _log(trial: Trial, parent: str, objective: str) -> None:
     )
     if trial.strategy_returns is not None:
         series = csv_text(trial.strategy_returns.rename("net_return").to_frame(), index=True)
-        MlflowClient().log_text(run_id, series, Artifacts.OUT_OF_FOLD_RETURNS)
+        uploads.put(run, Artifacts.OUT_OF_FOLD_RETURNS, series.encode())

@@ -14,7 +14,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
 from pipeline.commands import Command
 from pipeline.contract import LifeTags
 from pipeline.errors import NotReady
-from pipeline.io.tracking import registered, registry
+from pipeline.io.tracking import registered, registering, registry
 from pipeline.schemas import MODEL_NAME
 
 
@@ -91,15 +91,15 @@ def test_a_version_whose_run_was_deleted_comes_with_the_command_that_restores_it
 def test_a_version_is_whole_at_once_and_a_kill_before_its_alias_is_made_good(
     store: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "_make_challenger", killed)
+    monkeypatch.setattr(registering, "_make_challenger", killed)
     with pytest.raises(KeyboardInterrupt):
-        registry.register("file:///nowhere", {"verdict": "accepted"}, "what people read")
+        registering.register("file:///nowhere", {"verdict": "accepted"}, "what people read")
     version = store.get_model_version(MODEL_NAME, "1")
     assert (version.description, version.tags["verdict"]) == ("what people read", "accepted")
     assert registry.holder("challenger") is None
     monkeypatch.undo()
-    registry.settle_challenger()
-    registry.settle_challenger()
+    registering.settle_challenger()
+    registering.settle_challenger()
     assert str(registry.holder("challenger").version) == "1"
     assert "challenger.intent" not in store.get_model_version(MODEL_NAME, "1").tags
 
@@ -111,7 +111,7 @@ def test_a_version_without_a_run_becomes_challenger_all_the_same(
     store.create_registered_model(MODEL_NAME)
     intent = {LifeTags.CHALLENGER_INTENT: "true"}
     store.create_model_version(MODEL_NAME, "file:///nowhere", run_id, tags=intent)
-    registry.settle_challenger()
+    registering.settle_challenger()
     assert str(registry.holder("challenger").version) == "1"
 
 
@@ -120,8 +120,8 @@ def killed(*_: object) -> None:
 
 
 def test_a_number_is_not_given_twice(versions: list[str], store: MlflowClient) -> None:
-    assert registry.next_version() == 4
-    assert registry.register("file:///nowhere", {}) == 4
+    assert registering.listed().next_number == 4
+    assert registering.register("file:///nowhere", {}) == 4
 
 
 def test_a_registry_that_cannot_be_asked_is_not_one_without_a_champion(
@@ -154,35 +154,37 @@ def selected() -> Iterator[None]:
 
 
 def test_only_the_same_recipe_rows_and_model_are_an_equal_version(store: MlflowClient) -> None:
-    assert registry.equal_version(MODEL) is None
-    registry.register("file:///nowhere", MODEL)
-    assert registry.equal_version(MODEL) == 1
-    assert [registry.equal_version(MODEL | {name: "other"}) for name in MODEL] == [None] * 3
-    assert registry.equal_version({"recipe": "r"}) is None
+    assert registering.listed().equal_version(MODEL) is None
+    registering.register("file:///nowhere", MODEL)
+    assert registering.listed().equal_version(MODEL) == 1
+    assert [registering.listed().equal_version(MODEL | {name: "other"}) for name in MODEL] == [
+        None
+    ] * 3
+    assert registering.listed().equal_version({"recipe": "r"}) is None
 
 
 def test_the_recipe_of_a_version_is_run_on_the_store_of_here(store: MlflowClient) -> None:
     words = (
         "store.path=/old/a.db model=ridge +tracking.uri=sqlite:////old/mlflow.db data.path='a b'"
     )
-    registry.register("file:///nowhere", {"overrides": words})
+    registering.register("file:///nowhere", {"overrides": words})
     version = registry.find(1, who="x")
     assert registry.recipe_overrides(version) == ("model=ridge", "data.path=a b")
 
 
 def test_an_older_release_that_kept_no_digest_has_no_equal_version(versions: list[str]) -> None:
-    assert registry.equal_version(MODEL) is None
+    assert registering.listed().equal_version(MODEL) is None
 
 
 def test_a_version_that_is_not_meant_to_be_challenger_is_one_only_where_none_is(
     store: MlflowClient, selected: None
 ) -> None:
     registered.select("other", "sample", moves_challenger=False)
-    registry.register("file:///nowhere", MODEL)
-    registry.register("file:///nowhere", {})
+    registering.register("file:///nowhere", MODEL)
+    registering.register("file:///nowhere", {})
     assert str(registry.holder("challenger").version) == "1"
     registered.select("other", "sample", moves_challenger=True)
-    registry.register("file:///nowhere", {})
+    registering.register("file:///nowhere", {})
     assert str(registry.holder("challenger").version) == "3"
 
 
@@ -191,13 +193,13 @@ def test_an_equal_model_links_to_the_version_that_stands_for_it_and_is_challenge
 ) -> None:
     run = store.create_run("0")
     logged = store.create_logged_model("0", source_run_id=run.info.run_id)
-    registry.register("file:///nowhere", MODEL)
-    registry.register("file:///nowhere", {})
-    registry.take_again(1, f"models:/{logged.model_id}")
+    registering.register("file:///nowhere", MODEL)
+    registering.register("file:///nowhere", {})
+    registering.take_again(1, f"models:/{logged.model_id}")
     assert str(registry.holder("challenger").version) == "1"
     tags = store.get_logged_model(logged.model_id).tags
     assert json.loads(tags["mlflow.modelVersions"]) == [{"name": MODEL_NAME, "version": 1}]
-    assert registry.next_version() == 3
+    assert registering.listed().next_number == 3
 
 
 def test_a_store_of_an_older_release_keeps_its_name_for_the_sources_it_has(

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 
 from pipeline.contract import Artifacts, Tables
 from pipeline.errors import NotReady
-from pipeline.io.tracking import later, run_files, runs
+from pipeline.io.tracking import later, notes, run_files, runs
 from pipeline.io.tracking.dead_runs import close_dead_runs
 
 SESSIONS = pd.bdate_range("2024-07-01", periods=3, name="session")
@@ -27,7 +27,7 @@ def test_a_stage_that_ends_well_is_done_unless_it_says_otherwise(store: MlflowCl
     with runs.stage_run("ingest"):
         pass
     with runs.stage_run("promote"):
-        mlflow.set_tag("verdict", "accepted")
+        notes.set_tags({"verdict": "accepted"})
     promoted, ingested = runs.search("attributes.status = 'FINISHED'")
     assert (ingested.data.tags["stage"], ingested.data.tags["verdict"]) == ("ingest", "done")
     assert promoted.data.tags["verdict"] == "accepted"
@@ -91,8 +91,8 @@ def test_frames_tables_settings_and_steps_come_back_as_they_were(
     with runs.stage_run("retrain") as run:
         runs.log_frame(frame, Artifacts.PREDICTIONS)
         runs.log_config(config)
-        runs.log_settings({"cv": {"folds": 4, "of": {}}, "hpo": {"n": 1}}, ["cv"])
-        runs.log_steps({"backtest/equity": frame["prediction"]})
+        notes.log_settings({"cv": {"folds": 4, "of": {}}, "hpo": {"n": 1}}, ["cv"])
+        notes.log_steps({"backtest/equity": frame["prediction"]})
         runs.log_table(frame.reset_index(), Tables.STEPS)
         with runs.timed("fit"):
             pass
@@ -182,7 +182,7 @@ def test_tables_begin_no_formula_and_configurations_hold_no_password(store: Mlfl
     with runs.stage_run("signals") as run:
         runs.log_table(pd.DataFrame({"symbol": names, "net": [-1.0] * 6}), Tables.SIGNALS)
         runs.log_config({"tracking": {"uri": address}})
-        runs.log_settings({"tracking": {"uri": address}})
+        notes.log_settings({"tracking": {"uri": address}})
 
     def fails() -> None:
         with runs.stage_run("ingest"):
@@ -204,7 +204,7 @@ def test_what_is_not_the_result_is_written_after_it(store: MlflowClient) -> None
         later.log_later({"data/rows": 3.0}, step=2)
         with runs.timed("refit"), runs.stage_run("labels") as nested:
             later.log_later({"data/rows": 4.0})
-        mlflow.log_metric("test/rank_ic", 0.1)
+        notes.log_metrics({"test/rank_ic": 0.1})
     assert list(store.get_run(run.info.run_id).data.metrics) == [
         "test/rank_ic", "data/rows", "time/refit_seconds",
     ]  # fmt: skip
@@ -232,7 +232,7 @@ def test_figures_of_the_result_are_the_runs_and_the_models_and_come_first(
         later.log_result({"test/rank_ic": 0.02, "backtest/sharpe": 1.5})
         assert store.get_run(run.info.run_id).data.metrics == {}
         model = mlflow.initialize_logged_model("ridge")
-        later.write_result(model.model_id)
+        later.write_result(run.info.run_id, model.model_id)
         assert list(store.get_run(run.info.run_id).data.metrics) == [
             "test/rank_ic",
             "backtest/sharpe",

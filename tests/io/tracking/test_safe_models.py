@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from pipeline.contract import Tags
 from pipeline.errors import Damaged, PipelineError, Refused
-from pipeline.io.tracking import models, registry, runs, safe_models
+from pipeline.io.tracking import models, registering, registry, runs, safe_models
 from pipeline.io.tracking.safe_models import TRUSTED, files_digest, files_of, listed
 from pipeline.schemas import MODEL_NAME
 from tests.io.tracking.test_models import fitted
@@ -41,9 +41,9 @@ class Attack:
 def version(store: MlflowClient):
     """A registered ensemble."""
     with runs.stage_run("retrain"):
-        uri, _ = models.log_model(Pipeline([("model", fitted())]), INPUTS)
+        uri = models.log_model(Pipeline([("model", fitted())]), INPUTS).kept.result().uri
         tags = {Tags.FILES_DIGEST: files_digest(files_of(uri))}
-        registry.register(uri, tags)
+        registering.register(uri, tags)
     return registry.find("challenger", who="test")
 
 

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.contract import Metrics, Tags
-from pipeline.io.tracking import runs, views
+from pipeline.io.tracking import notes, runs, views
 
 
 def state(view: views.View) -> dict[str, object]:
@@ -80,6 +80,6 @@ def test_routine_runs_can_be_left_out_and_say_what_was_typed(store: MlflowClient
 
 def test_a_parameter_without_a_value_is_none(store: MlflowClient) -> None:
     with runs.stage_run("retrain") as run:
-        runs.log_settings({"retrain": {"start": None, "window_days": 90}})
+        notes.log_settings({"retrain": {"start": None, "window_days": 90}})
     params = store.get_run(run.info.run_id).data.params
     assert params == {"retrain.window_days": "90"}
