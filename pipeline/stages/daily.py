@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
-
 from pipeline.config.settings import Settings
 from pipeline.contract import Aliases
 from pipeline.errors import Refused

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.io.tracking import notes
-
-import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
-
 import time
 from datetime import datetime
 from functools import partial
@@ -21,7 +17,7 @@ from pipeline.io import calendar, clock
 from pipeline.io.files import write_atomically
 from pipeline.io.quotes import quotes
 from pipeline.io.tracking import champion as champion_moves
-from pipeline.io.tracking import registry
+from pipeline.io.tracking import notes, registry
 from pipeline.io.tracking.signals import record_morning
 from pipeline.report.morning import printed_orders
 from pipeline.report.signals import described

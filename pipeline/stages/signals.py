@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.io.tracking import notes
-
-import skops.io  # isort: skip  # noqa: F401  before others: it searches every module it finds
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +16,7 @@ from pipeline.errors import Refused
 from pipeline.gates.proven import Traded
 from pipeline.io import clock
 from pipeline.io.tracking import champion as champion_moves
-from pipeline.io.tracking import registry, runs
+from pipeline.io.tracking import notes, registry, runs
 from pipeline.io.tracking.signals import record_signals, record_watch_list, where_kept
 from pipeline.monitor.health import Thresholds
 from pipeline.report.morning import printed_watch_list

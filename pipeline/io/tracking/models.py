@@ -17,7 +17,7 @@ from mlflow.models import Model
 
 from pipeline.contract import Artifacts, Tags
 from pipeline.errors import PipelineError
-from pipeline.io.tracking import later, run_files, runs, uploads
+from pipeline.io.tracking import later, model_reader, run_files, runs, uploads
 from pipeline.io.tracking.safe_models import (
     FORMAT,
     Files,
@@ -81,13 +81,12 @@ def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) 
     PipelineError
         By ``kept``: a fresh load of what was logged predicts otherwise.
     """
-    import skops.io
-
+    skops = model_reader.complete()
     rows = inputs.iloc[np.linspace(0, len(inputs) - 1, min(CHECKED_ROWS, len(inputs)), dtype=int)]
     served, run_id = rows.reset_index(drop=True), runs.current_run_id()
     # Predicted again: the last bits of a matrix product depend on the rows it is made with.
     expected = pd.Series(pipeline.predict(served), rows.index, name="prediction")
-    dumped = skops.io.dumps(pipeline)
+    dumped = skops.dumps(pipeline)
     written = partial(
         Model.log,
         artifact_path=None,
@@ -99,7 +98,7 @@ def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) 
         signature=mlflow.models.infer_signature(served, expected.to_numpy()),
         input_example=served.head(5),
         serialization_format=FORMAT,
-        skops_trusted_types=listed(skops.io.get_untrusted_types(data=dumped)),
+        skops_trusted_types=listed(skops.get_untrusted_types(data=dumped)),
     )
     runs.log_frame(served, Artifacts.CHECK_INPUTS)
     runs.log_frame(expected.reset_index(), Artifacts.CHECK_PREDICTIONS)

@@ -108,7 +108,7 @@ def register(
         _make_model(client, name)
     is_logged = model_uri.startswith(LOGGED)
     version = client.create_model_version(
-        name, model_uri, tags={**tags, **intent}, description=text,
+        name, model_uri, tags={**tags, **intent}, description=text, await_creation_for=0,
         model_id=model_uri.removeprefix(LOGGED) if is_logged else None,
     )  # fmt: skip
     number = int(version.version)

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from pipeline.commands import Command
 from pipeline.contract import Tags
 from pipeline.errors import Damaged, Fault, Refused
-from pipeline.io.tracking import run_files
+from pipeline.io.tracking import model_reader, run_files
 from pipeline.io.tracking.values import ModelVersion
 
 DESCRIPTION = "MLmodel"
@@ -166,6 +166,7 @@ def checked_copy(version: ModelVersion) -> TemporaryDirectory[str]:
         raise _unknown(version, "all files of")
     files = _checked(version)
     _objects(files[MODEL_FILE])
+    model_reader.complete()  # MLflow reads it next
     return folder_of(files)
 
 
@@ -243,10 +244,12 @@ def _foreign(version: ModelVersion, found: str) -> Refused:
 
 
 def _objects(content: bytes) -> Any:
-    import skops.io
-
-    needed = skops.io.get_untrusted_types(data=content)
-    return skops.io.loads(content, trusted=listed(needed))
+    skops = model_reader.skops()
+    needed = skops.get_untrusted_types(data=content)
+    if not set(needed) <= TRUSTED:
+        skops = model_reader.complete()
+        needed = skops.get_untrusted_types(data=content)
+    return skops.loads(content, trusted=listed(needed))
 
 
 def _unknown(version: ModelVersion, what: str) -> Refused:
