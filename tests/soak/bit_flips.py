@@ -232,7 +232,7 @@ def _write_model(folder: Path) -> Path:
     fitted = make_pipeline(StandardScaler(), Ridge()).fit(ROWS, ROWS.sum(axis=1))
     inputs = ROWS.set_axis(_rows(4).index)
     with runs.stage_run("retrain"):
-        uri = models.log_model(fitted, inputs).kept.result().uri
+        uri = models.log_model(fitted, inputs).stored.result().uri
         digest = safe_models.files_digest(safe_models.files_of(uri))
         registering.register(uri, {Tags.FILES_DIGEST: digest})
     return next(folder.rglob(safe_models.MODEL_FILE))

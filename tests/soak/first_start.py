@@ -89,7 +89,7 @@ def registered(folder: Path) -> str:
     model = LinearRegression().fit(rows, range(3))
     with runs.stage_run("retrain"):
         mlflow.set_tag(Tags.NOTE, TEXT)
-        uri = models.log_model(model, rows).kept.result().uri
+        uri = models.log_model(model, rows).stored.result().uri
         with registry.alone("retrain"):
             registering.register(uri, TAGS, TEXT)
     return "registered"

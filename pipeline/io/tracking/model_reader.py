@@ -64,9 +64,9 @@ def complete() -> ModuleType:
     """``skops.io``, which trusts by itself what it does elsewhere."""
     module = importlib.import_module("skops.io")
     if _short:
-        own = importlib.import_module(NAMES)
+        whole = importlib.import_module(NAMES)
         for name, trusted in _short.items():
-            trusted[:] = getattr(own, name)
+            trusted[:] = getattr(whole, name)
         _short.clear()
     return module
 

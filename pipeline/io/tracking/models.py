@@ -40,7 +40,7 @@ def requirements() -> list[str]:
     return [f"{name}=={version(name)}" for name in NEEDED]
 
 
-class Kept(NamedTuple):
+class Stored(NamedTuple):
     """Where a model is kept, and the digest of its files: loaded again, it predicts as it did."""
 
     uri: str
@@ -54,12 +54,12 @@ class LoggedModel(NamedTuple):
     ----------
     digest
         Of its content.
-    kept
+    stored
         There once all of it is.
     """
 
     digest: str
-    kept: Future[Kept]
+    stored: Future[Stored]
 
 
 def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) -> LoggedModel:
@@ -79,7 +79,7 @@ def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) 
     Raises
     ------
     PipelineError
-        By ``kept``: a fresh load of what was logged predicts otherwise.
+        By ``stored``: a fresh load of what was logged predicts otherwise.
     """
     skops = model_reader.complete()
     rows = inputs.iloc[np.linspace(0, len(inputs) - 1, min(CHECKED_ROWS, len(inputs)), dtype=int)]
@@ -104,13 +104,13 @@ def log_model(pipeline: Any, inputs: pd.DataFrame, name: str = Artifacts.MODEL) 
     runs.log_frame(expected.reset_index(), Artifacts.CHECK_PREDICTIONS)
     fingerprint = digest(dumped)
 
-    def logged() -> Kept:
+    def logged() -> Stored:
         model = written()
         later.write_result(run_id, str(model.model_id))
         mlflow.MlflowClient().set_tag(run_id, Tags.MODEL_DIGEST, fingerprint)
         files = files_of(model.model_uri)
         _require_equal(files, served, expected.to_numpy())
-        return Kept(str(model.model_uri), files_digest(files))
+        return Stored(str(model.model_uri), files_digest(files))
 
     return LoggedModel(fingerprint, uploads.in_order(run_id, logged))
 

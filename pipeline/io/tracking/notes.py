@@ -1,4 +1,4 @@
-"""Tags, parameters, figures and datasets of the open run: the one door they are told through.
+"""Tags, parameters, figures and datasets of the open run: their one door.
 
 A server gets them in their order while the stage goes on, see `uploads`; a file has them at once.
 """
@@ -25,7 +25,7 @@ BATCH = 1000
 
 _tags: defaultdict[str, set[str]] = defaultdict(set)
 _params: defaultdict[str, set[str]] = defaultdict(set)
-"""Names told so far, by run of this process."""
+"""Names written so far, by run of this process."""
 
 
 def open_run() -> mlflow.ActiveRun:
@@ -59,7 +59,7 @@ def points(metrics: Mapping[str, float], step: int = 0) -> list[Metric]:
 
 
 def log_params(params: Mapping[str, object]) -> None:
-    """Parameters of the open run: a value that was told before stays."""
+    """Parameters of the open run: a value that was written before stays."""
     run = open_run()
     known = _params[run.info.run_id] | set(run.data.params)
     new = {name: value for name, value in params.items() if name not in known}

@@ -113,7 +113,7 @@ def publish(retrained: Retrained, workspace: Workspace, next_steps: Sequence[str
         with runs.timed("report"):
             _write_report(retrained, workspace, summary)
             _describe(summary)
-        model = retrained.logged.kept.result()
+        model = retrained.logged.stored.result()
         tags[Tags.FILES_DIGEST] = model.files_digest
         run_files.record_digests(runs.current_run_id())
         if equal is None:

@@ -47,7 +47,7 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
     """
     nested = mlflow.active_run() is not None
     sweep = None if nested else jobs.sweep_run()
-    told = {
+    opening = {
         Tags.STAGE: stage,
         MLFLOW_RUN_NAME: stage,
         Tags.OVERRIDES: shlex.join(commands.given())[:5000],
@@ -61,7 +61,7 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
             run_name=None if PROJECT_RUN and not nested else stage,
             nested=nested,
             log_system_metrics=False,
-            tags=told,
+            tags=opening,
         ) as run,
         uploads.sent_meanwhile(run),
         later.held(run.info.run_id),

@@ -1,4 +1,4 @@
-"""What a stage's run is told: at once into a file or folder, meanwhile onto a server.
+"""What is written into a stage's run: at once into a file, meanwhile onto a server.
 
 A request to a far server mostly waits, and a retrain makes dozens. So files are on their way side
 by side while the stage goes on, and what has an order, as tags and figures have, one after another
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class _Way:
-    """Files side by side, the rest in its order; None where what is told is there at once."""
+    """Files side by side, the rest in its order; None where it is there at once."""
 
     threads: ThreadPoolExecutor | None
     clerk: ThreadPoolExecutor | None
@@ -56,7 +56,7 @@ _ways: dict[str, _Way] = {}
 
 @contextmanager
 def sent_meanwhile(run: Run) -> Iterator[None]:
-    """Let what this run is told go on its way while the block runs; all is there at its end.
+    """Let what is written go on its way while the block runs; all is there at its end.
 
     Where the block fails, files that have not begun their way stay behind.
     """
@@ -106,7 +106,7 @@ def send_figure(path: str, figure: Figure) -> None:
 
 
 def in_order(run_id: str, task: Callable[[], T]) -> Future[T]:
-    """Do a task after all that this run was told before, and before what it is told next.
+    """Do a task after all that was written into this run before, and before what comes next.
 
     At once where a file keeps the run, or where it is none of a stage under way.
 
@@ -127,7 +127,7 @@ def in_order(run_id: str, task: Callable[[], T]) -> Future[T]:
 
 
 def arrived(run_id: str) -> None:
-    """Wait until all that a run was told so far is there.
+    """Wait until all that was written into a run so far is there.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def arrived(run_id: str) -> None:
 
 
 def settled(run_id: str) -> None:
-    """Wait until nothing that a run was told in order is under way any more, well or not."""
+    """Wait until nothing that goes into a run in order is under way, well or not."""
     for each in _ways[run_id].in_order if run_id in _ways else ():
         with suppress(Exception):
             each.result()

@@ -41,7 +41,7 @@ class Attack:
 def version(store: MlflowClient):
     """A registered ensemble."""
     with runs.stage_run("retrain"):
-        uri = models.log_model(Pipeline([("model", fitted())]), INPUTS).kept.result().uri
+        uri = models.log_model(Pipeline([("model", fitted())]), INPUTS).stored.result().uri
         tags = {Tags.FILES_DIGEST: files_digest(files_of(uri))}
         registering.register(uri, tags)
     return registry.find("challenger", who="test")
