@@ -10,16 +10,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable, Group
 from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
+from rich.traceback import Traceback
 
 log = logging.getLogger("pipeline")
 
@@ -47,7 +49,7 @@ def is_terminal() -> bool:
 def log_lines() -> None:
     """Send log lines to the standard output: in colour on a terminal, else with time and level."""
     if is_terminal():
-        handler: logging.Handler = RichHandler(
+        handler: logging.Handler = _LogLines(
             console=_console(), show_path=False, markup=False, log_time_format="%H:%M:%S"
         )
         handler.setFormatter(logging.Formatter("%(message)s"))
@@ -62,10 +64,44 @@ class _Console(Console):
     """Prints a text as it is: the terminal breaks a long command, and it is copied whole."""
 
     def print(self, *objects: Any, **how: Any) -> None:
-        """Print; log lines, which are tables, are broken between words."""
-        if all(isinstance(each, str | Text) for each in objects):
-            how = {"soft_wrap": True} | how
-        super().print(*objects, **how)
+        """Print; of log lines, which are tables, what fits no line is not cut off."""
+        is_text = all(isinstance(each, str | Text) for each in objects)
+        super().print(*objects, **({"soft_wrap": True} if is_text else {"crop": False}) | how)
+
+
+class _LogLines(RichHandler):
+    """Breaks log lines between words; commands, which are copied, stand below in lines as typed."""
+
+    def render(
+        self,
+        *,
+        record: logging.LogRecord,
+        traceback: Traceback | None,
+        message_renderable: ConsoleRenderable,
+    ) -> ConsoleRenderable:
+        """The line, and its commands under it."""
+        if not isinstance(message_renderable, Text):
+            return super().render(
+                record=record, traceback=traceback, message_renderable=message_renderable
+            )
+        lines = message_renderable.split("\n")
+        words = Text("\n").join(line for line in lines if not holds_command(line.plain))
+        commands = [line for line in lines if holds_command(line.plain)]
+        for line in commands:
+            line.no_wrap, line.overflow = True, "ignore"
+        told = super().render(record=record, traceback=traceback, message_renderable=words)
+        return Group(told, *commands)
+
+
+def holds_command(line: str) -> bool:
+    """Whether a line is for copying: what an error says to run next, or a command of a stage.
+
+    >>> holds_command("  next:   daytrade status"), holds_command("mlflow run . -e ui")
+    (True, True)
+    >>> holds_command("  needed: prices")
+    False
+    """
+    return re.match(r"\s*(next:|mlflow |python -m |daytrade )", line) is not None
 
 
 _shared: Console | None = None

@@ -23,6 +23,7 @@ with terminal.watched(), terminal.task("trials", 4) as trials:
     trials.advance()
     logging.getLogger("pipeline").info("a line")
     logging.getLogger("pipeline").warning("a warning")
+    logging.getLogger("pipeline").info("word " * 30 + "\\n  next:   mlflow run . " + "x=1 " * 40)
     print("  daytrade retrain " + "word=1 " * 30 + "evaluation=walk_forward")
     time.sleep(0.5)
 """
@@ -30,7 +31,7 @@ with terminal.watched(), terminal.task("trials", 4) as trials:
 
 def test_a_log_without_a_terminal_has_times_and_levels() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, text=True, capture_output=True)
-    first, second, _ = done.stdout.splitlines()
+    first, second, *_ = done.stdout.splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO a line", first)
     assert second.endswith("WARNING a warning")
 
@@ -56,6 +57,12 @@ def test_on_a_terminal_there_is_colour_and_live_progress() -> None:
     assert b"a line" in said
     command = b"  daytrade retrain " + b"word=1 " * 30 + b"evaluation=walk_forward\r\n"
     assert command in said, "a command longer than a line is copied whole"
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.decode()).replace("\r", "\n")
+    lines = [line.rstrip() for line in plain.split("\n")]
+    assert ("  next:   mlflow run . " + "x=1 " * 40).rstrip() in lines, "nor is it in a log line"
+    words = [line for line in lines if "word word" in line]
+    assert len(words) == 2, "what is to be read is broken"
+    assert max(map(len, words)) <= 100, "between words, where the terminal ends"
 
 
 def test_a_long_step_says_that_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:

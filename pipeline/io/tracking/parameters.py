@@ -31,8 +31,10 @@ def mask(uri: str, run_id: str) -> None:
     if not uri.startswith(SQLITE):
         log.warning(
             "tracking: MLflow keeps a password in %s of run %s; change the password, and have the "
-            "run removed: mlflow runs delete --run-id %s, then mlflow gc --run-ids %s where the "
-            "server's database is, with its --backend-store-uri and --tracking-uri",
+            "run removed; the second command where the server's database is, with its "
+            "--backend-store-uri and --tracking-uri\n"
+            "  next:   mlflow runs delete --run-id %s\n"
+            "  next:   mlflow gc --run-ids %s",
             ", ".join(sorted(secret)), run_id, run_id, run_id,
         )  # fmt: skip
         return
