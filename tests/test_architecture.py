@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -264,6 +265,16 @@ WRITE_CSV = {"cells.py", "universe.py"}
 def test_a_table_for_people_is_written_by_one_door(module: Path) -> None:
     called = {n.attr for n in ast.walk(tree(module)) if isinstance(n, ast.Attribute)}
     assert module.name in WRITE_CSV or not {"to_csv", "to_excel"} & called
+
+
+ALL_AT_ONCE = re.compile(r"mlflow\.log_(artifacts?|text|dict|figure|table|image)")
+"""What writes a file of the open run itself, one request after another where a server keeps it."""
+
+
+@each_module
+def test_a_file_of_the_open_run_is_written_by_one_door(module: Path) -> None:
+    called = {ast.unparse(n.func) for n in ast.walk(tree(module)) if isinstance(n, ast.Call)}
+    assert not set(filter(ALL_AT_ONCE.fullmatch, called)), "by io/tracking/uploads.py"
 
 
 @each_module
