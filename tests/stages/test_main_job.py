@@ -152,6 +152,12 @@ def test_the_backtest_of_the_challenger_repeats_the_retrain(finished: Project) -
         np.testing.assert_equal(tested.data.metrics[name], retrained.data.metrics[name])
 
 
+def test_what_mlflow_run_was_not_given_is_no_parameter(finished: Project) -> None:
+    given = finished.newest("main").data.params
+    assert "overrides" in given
+    assert not {"start_date", "end_date"} & set(given)
+
+
 def test_retrain_and_backtest_log_a_tear_sheet_and_its_pictures(finished: Project) -> None:
     for stage, title in (("retrain", "Retrain of lightgbm until"), ("backtest", "Backtest of")):
         run = finished.newest(stage)

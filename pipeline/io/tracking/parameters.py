@@ -1,4 +1,7 @@
-"""Parameters that `mlflow run` wrote down before a stage could look at them: no password stays."""
+"""Parameters that `mlflow run` wrote down before a stage could look at them.
+
+No password stays among them, and none that was not given.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,29 @@ from pipeline.io.tracking.experiment import SQLITE
 from pipeline.secrets import holds_password, masked
 
 log = logging.getLogger("pipeline.tracking")
+
+
+NOT_GIVEN = "''"
+"""What `mlflow run` writes of a parameter that MLproject declares and nobody gave."""
+
+
+def forget_not_given(uri: str, run_id: str) -> None:
+    """Take empty parameters out of a run that `mlflow run` opened.
+
+    They say nothing, and a comparison with a run that another door opened would begin with them.
+    In a store of this machine alone: a server takes no parameter back.
+
+    Parameters
+    ----------
+    uri
+        Of the tracking store.
+    """
+    if uri.startswith(SQLITE):
+        database = uri.removeprefix(SQLITE)
+        with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+            connection.execute(
+                "DELETE FROM params WHERE run_uuid = ? AND value = ?", (run_id, NOT_GIVEN)
+            )
 
 
 def mask(uri: str, run_id: str) -> None:

@@ -25,7 +25,7 @@ from pipeline.commands import RUN_ID
 from pipeline.contract import Artifacts, Metrics, Tags, Verdicts
 from pipeline.io import process, terminal
 from pipeline.io.cluster import jobs
-from pipeline.io.tracking import later, notes, run_files, uploads
+from pipeline.io.tracking import later, notes, parameters, run_files, uploads
 from pipeline.io.tracking.experiment import DEFAULT_EXPERIMENT, EXPERIMENT_ID
 from pipeline.io.tracking.run_files import log_frame as log_frame
 from pipeline.io.tracking.run_files import read_frame as read_frame
@@ -66,6 +66,8 @@ def stage_run(stage: str, tags: Mapping[str, str] | None = None) -> Iterator[mlf
         uploads.sent_meanwhile(run),
         later.held(run.info.run_id),
     ):
+        if PROJECT_RUN and not nested:
+            parameters.forget_not_given(mlflow.get_tracking_uri(), run.info.run_id)
         try:
             yield run
             _close(run)

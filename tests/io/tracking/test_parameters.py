@@ -66,6 +66,19 @@ def test_the_name_of_a_databases_user_is_no_password(
     assert not caplog.text
 
 
+def test_what_was_not_given_is_no_parameter(store: MlflowClient) -> None:
+    """As `mlflow run` writes it: every declared one, empty in quotes."""
+    with mlflow.start_run() as other:
+        mlflow.log_param("end_date", "''")
+    with mlflow.start_run() as run:
+        mlflow.log_params({"start_date": "''", "end_date": "''", "overrides": "'seed=1 x=2'"})
+    parameters.forget_not_given(mlflow.get_tracking_uri(), run.info.run_id)
+    assert store.get_run(run.info.run_id).data.params == {"overrides": "'seed=1 x=2'"}
+    assert store.get_run(other.info.run_id).data.params == {"end_date": "''"}
+    parameters.forget_not_given("http://server", other.info.run_id)
+    assert store.get_run(other.info.run_id).data.params == {"end_date": "''"}
+
+
 def test_the_run_of_a_stage_holds_no_password(store: MlflowClient, tmp_path: Path) -> None:
     commands.use_overrides([ADDRESS])
     with runs.stage_run("status") as run:
