@@ -285,7 +285,7 @@ def _sorted(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
             flags += inner[0]
             overrides += inner[1] + inner[2]
         elif argument in FLAGS_WITH_VALUE:
-            flags += [argument, *rest[:1]]
+            flags.append("=".join([argument, *rest[:1]]))  # one word, so that none is an override
             del rest[:1]
         elif argument in FLAGS or argument.split("=")[0] in FLAGS_WITH_VALUE:
             flags.append(argument)

@@ -70,7 +70,7 @@ class Shown:
     @property
     def jobs(self) -> list[list[str]]:
         """Overrides of each job: one, or as many as ``-m`` makes."""
-        words = [word for word in translate(self.typed) if word not in ("--cfg", "job")]
+        words = [word for word in translate(self.typed) if word != "--cfg=job"]
         words = as_sweep(words)
         return [list(job) for job in jobs_of(words)] if is_sweep(words) else [words]
 

@@ -37,9 +37,14 @@ def test_a_quote_that_hydra_does_not_read_is_shown_as_it_would() -> None:
     assert fault.needed == """quotes in pairs, such as test.arguments="it's/prices\""""
 
 
+def test_the_value_of_a_flag_is_no_override() -> None:
+    words = translate(["retrain.window_days=x", "--cfg", "job", "-c", "all"])
+    assert words == ["--cfg=job", "-c=all", "retrain.window_days=x"]
+
+
 def test_flags_with_their_values_come_first_from_inside_of_overrides_too() -> None:
     words = ["--date", "2024-07-01", "--overrides", "seed=1 --cfg job -m"]
-    assert translate(words) == ["--cfg", "job", "-m", "date=2024-07-01", "seed=1"]
+    assert translate(words) == ["--cfg=job", "-m", "date=2024-07-01", "seed=1"]
 
 
 def test_a_quote_never_closed_is_mended_where_it_is_an_apostrophe() -> None:
