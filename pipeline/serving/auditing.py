@@ -195,16 +195,15 @@ def _current_sessions(workspace: Workspace) -> pd.DatetimeIndex:
                 "audit", f"bars changed since {stage} were made", "both of the same bars",
                 Command(stage),
             )  # fmt: skip
-    grown = workspace.with_next(sessions)[features.rows.min_history :]
+    grown = workspace.with_next(sessions)
     missing = missing_sessions(workspace.store, workspace.snapshot_store, grown, features.warm_up)
-    current = grown.difference(missing)
+    current = grown[features.rows.min_history :].difference(missing)
     if current.empty:
-        chosen = features.name == workspace.features.name  # an own name is none of conf/features
         raise NotReady(
             "audit",
             f"no snapshots of features={features.name} to audit",
             "snapshots of the bars as they are",
-            Command("features", *([] if chosen else [f"features={features.name}"])),
+            Command("features"),
         )
     return current
 
