@@ -13,10 +13,10 @@ from pipeline.io.tracking import notes, registry, runs
 from pipeline.io.tracking.backtest import record_backtest, record_capacity
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.decision import with_indication
-from pipeline.report.capacity import capacity_sentence
 from pipeline.report.jobs import Traded
 from pipeline.report.summary import printed_headlines
 from pipeline.report.sweep import printed_sweep
+from pipeline.report.text_tables import wrapped
 from pipeline.serving import versions
 from pipeline.serving.sweeping import TradedVersion
 from pipeline.stages._cli import command
@@ -64,8 +64,8 @@ def run(settings: Settings) -> Traded:
                 rules, chosen.capacity_impact, chosen.capacity_participation,
                 chosen.capacity_auction_part,
             )  # fmt: skip
-            capacity = record_capacity(predicted, market, sized, chosen.capacity)
-            print(f"{capacity_sentence(capacity)}.")
+            sentence = record_capacity(predicted, market, sized, chosen.capacity)
+            print(wrapped(f"{sentence}."))
         if chosen.grid:
             again = TradedVersion(workspace, version, predicted, market, rules)
             table, worth = again.sweep(sweep.combinations(settings), chosen.grid)

@@ -13,7 +13,7 @@ from pipeline.io.tracking import looks, notes, runs, uploads
 from pipeline.io.tracking.books import market_context, record_books, record_tear_sheet
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.recipe.books import books, wide
-from pipeline.report.capacity import capacity_figure
+from pipeline.report.capacity import capacity_figure, capacity_sentence
 from pipeline.report.jobs import Traded
 from pipeline.report.tear_sheet.header import backtest_header, trading_facts
 from pipeline.trading.benchmarks import REAL_WINDOW
@@ -74,8 +74,8 @@ def record_backtest(
 
 def record_capacity(
     predicted: pd.Series, market: Market, rules: Rules, bankrolls: Sequence[float]
-) -> float:
-    """Trade several bankrolls and log what is left of the result; returns the capacity.
+) -> str:
+    """Trade several bankrolls and log what is left of the result; returns it in a sentence.
 
     Parameters
     ----------
@@ -90,4 +90,4 @@ def record_capacity(
     notes.log_metrics({Metrics.CAPACITY: largest})
     runs.log_table(curve, Tables.CAPACITY)
     uploads.send_figure(Artifacts.CAPACITY_PICTURE, capacity_figure(curve, largest))
-    return largest
+    return capacity_sentence(largest, curve)
