@@ -224,6 +224,10 @@ def test_signals_list_trades_or_say_why_there_are_none(finished: Project) -> Non
     orders = pd.read_csv(f"{run.info.artifact_uri}/orders/signals.csv")
     assert orders.columns[:3].tolist() == ["rank", "symbol", "name"]
     assert len(orders) == run.data.metrics["signals/orders"]
+    code = said.partition("The champion in your own code")[2].split("\n\n")[1]
+    pasted = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(pasted, cwd=finished.folder, text=True, capture_output=True)
+    assert "forecast" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("model", [pytest.param("ridge", marks=pytest.mark.soak), "zero"])

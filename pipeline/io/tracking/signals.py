@@ -135,12 +135,14 @@ def where_kept(database: str, snapshots: Place, until: pd.Timestamp) -> tuple[st
         f"Kept: table signals of {database}, and {Tables.SIGNALS}.csv of run "
         f"{runs.current_run_id()}.",
         "The champion in your own code (only models of this registry: loading one can run code):",
-        "  import mlflow, pandas as pd",
-        f'  mlflow.set_tracking_uri("{_without_password(uri)}")',
-        f'  model = mlflow.pyfunc.load_model("models:/{registered.name()}@{Aliases.CHAMPION}")',
-        f'  rows = pd.read_parquet("{month}")',
-        '  print(rows[["session", "symbol"]].assign(forecast=model.predict(',
-        "      rows[model.metadata.get_input_schema().input_names()])))",
+        "",
+        "import mlflow, pandas as pd",
+        f'mlflow.set_tracking_uri("{_without_password(uri)}")',
+        f'model = mlflow.pyfunc.load_model("models:/{registered.name()}@{Aliases.CHAMPION}")',
+        f'rows = pd.read_parquet("{month}")',
+        "columns = model.metadata.get_input_schema().input_names()",
+        'print(rows[["session", "symbol"]].assign(forecast=model.predict(rows[columns])))',
+        "",
     )
 
 
