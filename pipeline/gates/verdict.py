@@ -18,6 +18,7 @@ from pipeline.gates.gates import Answer, Gate, GateResult, Gates, Verdict
 SESSIONS = "backtest/sessions"
 TRADES = "backtest/trades"
 MIN_SESSIONS = "min_sessions"
+REJECTED: Verdict = "rejected"
 GATE_TAGS = {
     Answer.PASS: Tags.GATES_PASSED,
     Answer.FAIL: Tags.GATES_FAILED,
@@ -83,7 +84,7 @@ def verdict(results: Iterable[GateResult]) -> Verdict:
     """
     answers = {result.answer for result in results if result.decisive}
     if Answer.FAIL in answers:
-        return "rejected"
+        return REJECTED
     return "accepted" if answers == {Answer.PASS} else "not enough evidence"
 
 

@@ -98,10 +98,12 @@ def holds_command(line: str) -> bool:
 
     >>> holds_command("  next:   daytrade status"), holds_command("mlflow run . -e ui")
     (True, True)
+    >>> holds_command("  or, as the last resort: mlflow run . -e promote")
+    True
     >>> holds_command("  needed: prices")
     False
     """
-    return re.match(r"\s*(next:|mlflow |python -m |daytrade )", line) is not None
+    return re.search(r"^\s*next:|mlflow run |python -m pipeline|\bdaytrade [a-z]", line) is not None
 
 
 _shared: Console | None = None

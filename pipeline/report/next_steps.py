@@ -41,6 +41,23 @@ def history_command(given: Sequence[str]) -> Command:
     return Command("retrain", "experiment=history", *(w for w in given if _of(w, OF_THE_DATA)))
 
 
+OTHER_RECIPES = ("features=extended", "model=ridge", "features=classic")
+"""What to try after a recipe that was rejected; the first that is not what was tried."""
+
+
+def other_recipe_command(given: Sequence[str]) -> Command:
+    """A walk-forward of another recipe, on the data that was chosen.
+
+    >>> other_recipe_command(["data=files", "data.path=prices", "seed=3"]).overrides
+    ('data=files', 'data.path=prices', 'features=extended', 'evaluation=walk_forward')
+    >>> other_recipe_command(["features=extended"]).overrides
+    ('model=ridge', 'evaluation=walk_forward')
+    """
+    other = next((word for word in OTHER_RECIPES if word not in given), OTHER_RECIPES[0])
+    chosen = [word for word in given if _of(word, OF_THE_DATA)]
+    return Command("retrain", *chosen, other, "evaluation=walk_forward")
+
+
 def _of(word: str, sections: Sequence[str]) -> bool:
     """Whether an override is one of these keys or stands in a section of that name."""
     key = word.partition("=")[0].lstrip("+~").partition("@")[0]
@@ -126,12 +143,20 @@ def after_evidence(
     if only_audit:
         promote = Command("promote", *chosen)
         return [*why, "Next: a promotion, which audits it first:", f"  {promote}"]
-    other = Command("retrain", *chosen, "features=extended", "evaluation=walk_forward")
-    return [*why, "Next: another recipe, such as other features:", f"  {other}"]
+    return [*why, "Next: another recipe, such as:", f"  {other_recipe_command(given)}"]
 
 
-def after_earlier_evidence(given: Sequence[str]) -> list[str]:
-    """What to do after a quick retrain of a recipe that has a walk-forward."""
+def after_earlier_evidence(given: Sequence[str], *, rejected: bool = False) -> list[str]:
+    """What to do after a quick retrain of a recipe that has a walk-forward.
+
+    Parameters
+    ----------
+    rejected
+        Whether the gates rejected that walk-forward.
+    """
+    if rejected:
+        why = "Next: the walk-forward of this recipe was rejected, so another one, such as:"
+        return [why, f"  {other_recipe_command(given)}"]
     chosen = [word for word in given if _of(word, OF_THE_DATA)]
     why = "Next: this recipe has a walk-forward, so the gates can answer:"
     return [why, f"  {Command('promote', *chosen)}"]

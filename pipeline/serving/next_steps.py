@@ -9,8 +9,9 @@ import pandas as pd
 from pipeline import commands
 from pipeline.contract import Metrics
 from pipeline.errors import TooFewSessions
+from pipeline.gates.gates import Gates
 from pipeline.gates.judge import Result
-from pipeline.io.tracking.evidence import newest_walk_forward
+from pipeline.io.tracking.evidence import is_rejected, newest_walk_forward
 from pipeline.recipe.evaluate import OutOfSample
 from pipeline.recipe.expected import Expected, expected
 from pipeline.recipe.recipe import Recipe
@@ -46,6 +47,7 @@ def next_steps(
     result: Result,
     evidence_plan: WindowPlan,
     timed: Timed | None,
+    gates: Gates,
 ) -> list[str]:
     """Sentences and commands for the end of a retrain, in the order to follow.
 
@@ -55,6 +57,8 @@ def next_steps(
         Windows of a walk-forward of the recipe.
     timed
         Of this retrain; None where a part of it was done before.
+    gates
+        By which an earlier walk-forward is judged.
     """
     given = commands.given()
     if recipe.windows.evaluation.is_walk_forward:
@@ -62,8 +66,8 @@ def next_steps(
             given, result.verdict, refusals(result.answers),
             only_audit=awaits_only(result.answers, Metrics.AUDIT_PASSED),
         )  # fmt: skip
-    if newest_walk_forward(recipe.hash, workspace.data_source, workspace.universe):
-        return after_earlier_evidence(given)
+    if walked := newest_walk_forward(recipe.hash, workspace.data_source, workspace.universe):
+        return after_earlier_evidence(given, rejected=is_rejected(walked, gates))
     sessions = workspace.snapshot_sessions()
     walk = _walk_forward(evidence_plan, sessions, timed)
     years = len(sessions) / sessions_a_year(sessions)

@@ -6,16 +6,23 @@ from collections.abc import Iterator
 
 from pipeline.commands import Command
 from pipeline.contract import Aliases, LifeTags, Tags
+from pipeline.gates.gates import Gates
 from pipeline.io.tracking import champion as champion_moves
 from pipeline.io.tracking import registering, registry
-from pipeline.io.tracking.evidence import newest_walk_forward
-from pipeline.io.tracking.values import ModelVersion
-from pipeline.report.next_steps import walk_forward_command
+from pipeline.io.tracking.evidence import is_rejected, newest_walk_forward
+from pipeline.io.tracking.values import FinishedRun, ModelVersion
+from pipeline.report.next_steps import other_recipe_command, walk_forward_command
 from pipeline.report.readiness import Line
 
 
-def model_lines() -> Iterator[Line]:
-    """Challenger, evidence and champion, after what a kill left between two steps is settled."""
+def model_lines(gates: Gates) -> Iterator[Line]:
+    """Challenger, evidence and champion, after what a kill left between two steps is settled.
+
+    Parameters
+    ----------
+    gates
+        By which the challenger's evidence is judged.
+    """
     registering.settle_challenger()
     challenger = registry.holder(Aliases.CHALLENGER)
     text = f"version {challenger.version}" if challenger else "no model is registered"
@@ -25,8 +32,9 @@ def model_lines() -> Iterator[Line]:
     yield Line("challenger", challenger is not None, text, Command("retrain"))
     moves = champion_moves.settle("status")
     champion = registry.holder(Aliases.CHAMPION)
+    walked = _walked(challenger) if challenger else None
     if challenger:
-        yield _evidence(challenger, needed=champion is None)
+        yield _evidence(challenger, walked, needed=champion is None)
     text = f"version {champion.version}" if champion else "no version is promoted"
     by_hand = bool(moves) and moves[-1].action == champion_moves.BY_HAND
     if champion and by_hand:
@@ -38,16 +46,22 @@ def model_lines() -> Iterator[Line]:
     if champion:
         text += f"; trained until {champion.tags.get(Tags.TRAINED_UNTIL)}"
         text += f"; {health}" if (health := champion.tags.get(LifeTags.HEALTH)) else ""
-    helps = "rollback" if by_hand else "promote" if challenger else "retrain"
-    yield Line("champion", champion is not None, text, Command(helps))
+    helps = Command("rollback" if by_hand else "promote" if challenger else "retrain")
+    if challenger and walked and is_rejected(walked, gates) and not by_hand:
+        helps = other_recipe_command(registry.recipe_overrides(challenger))
+    yield Line("champion", champion is not None, text, helps)
 
 
-def _evidence(challenger: ModelVersion, *, needed: bool) -> Line:
-    """Whether the challenger's recipe has a walk-forward; the first champion waits for it."""
+def _walked(challenger: ModelVersion) -> FinishedRun | None:
+    """The newest walk-forward of the challenger's recipe."""
     recipe, data, universe = (
         challenger.tags.get(tag, "") for tag in (Tags.RECIPE, Tags.DATA_SOURCE, Tags.UNIVERSE)
     )
-    walked = newest_walk_forward(recipe, data, universe)
+    return newest_walk_forward(recipe, data, universe)
+
+
+def _evidence(challenger: ModelVersion, walked: FinishedRun | None, *, needed: bool) -> Line:
+    """Whether the challenger's recipe has a walk-forward; the first champion waits for it."""
     helps = walk_forward_command(registry.recipe_overrides(challenger))
     if walked is None:
         text = "the challenger's recipe has no walk-forward"

@@ -9,13 +9,13 @@ from pipeline.contract import LifeTags
 from pipeline.errors import Fault, Refused
 from pipeline.gates.gates import Answer, GateResult, in_words
 from pipeline.gates.proven import Traded, differing_rules
-from pipeline.gates.verdict import verdict
+from pipeline.gates.verdict import REJECTED, verdict
 from pipeline.io.tracking import life, registry
 from pipeline.io.tracking.recipes import recorded_content
 from pipeline.io.tracking.values import ModelVersion
 from pipeline.monitor.health import EXPIRED, Thresholds
 from pipeline.report.gates import refusals
-from pipeline.report.next_steps import forced, walk_forward_command
+from pipeline.report.next_steps import forced, other_recipe_command, walk_forward_command
 
 
 def reasons_not_to_trade(version: ModelVersion, thresholds: Thresholds) -> str:
@@ -111,13 +111,14 @@ def not_promoted(
     """What evidence is missing and how to get it, gate by gate; force is named last."""
     holder = f"version {champion.version}" if champion else "unset"
     missing = "\n    ".join(refusals(answers))
-    last = forced(version.version)
+    last, answer = forced(version.version), verdict(answers)
+    helps = other_recipe_command if answer == REJECTED else walk_forward_command
     return Refused(
         "promote",
-        f"version {version.version}: {verdict(answers)}; champion stays {holder}",
+        f"version {version.version}: {answer}; champion stays {holder}",
         f"every deciding gate to pass\n    {missing}\n"
         f"  or, as the last resort, a person's decision: {last}",
-        walk_forward_command(registry.recipe_overrides(version)),
+        helps(registry.recipe_overrides(version)),
         faults=[
             Fault(each.name, str(each.answer), each.explanation)
             for each in answers

@@ -51,6 +51,7 @@ def run(settings: Settings) -> None:
         registry.record_audit(version, checks.VERDICTS[answer], answer is Answer.PASS)
     if answer is not Answer.PASS:
         raise checks.refusal(results)
+    print(f"audit: {checks.VERDICTS[answer]}, no leak in {len(results)} checks")
 
 
 def _result(name: str, check: Check) -> CheckResult:

@@ -71,7 +71,7 @@ def run(settings: Settings) -> Traded:
             drivers = main_drivers(recipe, data, outcome, model)
         record_drivers(drivers)
         evidence_plan = build.window_plan(settings).of_a_walk_forward
-        steps = next_steps(recipe, workspace, result, evidence_plan, timed)
+        steps = next_steps(recipe, workspace, result, evidence_plan, timed, settings.gates)
         name = settings.strategy.name
         retrained = Retrained(recipe, data, outcome, result, logged, drivers, name)
         with journal.until_done():

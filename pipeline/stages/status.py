@@ -33,7 +33,7 @@ def run(settings: Settings) -> None:
     else:
         lines = [_undamaged(None)] if deep else []
         lines.append(without_store(settings.data.name))
-    readiness = Readiness([*lines, *model_lines()])
+    readiness = Readiness([*lines, *model_lines(settings.gates)])
     print(readiness.as_json() if settings.status.as_json else readiness.printed(closed))
     notes.log_metrics(readiness.metrics)
     for damage in (line.damage for line in readiness.lines if line.damage):

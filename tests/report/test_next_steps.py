@@ -70,6 +70,20 @@ def test_force_is_never_the_next_step() -> None:
     assert "promote.force=true" in str(forced(3))
 
 
+def test_after_a_rejection_comes_another_recipe_never_the_one_that_was_tried() -> None:
+    reasons = ["sharpe: fail: too low."]
+    for given in (FILES, (*FILES, "features=extended"), ("features=extended", "model=ridge")):
+        for lines in (
+            after_evidence(given, "rejected", reasons), after_earlier_evidence(given, rejected=True)
+        ):  # fmt: skip
+            (command,) = (line for line in lines if line.startswith("  "))
+            assert "evaluation=walk_forward" in command
+            assert "another" in lines[-2]
+            tried = [word for word in ("features=extended", "model=ridge") if word in given]
+            assert not [word for word in tried if word in command]
+            assert ("data.path=prices" in command) == ("data=files" in given)
+
+
 def test_what_only_an_audit_keeps_from_promotion_is_promoted_next() -> None:
     lines = after_evidence(FILES, "rejected", ["no_leak_in_t: fail."], only_audit=True)
     assert lines[0] == "In the way of a promotion: no_leak_in_t: fail."

@@ -9,12 +9,15 @@ from functools import cached_property
 import mlflow
 import pandas as pd
 
-from pipeline.contract import Artifacts, Tags
+from pipeline.contract import Artifacts, Metrics, Tags
+from pipeline.gates.gates import Gates
 from pipeline.gates.identity import MIN_AGREEMENT, DataIdentity, differences
+from pipeline.gates.verdict import REJECTED, evaluate, verdict
 from pipeline.io.tracking import runs
 from pipeline.io.tracking.books import logged_net_returns
 from pipeline.io.tracking.identity import confirmed, logged_identity
 from pipeline.io.tracking.values import FinishedRun, ModelVersion
+from pipeline.report.gates import awaits_only
 from pipeline.workspace import Workspace
 
 log = logging.getLogger("pipeline.promote")
@@ -69,6 +72,12 @@ def _other_data(workspace: Workspace, version: DataIdentity | None, run_id: str)
     if not agreeing >= MIN_AGREEMENT:
         reasons.append(f"{agreeing:.0%} of its bars are those of here")
     return reasons
+
+
+def is_rejected(run: FinishedRun, gates: Gates) -> bool:
+    """Whether the gates reject a run's evidence, by more than an audit that nobody did yet."""
+    answers = evaluate(run.metrics, gates)
+    return verdict(answers) == REJECTED and not awaits_only(answers, Metrics.AUDIT_PASSED)
 
 
 def newest_walk_forward(recipe: str, data_source: str, universe: str) -> FinishedRun | None:
