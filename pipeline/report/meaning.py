@@ -95,5 +95,5 @@ def _evidence_sentence(metrics: Mapping[str, float], refits: int) -> str:
     looks = count(metrics.get("backtest/looks", math.nan), "look")
     return (
         f"Evidence of this recipe: {refits} refits, each judged on later sessions alone; Sharpe "
-        f"{sharpe}, deflated by {looks} known here {deflated}."
+        f"{sharpe}, deflated Sharpe (probability) {deflated} after {looks} known here."
     )

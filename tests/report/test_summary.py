@@ -202,7 +202,7 @@ def test_the_text_of_a_walk_forward_speaks_of_its_evidence() -> None:
     said = meaning(metrics, 252, refits=24)
     assert said.endswith(
         "Evidence of this recipe: 24 refits, each judged on later sessions alone; Sharpe 1.25, "
-        "deflated by 3 looks known here 0.910."
+        "deflated Sharpe (probability) 0.910 after 3 looks known here."
     )
 
 
