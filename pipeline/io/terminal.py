@@ -89,8 +89,8 @@ class _LogLines(RichHandler):
         commands = [line for line in lines if holds_command(line.plain)]
         for line in commands:
             line.no_wrap, line.overflow = True, "ignore"
-        told = super().render(record=record, traceback=traceback, message_renderable=words)
-        return Group(told, *commands)
+        shown = super().render(record=record, traceback=traceback, message_renderable=words)
+        return Group(shown, *commands)
 
 
 def holds_command(line: str) -> bool:

@@ -1,7 +1,6 @@
-"""What a person sees of a search: the table of its trials, and one figure.
+"""What a person sees of a search: the table of its trials, and the data of its figure.
 
-The figure has a row for each learner: history of the objective, importance of the parameters,
-parallel coordinates.
+The figure itself is drawn by `search_figure`.
 """
 
 from __future__ import annotations
@@ -20,15 +19,13 @@ from pipeline.learning.learner import Learner
 from pipeline.learning.search.objectives import OBJECTIVES
 from pipeline.learning.search.proposals import distributions
 from pipeline.learning.search.trials import Trial, stored
-from pipeline.report.numbers import count
 from pipeline.report.spaces import place_in_space
 
 MIN_TRIALS_FOR_IMPORTANCE = 10
 """Scored trials below which an importance is noise."""
 
-MAX_LABELS_IN_A_ROW = 4
-
-STATE_COLOURS = {"pruned": "tab:gray", "failed": "tab:red"}
+UNSCORED = ("pruned", "failed")
+"""States of trials without an objective."""
 
 
 def trials_table(trials: Sequence[Trial]) -> pd.DataFrame:
@@ -86,6 +83,25 @@ class ParallelCoordinates(NamedTuple):
     heights: npt.NDArray[np.float64]
 
 
+class Slice(NamedTuple):
+    """The objective over one searched parameter.
+
+    Attributes
+    ----------
+    parameter
+        Its name.
+    values, objectives
+        Of the scored trials in their order; values that are no numbers as text.
+    is_log
+        Whether its space is searched by orders of magnitude.
+    """
+
+    parameter: str
+    values: list[Any]
+    objectives: list[float]
+    is_log: bool
+
+
 class LearnerSearch(NamedTuple):
     """All that is drawn of one learner.
 
@@ -93,8 +109,8 @@ class LearnerSearch(NamedTuple):
     ----------
     learner, objective
         Names.
-    history, coordinates
-        See their classes.
+    history, coordinates, slices
+        See their classes; a slice for each parameter.
     importance
         Share of each parameter in the objective's variance, the largest first; they sum to 1.
         Empty with fewer than ``MIN_TRIALS_FOR_IMPORTANCE`` scored trials.
@@ -105,6 +121,7 @@ class LearnerSearch(NamedTuple):
     history: ObjectiveHistory
     importance: dict[str, float]
     coordinates: ParallelCoordinates
+    slices: list[Slice]
 
     @property
     def scored(self) -> int:
@@ -131,13 +148,14 @@ def learner_search(learner: Learner, trials: Sequence[Trial], objective: str) ->
         _history(studied, scored, direction),
         _importance(space, scored, direction),
         _coordinates(space, scored, direction),
+        [_slice(name, limits, scored) for name, limits in space.items()],
     )
 
 
 def _history(studied: Sequence[Trial], scored: Sequence[Trial], direction: str) -> ObjectiveHistory:
     best = np.minimum if direction == "minimize" else np.maximum
     values = [trial.value for trial in scored]
-    by_state = {state: [t.number for t in studied if t.state == state] for state in STATE_COLOURS}
+    by_state = {state: [t.number for t in studied if t.state == state] for state in UNSCORED}
     return ObjectiveHistory(
         [trial.number for trial in scored],
         values,
@@ -171,6 +189,14 @@ def _coordinates(
     return ParallelCoordinates(labels, np.reshape(heights, (len(scored), len(space))))
 
 
+def _slice(name: str, limits: BaseDistribution, scored: Sequence[Trial]) -> Slice:
+    values = [trial.params[name] for trial in scored]
+    if isinstance(limits, CategoricalDistribution):
+        values = [str(value) for value in values]
+    is_log = bool(getattr(limits, "log", False))
+    return Slice(name, values, [trial.value for trial in scored], is_log)
+
+
 def _label(name: str, limits: BaseDistribution) -> str:
     low, high = (
         (limits.choices[0], limits.choices[-1])
@@ -178,85 +204,3 @@ def _label(name: str, limits: BaseDistribution) -> str:
         else (limits.low, limits.high)
     )
     return f"{name}\n{low} .. {high}"
-
-
-def search_figure(learners: Sequence[Learner], trials: Sequence[Trial], objective: str) -> Any:
-    """A row for each learner that had a choice.
-
-    Parameters
-    ----------
-    learners
-        Those with one trial are left out: nothing was chosen.
-    trials, objective
-        As for ``learner_search``.
-
-    Returns
-    -------
-    matplotlib.figure.Figure or None
-        None where no learner had a choice.
-    """
-    from matplotlib.figure import Figure  # slow to import, and the table does not need it
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    searches = [
-        learner_search(learner, trials, objective)
-        for learner in learners
-        if sum(trial.learner == learner.name for trial in trials) > 1
-    ]
-    if not searches:
-        return None
-    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)  # inches
-    figure = Figure(figsize=(16, 3.6 * len(searches)), layout=layout)
-    rows = figure.subplots(len(searches), 3, squeeze=False, width_ratios=[2, 1, 3])
-    for (history, importance, coordinates), search in zip(rows, searches, strict=True):
-        _draw_history(history, search)
-        _draw_importance(importance, search)
-        _draw_coordinates(coordinates, search)
-    return figure
-
-
-def _draw_history(axes: Any, search: LearnerSearch) -> None:
-    numbers, values, best, unscored = search.history
-    axes.plot(numbers, values, "o", color="tab:blue", label="complete")
-    axes.step(numbers, best, where="post", color="tab:orange", label="best so far")
-    for state, stopped in unscored.items():
-        foot = axes.get_xaxis_transform()  # at the foot: they have no value, so no height
-        colour, heights = STATE_COLOURS[state], [0.02] * len(stopped)
-        axes.plot(stopped, heights, "x", color=colour, label=state, transform=foot)
-    axes.set(title=f"{search.learner}: {search.objective} by trial", xlabel="trial")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(fontsize="small")
-
-
-def _draw_importance(axes: Any, search: LearnerSearch) -> None:
-    axes.set_title("importance")
-    if search.scored < MIN_TRIALS_FOR_IMPORTANCE:
-        scored = count(search.scored, "scored trial")
-        _write(axes, f"{scored}:\ntoo few, {MIN_TRIALS_FOR_IMPORTANCE} are needed")
-        return
-    names = list(search.importance)[::-1]
-    axes.barh(names, [search.importance[name] for name in names], color="tab:blue")
-
-
-def _draw_coordinates(axes: Any, search: LearnerSearch) -> None:
-    axes.set_title(f"parameters by {search.objective}: the darker, the better")
-    if search.scored < 2:
-        _write(axes, f"{count(search.scored, 'scored trial')}: nothing to compare")
-        return
-    labels, heights = search.coordinates
-    for rank, line in enumerate(heights):
-        axes.plot(line, color="tab:blue", alpha=0.1 + 0.9 * rank / (len(heights) - 1))
-    axes.set_xticks(range(len(labels)), _staggered(labels), fontsize="small")
-    axes.grid(axis="x", color="lightgray")
-    axes.set_yticks([0, 1], ["low", "high"])
-
-
-def _staggered(labels: list[str]) -> list[str]:
-    """Every other label lower where names could run into each other."""
-    lower = "\n\n" if len(labels) > MAX_LABELS_IN_A_ROW else ""
-    return [lower * (place % 2) + text for place, text in enumerate(labels)]
-
-
-def _write(axes: Any, text: str) -> None:
-    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
-    axes.set_axis_off()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.learning.search.trials import Trial
-from pipeline.report.search import learner_search, search_figure, trials_table
+from pipeline.report.search import learner_search, trials_table
+from pipeline.report.search_figure import search_figure
 from tests.learning import made
 
 RIDGE = made.learner(
@@ -33,7 +34,7 @@ def test_a_figure_of_too_few_trials_says_so() -> None:
 
     assert texts(figure) == [
         "1 scored trial:\ntoo few, 10 are needed",
-        "1 scored trial: nothing to compare",
+        *["1 scored trial: nothing to compare"] * 3,
     ]
 
 
@@ -43,7 +44,7 @@ def test_a_figure_has_history_importance_and_a_line_a_scored_trial() -> None:
 
     figure = search_figure([RIDGE], trials, "rank_ic")
 
-    history, importance, parallel = figure.axes
+    history, importance, parallel, alpha, solver = figure.axes
     assert texts(figure) == []
     assert len(parallel.lines) == 12
     best = next(line for line in history.lines if line.get_label() == "best so far")
@@ -54,13 +55,26 @@ def test_a_figure_has_history_importance_and_a_line_a_scored_trial() -> None:
     }
     assert set(shares) == {"alpha", "solver"}
     assert shares["alpha"] > 0.9  # the solver never changed
+    (points,) = alpha.lines
+    assert list(points.get_xdata()) == [t.params["alpha"] for t in trials[:12]]
+    assert list(points.get_ydata()) == [t.value for t in trials[:12]]
+    assert (alpha.get_xscale(), solver.get_xscale()) == ("log", "linear")
+
+
+def test_one_parameter_is_drawn_as_its_slice_for_lines_across_it_would_be_points() -> None:
+    space = {"alpha": {"type": "float", "low": 0.1, "high": 1000.0, "log": True}}
+    learner = made.learner(name="ridge", initial={"alpha": 10.0}, space=space)
+    trials = [trial(n, value=0.1 + 0.01 * n) for n in range(3)]
+    *_, wide = search_figure([learner], trials, "rank_ic").axes
+    assert wide.get_title() == "by alpha"
+    assert list(wide.lines[0].get_ydata()) == [t.value for t in trials]
 
 
 def test_a_learner_without_a_choice_is_not_drawn() -> None:
     assert search_figure([RIDGE], [trial(0, value=0.1)], "mae") is None
     other = made.learner(name="other")
     both = [trial(0, value=0.1), trial(1, value=0.2), Trial(0, "other", {}, value=0.3)]
-    assert len(search_figure([RIDGE, other], both, "mae").axes) == 3
+    assert len(search_figure([RIDGE, other], both, "mae").axes) == 5
 
 
 def test_the_data_of_a_learner_name_its_best_worst_first_and_leave_others_out() -> None:

@@ -93,7 +93,7 @@ class RetrainRecorder(Observer):
 
         A walk-forward has one of each search, named by the last session it learned from.
         """
-        from pipeline.report.search import search_figure
+        from pipeline.report.search_figure import search_figure
         from pipeline.report.spaces import ends_of_spaces
 
         learners, objective = self._recipe.learners, self._recipe.plan.objective
