@@ -5,8 +5,7 @@
 The main command in a clone of the newest commit, then what docs/results.md times beside it; what
 stands between the marks `<!-- figures -->`, `<!-- output -->` and `<!-- speed -->` of the pages is
 written anew, with the date, the commit and the machine. `.ci/screenshots.py` of the clone makes the
-pictures of what was run (Debian: ``apt-get install chromium``). A folder that is given keeps the
-clone.
+pictures of what was run. A folder that is given keeps the clone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Pictures for README and docs: leaderboard, run, compare view, model, trials and tear sheets.
 
 Starts the project's own UI on a free port and photographs it with headless Chromium
-(Debian: ``apt-get install chromium``). Needs finished retrains; with three of them the compare view
+(Debian: ``apt-get install chromium fonts-liberation``: heads of columns are made for letters as
+narrow as Arial's). Needs finished retrains; with three of them the compare view
 shows three. `.ci/figures.py` makes both.
 
     python .ci/screenshots.py [folder] [width]
