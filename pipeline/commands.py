@@ -103,6 +103,8 @@ OF_ONE_STAGE = (
 """Sections of the configuration that one stage reads."""
 
 WITHOUT_DATA = ("ui", "test")
+WRITTEN = re.compile(r"^\s*next:|mlflow run |python -m pipeline|\bdaytrade [a-z]")
+"""Where a text holds one, or what to run next."""
 
 
 def _key(word: str) -> str:

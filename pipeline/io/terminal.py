@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,6 +21,8 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 from rich.traceback import Traceback
+
+from pipeline.commands import WRITTEN
 
 log = logging.getLogger("pipeline")
 
@@ -103,7 +104,7 @@ def holds_command(line: str) -> bool:
     >>> holds_command("  needed: prices")
     False
     """
-    return re.search(r"^\s*next:|mlflow run |python -m pipeline|\bdaytrade [a-z]", line) is not None
+    return WRITTEN.search(line) is not None
 
 
 _shared: Console | None = None
