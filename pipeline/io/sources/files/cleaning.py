@@ -15,7 +15,7 @@ from pipeline.io.sources.bar_rules import PRICES, ROUNDING, broken, first_broken
 from pipeline.io.sources.protocol import EVERY_SYMBOL
 from pipeline.schemas import BAR_FIELDS, ROW, SESSION, SYMBOL
 
-RULES = 7
+RULES = 8
 """Counts up with every change of a rule, so that files are read again."""
 
 CENTS = 0.00501

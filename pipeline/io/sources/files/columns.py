@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping, Sequence
 from pipeline.commands import Command, override
 from pipeline.errors import Fault, InvalidData
 from pipeline.io.sources.files.currencies import is_money
-from pipeline.io.sources.files.header_words import ALIASES, CODES, folded
+from pipeline.io.sources.files.header_words import ALIASES, CODES, TURNOVERS, folded
 
 NEEDED = ("date", "open", "high", "low", "close")
 
@@ -17,6 +17,7 @@ KNOWN = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 
 _PRICES = frozenset(alias for field in NEEDED[1:] for alias in ALIASES[field])
 _UNIT = re.compile(r"\s*[(\[](?:in )?([^()\[\]]{1,8})[)\]]\s*$")
+_MAY_BE_ISSUED = ("number of shares", "no of shares")
 _SHARES = ("shares", "share", "shs", "股", "주", "株")
 _WORD = re.compile(r"^(?:price|px|prc|stock) | (?:price|px|prc)$")
 _IN_MONEY = re.compile(r"(?: in)? (\S{1,4})$")
@@ -121,6 +122,9 @@ def fields(
         if len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]:
             either = f"{who}: {field} is column {ranked[0][3]!r} or {ranked[1][3]!r}"
             raise InvalidData("ingest", either, "which of them", say(field))
+        if len(ranked) > 1 and known(ranked[0][3]) in _MAY_BE_ISSUED:
+            either = f"{who}: {field} is column {ranked[0][3]!r} or {ranked[1][3]!r}"
+            raise InvalidData("ingest", either, "the shares traded", say(field))
         if ranked:
             fields_of[field] = ranked[0][3]
     if plain(fields_of.get("symbol", "name")) == "name" and "symbol" not in elsewhere:
@@ -129,6 +133,9 @@ def fields(
     if not {"split", "factor"} & fields_of.keys():
         named = [n for n in free if "split" in plain(_HUMP.sub(" ", n))]
         fields_of |= {"factor": named[0]} if named else {}
+    paid = [name for name in free if plain(name) in TURNOVERS]
+    if paid:
+        fields_of["turnover"] = min(paid, key=lambda name: TURNOVERS.index(plain(name)))
     missing = [field for field in NEEDED if field not in fields_of and field not in elsewhere]
     if missing:
         shown = f"{who}: no column for {', '.join(missing)} among: {shown_names}"

@@ -136,3 +136,15 @@ CODES = frozenset(
     )
 )  # fmt: skip
 """Columns that may hold symbols, and in other files something else: named, never chosen."""
+
+TURNOVERS = tuple(
+    map(
+        folded,
+        (
+            "amount", "turnover value", "turnovervalue", "成交额", "成交額", "成交金额", "成交金額",
+            "거래대금", "売買代金", "turnover", "traded value", "value traded", "money",
+        ),
+    )
+)  # fmt: skip
+"""Columns that may hold the money traded, an earlier one before a later one: they say what volumes
+are counted in, and nothing else."""
