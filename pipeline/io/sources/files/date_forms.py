@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-ZONE = r"Z|UTC|GMT|[A-Z]{3,4}|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?"
+ZONE = r"Z|UTC|GMT|[A-Z]{3,4}|[A-Z][A-Za-z]+/[A-Za-z_]+|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?"
 TIME = (
     r"^(?P<day>[^:]*?\d{4}|\d{4}[^:]*?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2})"
     r"(?:,?[T ]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?)"

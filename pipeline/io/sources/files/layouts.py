@@ -137,6 +137,9 @@ def _without_header(document: Document, row: Sequence[str]) -> InvalidData:
 def _check_header(document: Document, names: Sequence[str], how: FilesData) -> None:
     if not KNOWN & {known(name) for name in names} and not is_header(names, how.columns.given):
         line = f"{document.name}: the first line names no known column: {','.join(names)[:80]}"
+        if len(names) == 1 and document.kind == "text":
+            needed = "columns apart by commas, semicolons, tabs or bars; none of a fixed width"
+            raise InvalidData("ingest", line, needed)
         needed = "a first line as date,open,high,low,close,volume; or data.columns.date=..., "
         needed += "data.columns.open=... and so on, with the names of its columns"
         raise InvalidData("ingest", line, needed, say("date"))

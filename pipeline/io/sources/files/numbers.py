@@ -37,6 +37,9 @@ SUFFIXES = {
 }  # fmt: skip
 """In either case; not ``MM`` and ``mil``, which are a thousand to some and a million to others."""
 
+QUOTED = ("B", "L", "M", "T")
+"""Behind a price such a letter says that it is a bid, the last one, a mid or an estimate."""
+
 MAX_UNREADABLE = 0.1
 """Share of a column's texts that may be no numbers before the whole file is refused."""
 
@@ -45,6 +48,9 @@ MAX_WORDS = 0.5
 
 FEW = 5
 """Volumes from which on all their decimals say something."""
+
+_GROUPS = r"(?<=\d)[\s_'\u2019]+(?=(?:\d\d[\s_'\u2019]+)*\d{3}(?!\d))"
+"""Between thousands or lakhs alone: ``101'16`` and ``40 12`` are not 10116 and 4012."""
 
 _SUFFIX = rf"(?:{'|'.join(sorted(SUFFIXES, key=len, reverse=True))})"
 _PLAIN = r"[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?"
@@ -126,7 +132,7 @@ def numbers(
         if name not in texts:
             values[name] = _floats(column)
             continue
-        values[name], wrong = _parsed(texts[name], mark)
+        values[name], wrong = _parsed(texts[name], mark, is_price=name != "volume")
         if wrong.any():
             example = example or f"{texts[name][wrong].iloc[0]!r} in column {name}"
             _check_share(wrong, texts[name], name, who)
@@ -179,7 +185,9 @@ def _bare(column: pd.Series) -> pd.Series:
     texts = column.astype("str")
     if not texts.str.isascii().all():
         texts = texts.str.normalize("NFKC")
-    texts = texts.str.replace(r"[\s\u00a0\u202f'\u2019_\"]", "", regex=True)
+    texts = texts.str.replace(r"^\s*=(?=\")", "", regex=True).str.strip(" \t'\"\u2019")
+    texts = texts.str.replace(_GROUPS, "", regex=True)
+    texts = texts.str.replace(r"(?<!\d)[\s_]+|[\s_]+(?!\d)", "", regex=True)
     texts = texts.str.replace(r"(?<=\d)(?i:shares|shs|pcs|szt|stk|stück|st)\.?$", "", regex=True)
     texts = texts.str.replace(BEFORE, r"\1", regex=True).str.replace(BEHIND, "", regex=True)
     texts = texts.str.replace(r"^\((.+)\)$", r"-\1", regex=True)  # as accountants write it
@@ -267,14 +275,16 @@ def _first(written: pd.Series, pattern: str) -> str | None:
     return None if hits.empty else str(hits.iloc[0])
 
 
-def _parsed(texts: pd.Series, mark: str) -> tuple[np.ndarray, pd.Series]:
+def _parsed(texts: pd.Series, mark: str, *, is_price: bool) -> tuple[np.ndarray, pd.Series]:
     """Values, and which of the texts are no numbers."""
     parts = texts.str.extract(rf"^(?P<plain>{_PLAIN})(?P<suffix>%|(?i:{_SUFFIX}))?[.股주株]?$")
     thousands = "," if mark == "." else "."
     plain = parts["plain"].mask(parts["plain"].str.endswith(thousands, na=False))  # cut
     plain = plain.str.replace(thousands, "", regex=False)
     values = pd.to_numeric(plain.str.replace(mark, ".", regex=False), errors="coerce")
-    factor = parts["suffix"].str.upper().map(SUFFIXES).astype("float64").fillna(1.0)
+    suffix = parts["suffix"].str.upper()
+    factor = suffix.map(SUFFIXES).astype("float64").fillna(1.0)
+    factor = factor.mask(suffix.isin(QUOTED) & is_price)
     read = values.to_numpy(dtype="float64", na_value=np.nan) * factor.to_numpy()
     return np.asarray(read), texts.notna() & np.isnan(read)
 

@@ -35,6 +35,9 @@ MANY_SHARES = 20_000
 MANY_DOLLARS = 2e11
 """A day, in the median. No US stock trades for so much."""
 
+BILLIONTHS, STEP_OF_BILLIONTHS = 1e8, 100_000
+"""A tenth of a unit of money and a ten-thousandth of it, counted in billionths."""
+
 STEP = 5e-5
 """Prices in steps of so large a part of themselves are no dollars and cents, from HIGH_PRICE on."""
 
@@ -67,6 +70,7 @@ def suspects(
     refused = dict(_of_other_days(symbols, reasons, calendar))
     refused |= dict(_contradicted(given, reasons))
     refused |= _not_daily(good, calendar)
+    refused |= dict(_of_fixed_point(good))
     if not is_index and calendar.name in AMERICAN:
         refused |= dict(_of_other_money(good))
     return refused
@@ -112,6 +116,20 @@ def _not_daily(good: pd.DataFrame, calendar: Calendar) -> dict[str, str]:
         "that hardly trades; needed: daily bars"
         for name, days in typical[typical >= SESSIONS_APART].items()
     }
+
+
+def _of_fixed_point(good: pd.DataFrame) -> Iterable[tuple[str, str]]:
+    """Prices that are whole numbers of billionths, as some data bases keep them."""
+    lowest = good["low"].groupby(good[SYMBOL], observed=True).min()
+    for name in lowest.index[lowest >= BILLIONTHS]:
+        bars = good[(good[SYMBOL] == name).to_numpy()]
+        if (bars[list(PRICES)].to_numpy() % STEP_OF_BILLIONTHS == 0).all():
+            yield (
+                str(name),
+                f"prices from {lowest[name]:,.0f} on in steps of {STEP_OF_BILLIONTHS:,}: whole "
+                "numbers of billionths (needed: prices with their point), or real (needed: "
+                f"data.accept=[{name}])",
+            )
 
 
 def _of_other_money(good: pd.DataFrame) -> Iterable[tuple[str, str]]:

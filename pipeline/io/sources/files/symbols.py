@@ -41,7 +41,8 @@ _AT_END = re.compile(
 )
 """Behind a hyphen or a point. ``.TO`` is an exchange, a single letter a class of shares."""
 
-_GLUED_YEAR = re.compile(r"(?!HK|SH|SZ|BJ|TW|JP|KR)([A-Z]{1,6})(?:19|20)\d\d")
+_GLUED = re.compile(r"(?!HK|SH|SZ|BJ|TW|JP|KR)([A-Z]{1,6})(?:(?:19|20)\d\d|1440)")
+"""A year, or the minutes of a day, right behind a symbol."""
 _CHARTED = """
 NASDAQ NYSE AMEX ARCA NYSEARCA BATS OTC CBOE IEX LSE LSIN NSE BSE MCX TSX TSXV NEO CSE ASX NZX HKEX
 HKG SSE SZSE TSE TYO KRX KOSPI KOSDAQ TWSE TPEX SGX IDX SET BURSA MYX XETR FWB SWB GETTEX TRADEGATE
@@ -207,14 +208,14 @@ def _without_noise(stem: str) -> str:
     stem = re.sub(r"\(\d{1,2}\)|(?i:part)[ _-]?\d+$|(?<=[A-Za-z]{2})_\d{1,2}$", " ", stem.strip())
     stem = re.sub(r"^(?i:\d\d-\d\d-\d{4}-TO-\d\d-\d\d-\d{4})-?(.+?)-?(?:ALL|EQ)-?N$", r"\1", stem)
     stem = re.sub(rf"(?<![0-9])(?:{_DATE})(?![0-9])|^{_YEAR}-(?=[A-Z])", " ", stem)
-    stem = re.sub(rf"-(?:{_INTERVAL})-", " ", stem)
+    stem = re.sub(rf"-(?:{_INTERVAL})-|(?<=[A-Z0-9])\.Last$", " ", stem)
     stem = re.sub(r"^Quote-Equity-|-(?:ALL|EQ)(?:-N)?(?=[\s-]|$)", " ", stem.strip(" -"))
     prefix = re.match(r"([A-Za-z]+)[-:#](?=[A-Z0-9&^])|(X[A-Z]{3}|NASDAQ|NYSE)\.(?=[A-Z])", stem)
     if prefix and (_is_exchange(prefix[1] or prefix[2]) or prefix[0] in ("SH#", "SZ#", "BJ#")):
         stem = stem[prefix.end() :]
     while (shorter := _AT_END.sub("", stem.strip(" _-,"))) != stem:
         stem = shorter
-    glued = _GLUED_YEAR.fullmatch(stem)
+    glued = _GLUED.fullmatch(stem)
     return glued[1] if glued else stem
 
 
