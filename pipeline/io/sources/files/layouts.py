@@ -177,8 +177,6 @@ def _arrow(document: Document):  # type: ignore[no-untyped-def]
     names = list(schema.names)
     text = [n for n in names if plain(n) in (*ALIASES["symbol"], *TEXT)]
     text = [n for n in text if pa.types.is_string(schema.field(n).type)]
-    if isinstance(content, pa.BufferReader):
-        content.seek(0)
     source = pyarrow.parquet.ParquetFile(content, read_dictionary=text)
     return names, source.read
 

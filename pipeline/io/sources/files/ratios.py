@@ -79,11 +79,13 @@ def check_factor(
     if "factor" not in columns or "split" in columns or splits_are_given:
         return
     factor = columns["factor"]
-    if not pd.api.types.is_numeric_dtype(factor.dtype):
+    if pd.api.types.is_numeric_dtype(factor.dtype):
+        factor = factor.fillna(1.0)  # where nothing is written, nothing changes
+    else:
         factor = factor.astype("str").fillna("").str.strip()
     by_symbol = factor.groupby(codes, observed=True)
     several, before = by_symbol.min() != by_symbol.max(), by_symbol.shift()
-    changes = (before.notna() & factor.notna() & (before != factor)).mean()
+    changes = (before.notna() & (before != factor)).mean()
     if not several.any() or (changes > CHANGES and len(factor) > 1 / CHANGES):
         return  # none, or something else that is called alike
     given = f"{who}: a column of adjustment factors that change, which prices may have in or not"

@@ -33,7 +33,7 @@ def header_lines(lines: Sequence[Sequence[str]]) -> int:
 
     The first two hold fields and tickers; the third, where there is one, the index's name alone.
     """
-    if len(lines) < 3 or len({len(line) for line in lines[:3]}) > 1 or len(lines[0]) < 2:
+    if len(lines) < 3 or len({len(line) for line in lines[:3]}) > 1:
         return 0
     corners = [plain(line[0]) for line in lines[:3]]
     if corners[0] not in (*CORNERS, *DATES) or corners[1] not in (*CORNERS, *DATES):
@@ -92,7 +92,7 @@ def named_pairs(names: Iterable[str]) -> dict[str, Pair]:
                 len({plain(f) for f, t in split.values() if t == ticker} & set(NEEDED)) == 4
                 for ticker in tickers
             )
-            if not whole or (len(tickers) == 1 and _says_no_ticker(*tickers)):
+            if not whole or all(map(_says_no_ticker, tickers)):
                 continue
             if len(tickers) == 1:  # a volume without its name is that of the one ticker
                 alone = [name for name in names if name not in split and plain(name) in _FIELDS]
@@ -154,7 +154,7 @@ def _are_units(names: Sequence[str]) -> bool:
 
 
 def _says_no_ticker(word: str) -> bool:
-    """Of the one word beside every field: a currency, or what it is the price of."""
+    """Of a word beside a field: a currency, or what it is the price of."""
     return is_money(re.sub(r"^in ", "", word)) or plain(word) in ("stock", "share", "spot", "day")
 
 
