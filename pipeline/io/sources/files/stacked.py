@@ -87,7 +87,7 @@ def named_pairs(names: Iterable[str]) -> dict[str, Pair]:
     for ticker_last in (True, False):
         split = {name: pair for name in names if (pair := _flat(name, ticker_last))}
         tickers = {ticker for _, ticker in split.values()}
-        if len(split) >= len(names) - 2 and _is_fields([plain(f) for f, _ in split.values()]):
+        if len(split) >= len(names) - 2:
             whole = all(
                 len({plain(f) for f, t in split.values() if t == ticker} & set(NEEDED)) == 4
                 for ticker in tickers
@@ -95,7 +95,7 @@ def named_pairs(names: Iterable[str]) -> dict[str, Pair]:
             if not whole or all(map(_says_no_ticker, tickers)):
                 continue
             if len(tickers) == 1:  # a volume without its name is that of the one ticker
-                alone = [name for name in names if name not in split and plain(name) in _FIELDS]
+                alone = [name for name in names if plain(name) in _FIELDS]
                 split |= {name: (name, next(iter(tickers))) for name in alone}
             return split
     return {}
@@ -148,9 +148,8 @@ def _flat(name: str, ticker_last: bool) -> Pair | None:
 
 def _are_units(names: Sequence[str]) -> bool:
     """Of a second line: what is counted in what, as USD,USD,USD,USD,shares."""
-    words = [name.strip() for name in names if name.strip()]
-    money = [is_money(word) for word in words]
-    return sum(money) > 3 and (not all(money) or len(words) < len(names))
+    money = [is_money(name) for name in names]
+    return sum(money) > 3 and not all(money)
 
 
 def _says_no_ticker(word: str) -> bool:

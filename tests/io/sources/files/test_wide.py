@@ -55,14 +55,18 @@ def test_the_level_of_the_fields_where_both_may_be_fields():
     assert pairs(columns) == columns
     assert pairs([(ticker, field) for field, ticker in columns]) == columns
     assert pairs(list(itertools.product(("AAB", "BBC"), ("DDE", "EEF")))) == []
+    long = list(itertools.product(FIELDS, ("ALPHABET", "MICROSOFT")))
+    assert pairs(long) == long
+    assert pairs([(*pair[::-1],) for pair in long]) == long
+    assert pairs(list(itertools.product((*FIELDS, "Remark"), ("AAB", "BBC")))) == []
 
 
 def flat(*tickers: str, form: str = "{f}_{t}") -> list[str]:
     return [form.format(f=field, t=ticker) for ticker in tickers for field in FIELDS]
 
 
-def of(*tickers: str) -> dict[str, tuple[str, str]]:
-    return {f"{field}_{ticker}": (field, ticker) for ticker in tickers for field in FIELDS}
+def of(*tickers: str, form: str = "{f}_{t}") -> dict[str, tuple[str, str]]:
+    return {form.format(f=f, t=ticker): (f, ticker) for ticker in tickers for f in FIELDS}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +84,23 @@ def of(*tickers: str) -> dict[str, tuple[str, str]]:
         (["Date", *flat("stock")], {}),
         (["Date", *flat("spot")], {}),
         (["Date", *flat("USD", "AAB")], of("USD", "AAB")),
+        (
+            ["Date", *flat("AAB"), "Capital Gains_AAB"],
+            of("AAB") | {"Capital Gains_AAB": ("Capital Gains", "AAB")},
+        ),
+        (["Date", *flat("AAB"), "Beta_AAB"], of("AAB")),
+        (["Date", *flat("AAB"), "v_AAB"], of("AAB")),
+        (["Date", *flat("AAB"), "Close_adj"], of("AAB")),
+        (["Date", *flat("c")], of("c")),
+        (["Date", *flat("low")], {}),
+        (["DATE", *(name.upper() for name in flat("low"))], {}),
+        (["Date", *flat("AAB", form="{f} ({t})")], of("AAB", form="{f} ({t})")),
+        (["Date", *flat("AAB", form="{f}__{t}")], of("AAB", form="{f}__{t}")),
+        (["Date", *flat("AAB", form="{t}.{f}")], of("AAB", form="{t}.{f}")),
+        (["('Date', '')", *flat("AAB", form="('{f}', '{t}')")], of("AAB", form="('{f}', '{t}')")),
+        (["Date", *flat("AAB", form="('{t}', '{f}')")], of("AAB", form="('{t}', '{f}')")),
+        (["Date", *flat("A'B", form="('{f}', '{t}')")], {}),
+        (["Date", *flat("AAB", form="({f}, {t})")], {}),
         (["Date", "o_AAB", "h_AAB", "l_AAB", "c_AAB"], {}),
         (["Date", "Open_", "High_", "Low_", "Close_"], {}),
     ],
