@@ -119,10 +119,9 @@ def _read(some: _Column) -> Dates:
 
 
 def _texts(values: pd.Series) -> pd.Series:
-    if pd.api.types.is_float_dtype(values.dtype) and bool((values.dropna() % 1 == 0).all()):
+    if pd.api.types.is_float_dtype(values.dtype) and bool((values % 1 == 0).all()):
         values = values.astype("Int64")
-    texts = values.map(lambda v: v.decode("utf-8", "replace") if isinstance(v, bytes) else v)
-    return texts.astype("str").str.strip().str.replace(r"^(\d{5,})\.0+$", r"\1", regex=True)
+    return values.astype("str").str.strip().str.replace(r"^(\d{5,})\.0+$", r"\1", regex=True)
 
 
 def _timed(

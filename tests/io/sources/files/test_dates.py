@@ -138,14 +138,13 @@ def test_days_that_are_counted_from_1900_or_from_1970_are_refused_with_both_read
 @pytest.mark.parametrize(
     "written",
     [
-        b"2021-03-08",
         "2021년 3월 8일",
         "2.0210308e+07",
         "Mon Mar  8 00:00:00 EST 2021",
         "Mon Mar 8 00:00:00 2021",
     ],
 )
-def test_bytes_and_numbers_as_programs_print_them(written):
+def test_dates_and_numbers_as_programs_print_them(written):
     assert days(written) == ["2021-03-08"]
 
 
@@ -170,6 +169,16 @@ def test_an_odd_text_is_weighed_by_its_rows_where_many_symbols_share_few_days():
 def test_an_offset_has_a_sign_and_minutes(written):
     found = dates(pd.Series([written]), None, "UTC", "x.csv")
     assert found.days[0] == np.datetime64("2021-03-08")
+
+
+@pytest.mark.parametrize(
+    "written", [1615204800000000000.0, 1615204800000.0, 20210308.0, 44263.0, 44263.6666667]
+)
+def test_numbers_of_eight_bytes_with_and_without_a_missing_one(written):
+    assert days(written) == ["2021-03-08"]
+    found = read(written, np.nan).days
+    assert found[0] == np.datetime64("2021-03-08")
+    assert np.isnat(found[1])
 
 
 def test_months_shortened_in_french():

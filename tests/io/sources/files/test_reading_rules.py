@@ -66,6 +66,14 @@ def test_a_folder_whose_key_is_no_field_says_nothing(tmp_path):
         files(tmp_path).bars()
 
 
+def test_dates_and_prices_that_parquet_has_as_bytes(tmp_path):
+    table = pd.DataFrame([line.split(",") for line in rows()], columns=HEADER.split(","))
+    table.map(str.encode).to_parquet(tmp_path / "AAB.parquet")
+    bars = files(tmp_path).bars().bars
+    assert [f"{day:%Y-%m-%d}" for day, _ in bars.index] == list(table["date"])
+    assert bars["close"].iloc[0] == 10.5
+
+
 def told(*written: object, texts: dict[int, str] | None = None) -> list[float]:
     """The ratios of a split column, beside rows that are texts."""
     unreadable = np.array([place in (texts or {}) for place in range(len(written))])
