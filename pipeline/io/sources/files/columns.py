@@ -111,12 +111,13 @@ def fields(
         )  # fmt: skip
     fields_of = {field: column for field, column in chosen.items() if column is not None}
     free = [name for name in names if name not in fields_of.values()]
+    written = as_written(free)
     for field, aliases in ALIASES.items():
         if field in fields_of:
             continue
         ranked = sorted(
-            (plain(n) != known(n), aliases.index(known(n)), place, n)
-            for place, n in enumerate(free)
+            (plain(n) != known(n), aliases.index(known(n)), place, free[place])
+            for place, n in enumerate(written)
             if known(n) in aliases
         )
         if len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]:
@@ -147,6 +148,16 @@ def fields(
             faults=[Fault(f"data.columns.{field}", "no column for it") for field in missing],
         )  # fmt: skip
     return fields_of
+
+
+def as_written(names: Sequence[str]) -> list[str]:
+    """Names of columns before pandas numbered those that occur twice.
+
+    >>> as_written(["Close", "Close.1", "Q.1"])
+    ['Close', 'Close', 'Q.1']
+    """
+    bare = [re.sub(r"\.\d+$", "", name) for name in names]
+    return [b if b in names else name for b, name in zip(bare, names, strict=True)]
 
 
 def is_header(names: Sequence[str], given: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline.io.sources.files.columns import NEEDED, plain
+from pipeline.io.sources.files.columns import NEEDED, as_written, plain
 from pipeline.io.sources.files.currencies import is_money
 from pipeline.io.sources.files.header_words import ALIASES
 
@@ -51,7 +51,7 @@ def cells(lines: Sequence[Sequence[str]]) -> list[Pair]:
     A name above several columns may stand over the first of them alone, as merged cells have it.
     """
     above, last = [], ""
-    for name in lines[0][1:]:
+    for name in as_written(lines[0][1:]):
         last = name if name.strip() else last
         above.append(last)
     return list(zip(above, lines[1][1:], strict=True))
@@ -153,8 +153,10 @@ def _are_units(names: Sequence[str]) -> bool:
 
 
 def _says_no_ticker(word: str) -> bool:
-    """Of a word beside a field: a currency, or what it is the price of."""
-    return is_money(re.sub(r"^in ", "", word)) or plain(word) in ("stock", "share", "spot", "day")
+    """Of a word beside a field: a currency, what it is the price of, or a side of a merge."""
+    is_side = word in ("x", "y", "left", "right")
+    is_kind = plain(word) in ("stock", "share", "spot", "day")
+    return is_side or is_kind or is_money(re.sub(r"^in ", "", word))
 
 
 def _is_ticker(text: str, field: str) -> bool:

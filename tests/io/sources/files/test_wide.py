@@ -50,6 +50,20 @@ def test_a_name_above_merged_cells_stands_for_all_of_them():
     assert cells(lines) == [("Open", "AAB"), ("Open", "BBC"), ("Close", "AAB"), ("Close", "BBC")]
 
 
+def test_names_that_pandas_numbered_are_those_of_each_ticker(tmp_path):
+    head = [",".join(["Price", *(f + n for f in (*FIELDS, "Volume") for n in ("", ".1"))]),
+            ",".join(["Ticker", *["AAB", "BBC"] * 5]), "Date" + "," * 10]  # fmt: skip
+    lines = []
+    for line in rows(first=20.0):
+        day, *values = line.split(",")
+        lines.append(",".join([day, *(v for value in values for v in (value, f"2{value}"))]))
+    bars = files(write(tmp_path / "x.csv", *head, *lines)).bars().bars
+    assert bars["close"].groupby("symbol").first().to_dict() == {"AAB": 20.5, "BBC": 220.5}
+    write(tmp_path / "x.csv", head[0].replace("Price", "Date"), *lines)
+    with pytest.raises(InvalidData, match=r"open is column 'Open' or 'Open\.1'"):
+        files(tmp_path / "x.csv").bars()
+
+
 def test_the_level_of_the_fields_where_both_may_be_fields():
     columns = list(itertools.product(FIELDS, LETTERS))
     assert pairs(columns) == columns
@@ -82,6 +96,8 @@ def of(*tickers: str, form: str = "{f}_{t}") -> dict[str, tuple[str, str]]:
         (["Date", *flat("C", "LOW")], of("C", "LOW")),
         (["Date", *flat("USD", "EUR")], {}),
         (["Date", *flat("stock")], {}),
+        (["Date", *flat("x", "y")], {}),
+        (["Date", *flat("X", "Y")], of("X", "Y")),
         (["Date", *flat("spot")], {}),
         (["Date", *flat("USD", "AAB")], of("USD", "AAB")),
         (
