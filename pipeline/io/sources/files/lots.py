@@ -22,6 +22,10 @@ A turnover that is a hundredth of volume times price is none of them: pounds bes
 """
 
 
+CUSTOMARY = frozenset(("XSHG", "XSHE", "XTAI", "XHKG", "XIDX", "XKLS", "XBKK", "XSES", "XPHS"))
+"""Calendars of exchanges whose data count lots; elsewhere the turnover may be in other money."""
+
+
 def shares_per_unit(bars: Mapping[str, np.ndarray], turnover: np.ndarray) -> float:
     """How many shares one unit of the volume is; 1 where the turnover proves nothing else.
 

@@ -13,7 +13,7 @@ from pipeline.io.sources.files.columns import plain, say
 from pipeline.io.sources.files.dates import Dates, dates
 from pipeline.io.sources.files.documents import Document
 from pipeline.io.sources.files.layouts import Table, table
-from pipeline.io.sources.files.lots import shares_per_unit
+from pipeline.io.sources.files.lots import CUSTOMARY, shares_per_unit
 from pipeline.io.sources.files.naming import symbols_of
 from pipeline.io.sources.files.numbers import Marks, Numbers, check_counts, numbers
 from pipeline.io.sources.files.ratios import check_factor, ratios
@@ -115,7 +115,7 @@ def prices(
     check_factor(document.name, columns, codes, splits_are_given=how.splits_path is not None)
     written = {name: columns[name] for name in NUMBERS if name in columns and name != "split"}
     values = numbers(written, how.decimal, document.name, folder.marks)
-    if (size := _lot(columns, values, how)) != 1:
+    if (size := _lot(columns, values, how, document.name)) != 1:
         values.by_column["volume"] = size * values.by_column["volume"]
         remarks.append(f"volume in lots of {size:,.0f} shares, as its turnover shows")
     if document.kind == "text" and "volume" in values.by_column:
@@ -224,15 +224,29 @@ def _check_adjusted(
         raise InvalidData("ingest", given, "a column adjusted_close, or adjust_dividends=false")
 
 
-def _lot(columns: pd.DataFrame, read: Numbers, how: FilesData) -> float:
-    """Shares that a volume counts as one, by the column of turnover where there is one."""
+def _lot(columns: pd.DataFrame, read: Numbers, how: FilesData, who: str) -> float:
+    """Shares that a volume counts as one, by the column of turnover where there is one.
+
+    Raises
+    ------
+    InvalidData
+        More than one, where no exchange counts lots, and config does not name the volume.
+    """
     if not {"turnover", "volume"} <= set(columns):
         return 1.0
     try:
         paid = numbers({"paid": columns["turnover"]}, how.decimal, "", read.marks).by_column["paid"]
     except InvalidData:
         return 1.0  # it is no bar's price or volume
-    return shares_per_unit(read.by_column, paid)
+    size = shares_per_unit(read.by_column, paid)
+    if size == 1 or how.exchange_calendar in CUSTOMARY:
+        return size
+    if how.columns.volume is not None:
+        return 1.0
+    given = f"{who}: by its turnover a volume of 1 is {size:,.0f} shares, or the turnover is in "
+    given += "smaller money than prices"
+    needed = "volumes in shares, and data.columns.volume with their column where they are"
+    raise InvalidData("ingest", given, needed, say("volume"))
 
 
 def _odd_times(day: Dates) -> np.ndarray:

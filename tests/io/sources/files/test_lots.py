@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.errors import InvalidData
 from tests.io.sources.files.test_vendors import BARS, check, files
 
 SHANGHAI = {"exchange_calendar": "XSHG"}
@@ -28,6 +29,16 @@ def test_a_volume_in_lots_is_shares_where_its_turnover_shows_it(tmp_path, lot, m
     given = delivery(tmp_path, BARS["volume"] / lot, MEAN * BARS["volume"] / money)
     check(given, "600000")
     assert (f"volume in lots of {lot:,.0f} shares" in given.notes[0]) == (lot > 1)
+
+
+def test_where_no_exchange_counts_lots_the_turnover_may_be_in_other_money(tmp_path):
+    other = {"exchange_calendar": "XNYS"}
+    cents = MEAN * BARS["volume"] * 100
+    with pytest.raises(InvalidData, match="a volume of 1 is 100 shares, or the turnover is in sm"):
+        delivery(tmp_path, BARS["volume"], cents, **other)
+    named = other | {"columns": {"volume": "Volume"}}
+    check(delivery(tmp_path, BARS["volume"], cents, **named), "600000")
+    check(delivery(tmp_path, BARS["volume"], cents * 1000, **other), "600000")
 
 
 @pytest.mark.parametrize(
