@@ -182,7 +182,8 @@ def _floats(column: pd.Series) -> np.ndarray:
 
 def _bare(column: pd.Series) -> pd.Series:
     """Texts without spaces, quotes and currencies; None where they say that nothing is there."""
-    texts = column.astype("str")
+    codes, unique = pd.factorize(column)
+    texts = pd.Series(np.asarray(unique)).astype("str")
     if not texts.str.isascii().all():
         texts = texts.str.normalize("NFKC")
     texts = texts.str.replace(r"^\s*=(?=\")", "", regex=True).str.strip(" \t'\"\u2019")
@@ -191,7 +192,8 @@ def _bare(column: pd.Series) -> pd.Series:
     texts = texts.str.replace(r"(?<=\d)(?i:shares|shs|pcs|szt|stk|stück|st)\.?$", "", regex=True)
     texts = texts.str.replace(BEFORE, r"\1", regex=True).str.replace(BEHIND, "", regex=True)
     texts = texts.str.replace(r"^\((.+)\)$", r"-\1", regex=True)  # as accountants write it
-    return texts.mask(texts.str.lower().isin(MISSING) | texts.str.startswith("#"))
+    texts = texts.mask(texts.str.lower().isin(MISSING) | texts.str.startswith("#"))
+    return pd.Series(texts.array.take(codes, allow_fill=True), column.index)
 
 
 def _check_money(columns: Mapping[str, pd.Series], who: str) -> None:
