@@ -83,7 +83,7 @@ def payments(bars: pd.DataFrame, known: Iterable[Event]) -> list[str]:
     with np.errstate(divide="ignore", invalid="ignore"):
         paid = np.where(same, bars["dividend"].to_numpy() / previous, np.nan)
         step = 1 - 1 / _factor_steps(bars)
-    part = np.where(np.isfinite(paid) & (paid > 0), paid, step)
+    part = np.where(paid > 0, paid, step)
     large = np.flatnonzero((part > LARGE_PAYMENT) & (part < 1))
     shown = []
     for at in large:
@@ -206,7 +206,7 @@ def apply(
                 is_seen = by_factor
             elif size < CLEAR * usual_move(*(values_of[n][near] for n in ("open", "close"))):
                 is_seen = event.symbol in seen
-                unclear += [event] if not event.sure and not is_seen and size > 0 else []
+                unclear += [event] if not event.sure and not is_seen else []
         if event.sure or is_seen:
             for name in PRICES:
                 values[name][start:place] /= event.ratio

@@ -36,12 +36,12 @@ def event(place: int, ratio: float, *, symbol: str = "AAB", sure: bool = False) 
 
 def test_events_are_those_of_the_column_else_of_the_adjusted_close_and_those_given():
     by_column = table(
-        [10.0] * 7, split=[np.nan, 0, 1, 2, -1, np.inf, 3], adjusted_close=[5] + [10] * 6
+        [10.0] * 7, split=[0.5, 0, 1, 2, -1, np.inf, 3], adjusted_close=[5] + [10] * 6
     )
     by_factor = table([10.0] * 3, "BBC", adjusted_close=[5, 10, 10])
     known = event(6, 4.0, sure=True)
     found = splits.events(both(by_column, by_factor), [known])
-    assert found == [known, event(3, 2.0), event(1, 2.0, symbol="BBC")]
+    assert found == [known, event(0, 0.5), event(3, 2.0), event(1, 2.0, symbol="BBC")]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,7 @@ def test_a_split_that_the_adjusted_close_implies_is_near_a_ratio(before, right):
         ({"dividend": [0, 2.0, 0]}, [event(1, 2.0)], ""),
         ({"adjusted_close": [8.0, 10, 10]}, [], "AAB 2021-03-02 20 %"),
         ({"adjusted_close": [8.0, 10, 10], "dividend": [0, 3.0, 0]}, [], "AAB 2021-03-02 30 %"),
+        ({"adjusted_close": [8.0, 10, 10], "dividend": [0, 0, 0]}, [], "AAB 2021-03-02 20 %"),
         ({"adjusted_close": [9.5, 10, 10]}, [], ""),
         ({"adjusted_close": [12.0, 10, 10]}, [], ""),
     ],
@@ -132,6 +133,10 @@ def test_a_split_is_applied_where_prices_show_it_or_a_person_says_so(some, first
     assert unclear == []
 
 
+def test_the_move_of_a_split_is_from_the_close_before_it():
+    assert applied(table([5.0, 20.0, 10.0]), event(2, 2.0))[0] == [2.5, 10.0, 10.0]
+
+
 def test_that_a_move_was_real_is_no_split_that_was_applied():
     some = event(2, 1.0, sure=True)
     assert applied(table([20.0, 20.0, 10.0]), some) == ([20.0, 20.0, 10.0], [], [])
@@ -156,7 +161,8 @@ def test_a_small_split_is_applied_by_the_adjusted_close_alone_where_there_is_one
 def test_a_small_split_is_applied_where_it_is_clear_of_usual_moves():
     usual = splits.usual_move(calm(1.0), calm(1.0))
     assert usual == pytest.approx(1.4826 * np.log(1.001), rel=1e-6)
-    for move, first, is_unclear in ((0.001, 100 / 1.1, False), (0.02, 100.0, True)):
+    split = 100 / 1.1
+    for move, first, is_unclear in ((0.001, split, False), (0.008, split, False), (0.012, 100, 1)):
         closes, _, unclear = applied(table(calm(1.1, move=move)), event(20, 1.1))
         assert closes[0] == pytest.approx(first)
         assert bool(unclear) == is_unclear

@@ -116,7 +116,8 @@ def test_a_wrong_line_of_the_splits_file_is_shown(tmp_path):
 
 
 def test_the_nearest_ratio_of_a_split_by_distance_in_the_logarithm():
-    np.testing.assert_array_equal(nearest_ratio(np.array([9.4, 0.52, 1.45])), [9, 0.5, 1.5])
+    steps, right = [9.4, 0.52, 1.45, 2.7, 3.4, 1 / 3.4], [9, 0.5, 1.5, 2.5, 3, 1 / 3]
+    np.testing.assert_allclose(nearest_ratio(np.array(steps)), right)
 
 
 def test_a_column_that_the_prices_contradict_settles_nothing(tmp_path):
