@@ -109,7 +109,7 @@ def _spaces(every: list[str], filled: list[int]) -> str:
     for at in filled[:HEADER_WITHIN]:
         if not set(SEPARATORS) & set(every[at]):
             for gap in (r"\s{2,}", r"\s+"):
-                if has_prices(re.split(gap, every[at].strip())):
+                if has_prices(re.split(gap, every[at])):
                     return gap
     return ""
 
@@ -130,7 +130,7 @@ def _with_header(
     for place, at in enumerate(filled[:HEADER_WITHIN]):
         mark = separator or max(SEPARATORS, key=every[at].count)
         cells = [_cells(every[row], mark) for row in filled[place : place + PROOF_LINES]]
-        is_first = place == 0 and (stacked.header_lines(cells[:3]) or len(cells) == 1)
+        is_first = place == 0 and stacked.header_lines(cells[:3])
         if (is_first and not by_place) or is_header(cells[0], given):
             names = [str(n + 1) for n in range(len(cells[0]))] if by_place else _fitted(cells)
             return Sheet(source, [names, *cells[1:]], at + 1, mark, place)

@@ -135,7 +135,7 @@ def test_a_configured_column_that_is_absent_is_named():
         ("<html><body>503</body></html>", "a web service's answer"),
         ("\n\n", "empty"),
         (HEADER, "a header without rows"),
-        ("2021-03-08,10,11,9,10.5,100", "the first line names no known column"),
+        ("2021-03-08,10,11,9,10.5,100", "no header, the first line is a row of values"),
         (f"{HEADER}\n2021-03-08,10,11,9,10.5", "1 lines have not 6 columns"),
         ("date,open,high,low,close,volume,close\n2021-03-08,1,1,1,1,1,1", "occur twice: close"),
         ("date,open,high,low,close\n2021-03-08,1,1,1,1", "no column for volume"),

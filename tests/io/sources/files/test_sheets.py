@@ -66,6 +66,8 @@ def test_what_separates_columns_and_lines(tmp_path, separator, end):
 
 
 def test_a_separator_that_a_line_names_wins_over_the_most_frequent_one(tmp_path):
+    more = opened(tmp_path, f"sep=;\n{HEADER.replace(',', ';')};A,B,C,D,E,F,G,H\n")
+    assert more.names == [*NAMES, "A,B,C,D,E,F,G,H"]
     text = f"sep=;\n{HEADER.replace(',', ';')}\n2021-03-08;1,0;1,1;0,9;1,0;1,,,,,,\n"
     assert opened(tmp_path, text).separator == ";"
     assert values(tmp_path, text)[0][1] == "1,0"
@@ -77,6 +79,18 @@ def test_columns_apart_by_spaces(tmp_path, name, gap):
     lines = [line.replace(",", gap) for line in (HEADER, ROW)]
     text = f"  {lines[0]}\n {lines[1]} \n"
     assert values(tmp_path, text, name) == [["2021-03-08", 10.0, 11.0, 9.0, 10.5, 100.0]]
+
+
+@pytest.mark.parametrize("word", ["Börse", "plain"])
+def test_every_row_of_a_long_file_apart_by_spaces(tmp_path, word):
+    lines = [HEADER.replace(",", " "), *[f"2021-03-08 10 11 9 10.5 {word}"] * 5000]
+    rows = values(tmp_path, "\n".join(lines).encode("cp1252"))
+    assert (len(rows), rows[-1][-1]) == (5000, word)
+
+
+def test_tabs_are_no_spaces(tmp_path):
+    lines = [HEADER.replace(",", "\t"), ROW.replace(",", "\t").replace("08", "08 00:00", 1)]
+    assert values(tmp_path, "\n".join(lines) + "\n")[0][:2] == ["2021-03-08 00:00", 10.0]
 
 
 def test_names_are_without_spaces_and_missing_ones_are_an_index_or_their_place(tmp_path):
@@ -92,7 +106,10 @@ def test_names_are_without_spaces_and_missing_ones_are_an_index_or_their_place(t
         (HEADER, f"{ROW},", [*NAMES, "index6"]),
         (f"{HEADER},", ROW, NAMES),
         (f"{HEADER},", f"{ROW},", [*NAMES, "index6"]),
+        (HEADER, f"{ROW}, ", [*NAMES, "index6"]),
+        (f"{HEADER}, ", ROW, NAMES),
         (f"{HEADER},More", ROW, [*NAMES, "More"]),
+        (f"\ufeff\ufeff{HEADER}", ROW, NAMES),
     ],
 )
 def test_a_header_with_one_column_more_or_less_than_each_row(tmp_path, header, row, names):
@@ -126,11 +143,16 @@ def test_columns_that_config_calls_by_their_places_have_those_below_a_header_too
     for text, skip in ((f"{ROW}\n", 0), (f"{HEADER}\n{ROW}\n", 1)):
         sheet = opened(tmp_path, text, columns=PLACES)
         assert (sheet.names, sheet.skip) == (list("123456"), skip)
+    assert opened(tmp_path, f"{ROW[:-3]}6\n{ROW}\n", columns=PLACES).skip == 0
 
 
 def test_a_column_that_config_names_makes_a_header_of_its_line(tmp_path):
     text = f"AAB\nd,o,h,l,c,v\n{ROW}\n"
     assert opened(tmp_path, text, columns={"date": "d"}).names == ["d", "o", "h", "l", "c", "v"]
+    unknown = text.replace("d,o,h,l,c,v", "d,p1,p2,p3,p4,p5")
+    named = opened(tmp_path, unknown, columns={"date": "d"})
+    assert (named.names, named.title) == (["d", "p1", "p2", "p3", "p4", "p5"], 1)
+    assert opened(tmp_path, unknown).names == ["AAB"]
     assert opened(tmp_path, "a,b\nx,y\n" + f"{ROW}\n").names == ["a", "b"]
 
 
@@ -141,17 +163,20 @@ def test_numbers_stay_texts_until_a_point_is_proven(tmp_path):
     proven = text + "2021-03-09,10,11,9,10.5,100\n"
     assert values(tmp_path, proven)[0][4] == 1.234
     assert values(tmp_path, proven, decimal=",")[0][4] == "1.234"
-    assert values(tmp_path, proven + "2021-03-10,10,11,9,halted,100\n")[0][4] == "1.234"
+    for name in ("AAB.csv", "AAB.csv.gz"):
+        rows = values(tmp_path, proven + "2021-03-10,10,11,9,halted,100\n", name)
+        assert [row[4] for row in rows] == ["1.234", "10.5", "halted"]
 
 
 def test_lines_of_another_width_are_left_out_up_to_a_tenth_or_three(tmp_path):
-    def remarks(rows: int, odd: int) -> tuple[str, ...]:
-        text = "\n".join([HEADER, *[ROW] * rows, *["Source: us"] * odd, ",,"]) + "\n"
+    def remarks(rows: int, odd: int, before: str = "") -> tuple[str, ...]:
+        text = before + "\n".join([HEADER, *[ROW] * rows, *["Source: us"] * odd, ",,"]) + "\n"
         file, given = document(tmp_path, text), how(path=tmp_path)
         sheet = sheets.opened(file, given)
         return sheets.rows(file, sheet, NAMES, NAMES, ["Date"], 0, given)[1]
 
     assert remarks(9, 0) == ()
+    assert remarks(9, 0, "AAB\n") == ("1 lines before the header left out",)
     for rows, odd in ((1, 3), (36, 4)):
         assert remarks(rows, odd) == (f"{odd} lines that are no rows left out: 'Source: us'",)
     for rows, odd in ((35, 4), (0, 1)):
