@@ -33,7 +33,7 @@ SUFFIXES = {
     "MILLIONS": 1e6, "BILLION": 1e9, "MLD": 1e9, "MDS": 1e9, "L": 1e5, "LAC": 1e5, "LACS": 1e5,
     "LAKH": 1e5, "LAKHS": 1e5, "CR": 1e7, "CRORE": 1e7, "CRORES": 1e7, "ТЫС": 1e3, "МЛН": 1e6,
     "МЛРД": 1e9, "千": 1e3, "천": 1e3, "万": 1e4, "萬": 1e4, "만": 1e4, "百万": 1e6, "百萬": 1e6,
-    "亿": 1e8, "億": 1e8, "억": 1e8,
+    "亿": 1e8, "億": 1e8, "억": 1e8, "BILLIONS": 1e9,
 }  # fmt: skip
 """In either case; not ``MM`` and ``mil``, which are a thousand to some and a million to others."""
 

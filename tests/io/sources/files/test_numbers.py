@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InvalidData
-from pipeline.io.sources.files.numbers import numbers
+from pipeline.io.sources.files.numbers import check_counts, numbers
 
 
 def read(decimal: str | None = None, **columns: list):
@@ -57,3 +57,59 @@ def test_text_that_is_no_number_is_shown():
 
 def test_a_volume_in_lakhs_proves_the_mark_of_prices():
     assert read(close=["1.234"], volume=["12,34,567"]) == {"close": [1.234], "volume": [1234567.0]}
+
+
+SUFFIXES = {
+    1e3: "K k Tsd TYS thou thousand тыс 千 천", 1e4: "万 萬 만", 1e5: "Lac lacs Lakh LAKHS",
+    1e6: "M m MN mln Mio Mio. million millions млн 百万 百萬", 1e7: "Cr crore crores",
+    1e8: "亿 億 억", 1e9: "B bn Mrd Mrd. MLD mds billion billions млрд", 1e12: "T TN",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("factor", SUFFIXES)
+def test_a_suffix_of_any_language_is_its_factor(factor):
+    for suffix in SUFFIXES[factor].split():
+        found = read(volume=[f"1.25{suffix}", f"1.25 {suffix}", "1.5"])["volume"]
+        np.testing.assert_allclose(found, [1.25 * factor, 1.25 * factor, 1.5])
+    np.testing.assert_allclose(read(volume=["1.25L", "1.5"])["volume"], [1.25e5, 1.5])
+
+
+@pytest.mark.parametrize("suffix", ["MM", "mil", "X"])
+def test_a_suffix_that_may_be_two_things_is_none(suffix):
+    with pytest.raises(InvalidData, match="is no number"):
+        read(volume=[f"1.25{suffix}"])
+
+
+@pytest.mark.parametrize(
+    ("odd", "size", "is_refused"),
+    [
+        (["1x"], 10, False), (["1x"], 1, True), (["1x", "2x"], 20, False), (["1x", "2x"], 19, True),
+        (["halted"] * 5, 10, False), (["halted"] * 6, 11, True), (["halted"] * 2, 2, True),
+    ],
+)  # fmt: skip
+def test_texts_that_are_no_numbers_cost_their_rows_or_the_file(odd, size, is_refused):
+    column = pd.Series([*odd, *["1.5"] * (size - len(odd))])
+    if is_refused:
+        with pytest.raises(InvalidData, match=f"{odd[0]}' in column close is no number"):
+            numbers({"close": column}, None, "x.csv")
+    else:
+        found = numbers({"close": column}, None, "x.csv")
+        assert found.unreadable.sum() == len(odd)
+        assert found.example == f"'{odd[0]}' in column close"
+
+
+@pytest.mark.parametrize(
+    ("volume", "decimal", "is_refused"),
+    [
+        ([303.531] * 5, None, True), ([303.531] * 4, None, False), ([303.531] * 5, ".", False),
+        ([303.531] * 4 + [1000.5], None, False), ([303.531] * 4 + [0.1234], None, False),
+        ([303.531] * 3 + [303.53] * 3, None, False), ([303.531] * 4 + [303.53] * 3, None, True),
+        ([303.531] * 4 + [np.nan, 0.0], None, False), ([303.0] * 9, None, False),
+    ],
+)  # fmt: skip
+def test_volumes_of_three_decimals_may_be_thousands(volume, decimal, is_refused):
+    if is_refused:
+        with pytest.raises(InvalidData, match=r"volume 303\.531 is 303\.531 or 303,531"):
+            check_counts(np.array(volume), decimal, "x.csv")
+    else:
+        check_counts(np.array(volume), decimal, "x.csv")
