@@ -12,9 +12,6 @@ ENOUGH = 5
 SHARE, ROUNDED = 0.9, 0.005
 """Of the bars, whose mean price lies between low and high, but for so large a part of it."""
 
-MONEY = (1.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
-"""What a turnover may be counted in."""
-
 LOTS = ((100.0, 1.0), (1000.0, 1.0), (1e6, 1.0), (100.0, 1e3))
 """Shares that a volume may count as one, and what the turnover beside it is counted in.
 
@@ -52,6 +49,4 @@ def shares_per_unit(bars: Mapping[str, np.ndarray], turnover: np.ndarray) -> flo
     def fits(factor: float) -> bool:
         return bool(((factor * paid >= lowest) & (factor * paid <= highest)).mean() >= SHARE)
 
-    if any(fits(money) for money in MONEY):
-        return 1.0
     return next((size for size, money in LOTS if fits(money / size)), 1.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidData
+from pipeline.io.sources.files.lots import shares_per_unit
 from tests.io.sources.files.test_vendors import BARS, check, files
 
 SHANGHAI = {"exchange_calendar": "XSHG"}
@@ -69,6 +70,34 @@ def test_the_money_of_a_table_wins_over_its_share_of_what_is_issued(tmp_path):
 )
 def test_a_turnover_that_proves_no_lots_changes_nothing(tmp_path, turnover):
     check(delivery(tmp_path, BARS["volume"], turnover), "600000")
+
+
+def lot(**changes: float) -> float:
+    """Of twenty bars from 9 to 11 at a mean of 10, in lots; by name, how many are another."""
+    bars = {"high": np.full(20, 11.0), "low": np.full(20, 9.0), "volume": np.full(20, 7.0)}
+    bars["turnover"] = np.full(20, 7000.0)
+    for name, value in changes.items():
+        column, _, count = name.partition("_of_")
+        bars[column][: int(count)] = value
+    return shares_per_unit(bars, bars.pop("turnover"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "right"),
+    [
+        ({}, 100), ({"turnover_of_2": 70.0}, 100), ({"turnover_of_3": 70.0}, 1),
+        ({"turnover_of_20": 7700 * 1.004}, 100), ({"turnover_of_20": 7700 * 1.006}, 1),
+        ({"turnover_of_20": 6300 * 0.996}, 100), ({"turnover_of_20": 6300 * 0.994}, 1),
+        ({"volume_of_15": 0.0}, 100), ({"volume_of_16": 0.0}, 1),
+        ({"turnover_of_15": 0.0}, 100), ({"turnover_of_15": np.nan}, 100),
+        ({"turnover_of_16": np.nan}, 1), ({"high_of_15": np.nan}, 100),
+        ({"low_of_15": np.nan}, 100),
+        ({"high_of_16": np.nan}, 1), ({"low_of_16": np.nan}, 1),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("error")
+def test_nine_of_ten_bars_and_five_of_them_prove_a_lot(changes, right):
+    assert lot(**changes) == right
 
 
 def test_few_bars_prove_no_lots(tmp_path):
