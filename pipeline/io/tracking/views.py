@@ -9,7 +9,7 @@ import base64
 import json
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlflow import MlflowClient
@@ -37,6 +37,9 @@ class View(NamedTuple):
         Keys of the columns, in the order they are shown after MLflow's own.
     is_ascending
         Smallest first.
+    coordinates
+        Charts of parallel coordinates: parameters by title; what orders is their last axis.
+        Each shows the runs that have all of its parameters.
     """
 
     name: str
@@ -44,6 +47,7 @@ class View(NamedTuple):
     order: str
     columns: Sequence[str]
     is_ascending: bool = False
+    coordinates: Mapping[str, Sequence[str]] = {}
 
     @property
     def key(self) -> str:
@@ -101,7 +105,26 @@ TRIALS = View(
         *_metrics(Metrics.CV_RANK_IC_MEAN),
         f"tags.`{Tags.OBJECTIVE}`",
     ],
-)
+    coordinates={
+        "LightGBM": [
+            "n_estimators", "learning_rate", "num_leaves", "min_child_samples",
+            "colsample_bytree", "subsample", "reg_lambda",
+        ],
+        "Ridge": ["alpha"],
+        "HistGradientBoosting": [
+            "max_iter", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "max_features",
+            "l2_regularization",
+        ],
+        "ExtraTrees": [
+            "n_estimators", "max_depth", "max_features", "min_samples_leaf", "max_samples",
+        ],
+        "RandomForest": ["n_estimators", "max_depth", "min_samples_split"],
+        "GradientBoosting": ["n_estimators", "learning_rate", "max_depth", "subsample"],
+        "classic HistGradientBoosting": [
+            "max_depth", "learning_rate", "min_samples_leaf", "l2_regularization",
+        ],
+    },
+)  # fmt: skip
 
 SWEEPS = View(
     name="Sweeps",
@@ -173,11 +196,37 @@ def shared(view: View) -> str:
         "selectedColumns": list(view.columns),
         "columnOrder": list(view.columns),
         "columnWidths": widths(view),
+        **(_charts(view) if view.coordinates else {}),
     }
     packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
     now = int(time.time() * 1000)
     content = {"name": view.name, "createdAt": now, "updatedAt": now, "state": f"deflate;{packed}"}
     return json.dumps(content)
+
+
+def _charts(view: View) -> dict[str, Any]:
+    """Charts of all runs of the view, shown by the button beside the table's; empty ones hidden."""
+    section = f"{view.key}-coordinates"
+    of_all = {"metricSectionId": section, "runsCountToCompare": 100, "showAllRuns": True}
+    score = view.order.partition(".")[2].strip("`")
+    return {
+        "compareRunCharts": [
+            {
+                "uuid": f"{section}-{place}", "type": "PARALLEL", "displayName": title,
+                "selectedParams": list(names), "selectedMetrics": [score],
+                "deleted": False, "isGenerated": False, **of_all,
+            }
+            for place, (title, names) in enumerate(view.coordinates.items())
+        ],
+        "compareRunSections": [
+            {
+                "uuid": section, "name": "Parallel coordinates", "display": True,
+                "isReordered": False, "deleted": False, "isGenerated": False,
+            }
+        ],
+        "isAccordionReordered": False,
+        "hideEmptyCharts": True,
+    }  # fmt: skip
 
 
 def unpacked(value: str) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 from mlflow import MlflowClient
 
 from pipeline.contract import Metrics, Tags
 from pipeline.io.tracking import notes, runs, views
+from pipeline.paths import CONFIG
 
 
 def state(view: views.View) -> dict[str, object]:
@@ -48,6 +51,22 @@ def test_no_view_is_ordered_by_start_since_mlflow_then_hides_nested_runs(view: v
 def test_trials_and_sweeps_open_with_the_best() -> None:
     assert state(views.TRIALS)["orderByKey"] == f"metrics.`{Metrics.CV_SCORE}`"
     assert state(views.SWEEPS)["orderByAsc"] is False
+
+
+LEARNERS = sorted((CONFIG / "model" / "learner").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", LEARNERS, ids=lambda file: file.stem)
+def test_trials_of_each_learner_have_a_chart_of_their_parameters(file: Path) -> None:
+    """A chart shows the trials that have each of its parameters: all of a space, in its order."""
+    space = [*(yaml.safe_load(file.read_text())["space"] or {})]
+    charts = state(views.TRIALS)["compareRunCharts"]
+    assert isinstance(charts, list)
+    shown = [chart["selectedParams"] for chart in charts]
+    assert space in shown or not space
+    assert all(chart["selectedMetrics"] == [Metrics.CV_SCORE] for chart in charts)
+    (section,) = state(views.TRIALS)["compareRunSections"]  # type: ignore[misc,attr-defined]
+    assert {chart["metricSectionId"] for chart in charts} == {section["uuid"]}
 
 
 @pytest.mark.parametrize("view", views.VIEWS, ids=lambda view: view.key)
