@@ -205,26 +205,30 @@ def shared(view: View) -> str:
 
 
 def _charts(view: View) -> dict[str, Any]:
-    """Charts of all runs of the view, shown by the button beside the table's; empty ones hidden."""
-    section = f"{view.key}-coordinates"
-    of_all = {"metricSectionId": section, "runsCountToCompare": 100, "showAllRuns": True}
+    """Charts of all runs of the view, shown by the button beside the table's; empty ones hidden.
+
+    Each stands in a section of its own, whose name is its title: MLflow gives all of them one.
+    """
+    sections = {f"{view.key}-{place}": title for place, title in enumerate(view.coordinates)}
     score = view.order.partition(".")[2].strip("`")
     return {
         "compareRunCharts": [
             {
-                "uuid": f"{section}-{place}", "type": "PARALLEL", "displayName": title,
-                "selectedParams": list(names), "selectedMetrics": [score],
-                "deleted": False, "isGenerated": False, **of_all,
+                "uuid": f"{section}-chart", "metricSectionId": section, "type": "PARALLEL",
+                "selectedParams": list(view.coordinates[title]), "selectedMetrics": [score],
+                "showAllRuns": True, "runsCountToCompare": 100, "deleted": False,
+                "isGenerated": False,
             }
-            for place, (title, names) in enumerate(view.coordinates.items())
+            for section, title in sections.items()
         ],
         "compareRunSections": [
             {
-                "uuid": section, "name": "Parallel coordinates", "display": True,
+                "uuid": section, "name": f"parameters of {title}", "columns": 1, "display": True,
                 "isReordered": False, "deleted": False, "isGenerated": False,
             }
+            for section, title in sections.items()
         ],
-        "isAccordionReordered": False,
+        "isAccordionReordered": True,  # else sections stand in the order of their names
         "hideEmptyCharts": True,
     }  # fmt: skip
 
