@@ -19,11 +19,12 @@ from tests import postgres as postgres_server
 # `mlflow run . -e test` exports the id of its own run; tests must never write into it.
 for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[name]
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# As `pipeline.stages` has them: a run's address to print is a request more to a server.
+OF_EVERY_TEST = ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT")
+os.environ |= dict.fromkeys(OF_EVERY_TEST, "true")
 os.environ["OMP_NUM_THREADS"] = "1"
 STAGES = Path(__file__).parent / "stages"
 MAIN_JOB = "tests/stages/test_main_job.py"
-OF_EVERY_TEST = ("MLFLOW_DISABLE_TELEMETRY",)
 compositions.by_copy()
 
 
