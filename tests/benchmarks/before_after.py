@@ -113,6 +113,7 @@ def _are_equal(one: Any, other: Any) -> bool:
 def main() -> None:
     """Print one table, then the names that differ."""
     commit, *overrides = sys.argv[1:]
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     outcomes = []
     for each in (commit, "HEAD"):
         with tempfile.TemporaryDirectory() as folder:
