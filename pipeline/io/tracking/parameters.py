@@ -33,8 +33,7 @@ def forget_not_given(uri: str, run_id: str) -> None:
         Of the tracking store.
     """
     if uri.startswith(SQLITE):
-        database = uri.removeprefix(SQLITE)
-        with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        with _opened(uri) as connection, connection:
             connection.execute(
                 "DELETE FROM params WHERE run_uuid = ? AND value = ?", (run_id, NOT_GIVEN)
             )
@@ -65,8 +64,7 @@ def mask(uri: str, run_id: str) -> None:
         )  # fmt: skip
         return
     rows = [(masked(value), run_id, key) for key, value in secret.items()]
-    database = uri.removeprefix(SQLITE)
-    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:
+    with _opened(uri) as connection:
         with connection:
             connection.execute("PRAGMA secure_delete = on")
             connection.executemany(
@@ -79,3 +77,8 @@ def mask(uri: str, run_id: str) -> None:
         "change it",
         ", ".join(sorted(secret)), run_id,
     )  # fmt: skip
+
+
+def _opened(uri: str) -> contextlib.closing[sqlite3.Connection]:
+    """The store's file, closed behind the block."""
+    return contextlib.closing(sqlite3.connect(uri.removeprefix(SQLITE), timeout=30))

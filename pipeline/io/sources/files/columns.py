@@ -120,12 +120,12 @@ def fields(
             for place, n in enumerate(written)
             if known(n) in aliases
         )
-        if len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]:
-            either = f"{who}: {field} is column {ranked[0][3]!r} or {ranked[1][3]!r}"
-            raise InvalidData("ingest", either, "which of them", say(field))
-        if len(ranked) > 1 and known(ranked[0][3]) in _MAY_BE_ISSUED:
-            either = f"{who}: {field} is column {ranked[0][3]!r} or {ranked[1][3]!r}"
-            raise InvalidData("ingest", either, "the shares traded", say(field))
+        if len(ranked) > 1:
+            is_tie = ranked[0][:2] == ranked[1][:2]
+            if is_tie or known(ranked[0][3]) in _MAY_BE_ISSUED:
+                either = f"{who}: {field} is column {ranked[0][3]!r} or {ranked[1][3]!r}"
+                needed = "which of them" if is_tie else "the shares traded"
+                raise InvalidData("ingest", either, needed, say(field))
         if ranked:
             fields_of[field] = ranked[0][3]
     if plain(fields_of.get("symbol", "name")) == "name" and "symbol" not in elsewhere:

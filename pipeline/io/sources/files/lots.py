@@ -18,7 +18,6 @@ LOTS = ((100.0, 1.0), (1000.0, 1.0), (1e6, 1.0), (100.0, 1e3))
 A turnover that is a hundredth of volume times price is none of them: pounds beside prices in pence.
 """
 
-
 CUSTOMARY = frozenset(("XSHG", "XSHE", "XTAI", "XHKG", "XIDX", "XKLS", "XBKK", "XSES", "XPHS"))
 """Calendars of exchanges whose data count lots; elsewhere the turnover may be in other money."""
 
